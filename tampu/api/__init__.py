@@ -1,0 +1,1 @@
+"""Dialects: wire shapes to vocabulary and back. Knows nothing else."""

@@ -1,0 +1,80 @@
+"""What the server says of its models: entries of lists, full descriptions, and what is loaded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tampu.generation import Capability
+from tampu.messages import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDetails:
+    """The short facts. `parameter_size` and `quantization_level` are labels (`8.0B`, `Q4_K_M`); lengths in tokens and
+    numbers of a vector, 0 where unknown."""
+
+    parent_model: str = ""
+    format: str = ""
+    family: str = ""
+    families: tuple[str, ...] | None = None
+    parameter_size: str = ""
+    quantization_level: str = ""
+    context_length: int = 0
+    embedding_length: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSummary:
+    """One stored model in a list. `digest`: hex sha256 of the manifest; `modified_ns`: since the epoch."""
+
+    name: str
+    digest: str
+    size_bytes: int
+    modified_ns: int
+    details: ModelDetails
+    capabilities: tuple[Capability, ...] = ()
+    remote_model: str = ""
+    remote_host: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """One resident model. `expires_ns`: since the epoch, None for never."""
+
+    name: str
+    digest: str
+    size_bytes: int
+    gpu_bytes: int
+    context_length: int
+    expires_ns: int | None
+    details: ModelDetails
+
+
+@dataclass(frozen=True, slots=True)
+class TensorDescription:
+    """A tensor's name, type label and shape (fastest dimension first, as GGUF writes it)."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDescription:
+    """All that `show` tells. `model_info`: GGUF metadata with the original keys; arrays are None unless asked for."""
+
+    name: str
+    modified_ns: int
+    details: ModelDetails
+    capabilities: tuple[Capability, ...] = ()
+    license: str = ""
+    modelfile: str = ""
+    parameters: str = ""
+    template: str = ""
+    system: str = ""
+    messages: tuple[Message, ...] = ()
+    model_info: Mapping[str, object] = field(default_factory=dict)
+    projector_info: Mapping[str, object] = field(default_factory=dict)
+    tensors: tuple[TensorDescription, ...] = ()
+    remote_model: str = ""
+    remote_host: str = ""
+    requires: str = ""

@@ -1,0 +1,176 @@
+"""What an engine does for the rest of the code: the seam behind which a child process, or a fake, stands."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from tampu.generation import OutputFormat, Think, TokenLogprob
+from tampu.messages import Message, Tool, ToolCall
+from tampu.options import Sampling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineCompletion:
+    """Continue `prompt` (text, or token ids). `images`: one for each media marker in the text, in order.
+
+    `logprobs`: None for none, else how many alternatives beside each token. `preserved`: special tokens to print as
+    text, because a parser looks for them.
+    """
+
+    prompt: str | Sequence[int]
+    sampling: Sampling
+    images: Sequence[bytes] = ()
+    format: OutputFormat | None = None
+    logprobs: int | None = None
+    preserved: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineChat:
+    """Answer a conversation with the engine's own template and its own parsing of thinking and tool calls."""
+
+    messages: Sequence[Message]
+    sampling: Sampling
+    tools: Sequence[Tool] = ()
+    format: OutputFormat | None = None
+    think: Think | None = None
+    logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineText:
+    """A piece of the answer."""
+
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineThinking:
+    """A piece of thinking that the engine itself told apart (chats only)."""
+
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineToolCalls:
+    """The calls that the engine itself found (chats only), whole."""
+
+    calls: tuple[ToolCall, ...]
+
+
+class StopKind(Enum):
+    """Why the engine stopped."""
+
+    END = "eos"
+    WORD = "word"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineEnd:
+    """The last event. Times in milliseconds as the engine measured them; `prompt_tokens` includes cached ones."""
+
+    stop: StopKind
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    prompt_ms: float
+    completion_ms: float
+
+
+EngineEvent = EngineText | EngineThinking | EngineToolCalls | EngineEnd
+
+
+@dataclass(frozen=True, slots=True)
+class EngineVector:
+    """One embedding and the number of tokens it was made of."""
+
+    values: tuple[float, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineProperties:
+    """What the engine says of itself once it is ready."""
+
+    num_ctx: int
+    slots: int
+    media_marker: str
+    adds_bos: bool
+    bos_text: str
+    memory_bytes: int
+
+
+class Engine(Protocol):
+    """A loaded model. Every method may raise EngineCrashed (the process is gone) and EngineRefused (it said no).
+
+    Streams are async generators: close them (`contextlib.aclosing`) to cancel the work; the slot is free soon after.
+    PromptTooLong is raised, before the first event, where the prompt does not fit the context.
+    """
+
+    @property
+    def properties(self) -> EngineProperties:
+        """What it said of itself when it became ready."""
+        ...
+
+    def complete(self, request: EngineCompletion) -> AsyncIterator[EngineEvent]:
+        """Stream a completion; the last event is EngineEnd."""
+        ...
+
+    def chat(self, request: EngineChat) -> AsyncIterator[EngineEvent]:
+        """Stream an answer to a conversation; the last event is EngineEnd."""
+        ...
+
+    async def render_chat(
+        self, messages: Sequence[Message], *, tools: Sequence[Tool] = (), think: Think | None = None
+    ) -> str:
+        """The prompt that the engine's own template makes of a conversation."""
+        ...
+
+    async def tokenize(self, text: str, *, add_special: bool = True) -> list[int]:
+        """Token ids of `text`; special tokens in the text are recognised."""
+        ...
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """The text of token ids."""
+        ...
+
+    async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> list[EngineVector]:
+        """One vector for each input, in order, in one call."""
+        ...
+
+
+class EngineProcess(Protocol):
+    """A running engine and its life, as the scheduler sees it."""
+
+    @property
+    def engine(self) -> Engine:
+        """The means to talk to it."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        ...
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the child still runs; never waits."""
+        ...
+
+    async def stop(self) -> None:
+        """End the child and reap it: politely, then by force. Safe to call twice and to be cancelled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """How far a load is, 0 to 1."""
+
+    fraction: float
+
+
+JsonObject = Mapping[str, Any]

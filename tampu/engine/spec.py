@@ -1,0 +1,43 @@
+"""What an engine is to load, and with which limits. Plain data: two equal specs may share one engine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """What a request wants loaded; the reload rule is `resident.spec == wanted.spec`.
+
+    None means chosen when it is loaded (see `Placement`), so two requests that leave it open share an engine.
+    `num_ctx` counts the tokens of one request, whatever the number of slots.
+    """
+
+    model_path: Path
+    projector_paths: tuple[Path, ...] = ()
+    adapter_paths: tuple[Path, ...] = ()
+    draft_path: Path | None = None
+    num_ctx: int | None = None
+    num_batch: int | None = None
+    num_gpu: int = -1
+    main_gpu: int | None = None
+    use_mmap: bool | None = None
+    num_thread: int = 0
+    draft_num_predict: int = 0
+    context_shift: bool = True
+    embedding: bool = False
+    """Serve vectors instead of text; an engine does one or the other."""
+    uses_own_template: bool = True
+    """Whether the engine renders chats with the template in the GGUF; False neutralises it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """What was chosen for one load: tokens of context per request, requests at once, threads, bytes expected."""
+
+    num_ctx: int
+    slots: int = 1
+    threads: int = 0
+    memory_bytes: int = 0
+    gpu_bytes: int = 0
+    kv_cache_type: str = "f16"
+    flash_attention: bool | None = None

@@ -1,0 +1,217 @@
+"""What is asked of a model and what comes back, whatever dialect asked: requests, events, counts and times."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Any, Literal
+
+from tampu.messages import Message, Tool, ToolCall
+from tampu.units import KeepAlive
+
+ThinkLevel = Literal["low", "medium", "high", "max"]
+Think = bool | ThinkLevel
+"""Whether (and how hard) to think; None beside it means that the request does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyJson:
+    """The answer must be one JSON object."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSchema:
+    """The answer must be valid against `schema`."""
+
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidFormat:
+    """A `format` of a wrong kind: refused only once an answer would be generated, after all other checks."""
+
+    raw_json: str
+
+
+OutputFormat = AnyJson | JsonSchema | InvalidFormat
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionInput:
+    """The input of a completion: one prompt and what may surround it. `context`: token ids of an earlier answer."""
+
+    prompt: str = ""
+    suffix: str = ""
+    system: str = ""
+    template: str = ""
+    context: tuple[int, ...] | None = None
+    raw: bool = False
+    images: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChatInput:
+    """The input of a chat: the conversation so far and the tools on offer."""
+
+    messages: tuple[Message, ...] = ()
+    tools: tuple[Tool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationRequest:
+    """One request for text, decoded from any dialect. `options` is checked when the model is known."""
+
+    model: str
+    input: CompletionInput | ChatInput
+    stream: bool = True
+    options: Mapping[str, object] = field(default_factory=dict)
+    format: OutputFormat | None = None
+    think: Think | None = None
+    keep_alive: KeepAlive | None = None
+    truncate: bool = True
+    shift: bool | None = None
+    logprobs: bool = False
+    top_logprobs: int = 0
+    debug_render_only: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing to answer: the request loads the model, or unloads it."""
+        match self.input:
+            case CompletionInput(prompt=prompt):
+                return not prompt
+            case ChatInput(messages=messages):
+                return not messages
+
+    @property
+    def is_unload(self) -> bool:
+        """An empty request whose keep-alive is zero."""
+        return self.is_empty and self.keep_alive is not None and self.keep_alive.is_zero
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingRequest:
+    """One request for vectors. `normalize` False (the legacy route): vectors as the engine gives them, no truncation."""
+
+    model: str
+    inputs: tuple[str, ...]
+    truncate: bool = True
+    dimensions: int = 0
+    options: Mapping[str, object] = field(default_factory=dict)
+    keep_alive: KeepAlive | None = None
+    normalize: bool = True
+
+
+class FinishReason(StrEnum):
+    """Why an answer ended."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    LOAD = "load"
+    UNLOAD = "unload"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token's text, its natural-log probability, and the likeliest alternatives (empty where not asked for)."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] = ()
+    top: tuple["TokenLogprob", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the answer."""
+
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    """A piece of the model's thinking."""
+
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallReady:
+    """A whole call of a tool."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRendered:
+    """The prompt that would have been run; the only event of a debug request."""
+
+    prompt: str
+    image_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts. `prompt_tokens` includes `cached_tokens`, those that were not evaluated anew."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Nanoseconds: since the request came, until an engine was at hand, evaluating the prompt, generating."""
+
+    total_ns: int = 0
+    load_ns: int = 0
+    prompt_ns: int = 0
+    completion_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What was left out so that the prompt fits the context: whole messages, and tokens of the rendered prompt."""
+
+    messages: int = 0
+    tokens: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.messages or self.tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The end of an answer. `context`: token ids of prompt and answer, where the dialect wants them."""
+
+    reason: FinishReason
+    usage: Usage = Usage()
+    timings: Timings = Timings()
+    context: tuple[int, ...] | None = None
+    dropped: Dropped = Dropped()
+
+
+GenerationEvent = TextDelta | ThinkingDelta | ToolCallReady | PromptRendered | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """The vectors in the order of the inputs, with counts and times."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    prompt_tokens: int = 0
+    timings: Timings = Timings()
+
+
+class Capability(Enum):
+    """What a model can do; the value is the word that clients see."""
+
+    COMPLETION = "completion"
+    TOOLS = "tools"
+    INSERT = "insert"
+    VISION = "vision"
+    AUDIO = "audio"
+    EMBEDDING = "embedding"
+    THINKING = "thinking"
+    IMAGE = "image"

@@ -1,0 +1,1 @@
+"""Headers of GGUF files as values. Never trusts a length."""

@@ -1,0 +1,67 @@
+"""Requests about models rather than to them: create, copy, delete, show, pull, push. Decoded from any dialect."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tampu.messages import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateRequest:
+    """Make `model` from another model (`base`) or from uploaded blobs (`files`: relative path -> digest).
+
+    None means "not given": `files` None is another error than an empty one. Empty texts keep what is inherited.
+    """
+
+    model: str
+    stream: bool = True
+    base: str = ""
+    files: Mapping[str, str] | None = None
+    adapters: Mapping[str, str] | None = None
+    draft_files: Mapping[str, str] | None = None
+    template: str = ""
+    system: str = ""
+    licenses: tuple[str, ...] = ()
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    messages: tuple[Message, ...] = ()
+    quantize: str = ""
+    draft_quantize: str = ""
+    renderer: str = ""
+    parser: str = ""
+    requires: str = ""
+    remote_host: str = ""
+    info: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRequest:
+    """Give `source`'s manifest the name `destination` too."""
+
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRequest:
+    """Forget `model` and the blobs that nothing else uses."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowRequest:
+    """Describe `model`. `verbose`: with array metadata; `system` and `options` are shown in place of the stored ones."""
+
+    model: str
+    verbose: bool = False
+    system: str = ""
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRequest:
+    """Pull or push `model`. `insecure` allows plain http."""
+
+    model: str
+    stream: bool = True
+    insecure: bool = False

@@ -1,0 +1,73 @@
+"""What a conversation is made of: messages, tools and calls of tools.
+
+These are the types that every dialect decodes into. They carry JSON names because templates print them as JSON.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class ToolCallFunction(msgspec.Struct, frozen=True):
+    """The function of a call; `arguments` keep the order in which the model wrote them."""
+
+    name: str = ""
+    arguments: dict[str, Any] = msgspec.field(default_factory=dict)
+    index: int = 0
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """One call of a tool that a model made."""
+
+    function: ToolCallFunction
+    id: str = ""
+
+
+class ToolProperty(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One property of a tool's schema. `items` is kept whole; keys that are not listed here are lost, as in Ollama."""
+
+    any_of: list["ToolProperty"] = msgspec.field(default_factory=list, name="anyOf")
+    type: str | list[str] = ""
+    items: Any = None
+    description: str = ""
+    enum: list[Any] = msgspec.field(default_factory=list)
+    properties: dict[str, "ToolProperty"] | None = None
+    required: list[str] = msgspec.field(default_factory=list)
+
+
+class ToolParameters(msgspec.Struct, frozen=True):
+    """The schema of a tool's arguments; `properties` is None where the request left it out."""
+
+    type: str = ""
+    defs: Any = msgspec.field(default=None, name="$defs")
+    items: Any = None
+    required: list[str] = msgspec.field(default_factory=list)
+    properties: dict[str, ToolProperty] | None = None
+
+
+class ToolFunction(msgspec.Struct, frozen=True):
+    """A function that a model may call."""
+
+    name: str = ""
+    description: str = ""
+    parameters: ToolParameters = msgspec.field(default_factory=ToolParameters)
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """A tool as a request offers it."""
+
+    function: ToolFunction = msgspec.field(default_factory=ToolFunction)
+    type: str = ""
+    items: Any = None
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message. `role` is lower-case and not otherwise checked: templates know more roles than we do."""
+
+    role: str
+    content: str = ""
+    thinking: str = ""
+    images: tuple[bytes, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_name: str = ""
+    tool_call_id: str = ""

@@ -1,0 +1,1 @@
+"""The Modelfile: text to instructions and back."""

@@ -1,0 +1,127 @@
+"""The options of a run: one table of every key, how layers of them merge, and what they become.
+
+An option is either needed to load a model (`LoadOptions`: changing one reloads it) or to sample from it (`Sampling`).
+Layers are plain JSON objects (a model's stored parameters, a request's `options`); the later one wins, key by key.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from tampu.errors import InvalidParameter
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What makes a resident engine different from another one of the same weights. None: chosen automatically."""
+
+    num_ctx: int | None = None
+    num_batch: int | None = None
+    num_gpu: int = -1
+    main_gpu: int | None = None
+    use_mmap: bool | None = None
+    num_thread: int = 0
+    draft_num_predict: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen, and when to stop. `num_predict` < 0: until the model stops; `seed` < 0: random."""
+
+    num_keep: int = 4
+    seed: int = -1
+    num_predict: int = -1
+    top_k: int = 40
+    top_p: float = 0.9
+    min_p: float = 0.0
+    typical_p: float = 1.0
+    repeat_last_n: int = 64
+    temperature: float = 0.8
+    repeat_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """All layers merged and checked."""
+
+    load: LoadOptions = field(default_factory=LoadOptions)
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _integer(key: str, value: object) -> int:
+    if not _is_number(value):
+        raise InvalidParameter(f'option "{key}" must be of type integer')
+    return int(value)  # type: ignore[call-overload,no-any-return]  # a fraction is cut, as JSON numbers of clients are
+
+
+def _number(key: str, value: object) -> float:
+    if not _is_number(value):
+        raise InvalidParameter(f'option "{key}" must be of type float32')
+    return float(value)  # type: ignore[arg-type]
+
+
+def _boolean(key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidParameter(f'option "{key}" must be of type boolean')
+    return value
+
+
+def _strings(key: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise InvalidParameter(f'option "{key}" must be of type array')
+    if not all(isinstance(item, str) for item in value):
+        raise InvalidParameter(f'option "{key}" must be of an array of strings')
+    return tuple(value)
+
+
+OPTION_READERS: Mapping[str, Callable[[str, object], Any]] = {
+    "num_ctx": _integer,
+    "num_batch": _integer,
+    "num_gpu": _integer,
+    "main_gpu": _integer,
+    "use_mmap": _boolean,
+    "num_thread": _integer,
+    "draft_num_predict": _integer,
+    "num_keep": _integer,
+    "seed": _integer,
+    "num_predict": _integer,
+    "top_k": _integer,
+    "top_p": _number,
+    "min_p": _number,
+    "typical_p": _number,
+    "repeat_last_n": _integer,
+    "temperature": _number,
+    "repeat_penalty": _number,
+    "presence_penalty": _number,
+    "frequency_penalty": _number,
+    "stop": _strings,
+}
+_LOAD_KEYS = frozenset(f.name for f in fields(LoadOptions))
+
+
+def merge_options(*layers: Mapping[str, object]) -> Options:
+    """Merge `layers` over the defaults, the last one winning; raises InvalidParameter naming the option.
+
+    A null leaves the layer below in force; unknown keys are left out (old clients send keys that no engine knows).
+    """
+    load: dict[str, Any] = {}
+    sampling: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            reader = OPTION_READERS.get(key)
+            if reader is None or value is None:
+                continue
+            (load if key in _LOAD_KEYS else sampling)[key] = reader(key, value)
+    return Options(LoadOptions(**load), Sampling(**sampling))
+
+
+def unknown_options(layer: Mapping[str, object]) -> list[str]:
+    """The keys of `layer` that mean nothing here, for the log."""
+    return [key for key in layer if key not in OPTION_READERS]

@@ -1,0 +1,1 @@
+"""What a model wrote, as events: thinking, text, calls of tools. No I/O."""

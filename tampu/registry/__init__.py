@@ -1,0 +1,1 @@
+"""Fetching models: the registry client, downloads and other sources."""

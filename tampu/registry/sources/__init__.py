@@ -1,0 +1,1 @@
+"""Where a name can come from besides a registry."""

@@ -1,0 +1,1 @@
+"""Which models are loaded, which leave, who waits. Policy is pure; one task owns the state."""

@@ -1,0 +1,1 @@
+"""The HTTP server: routes, handlers and middleware plugged together."""

@@ -1,0 +1,1 @@
+"""The models folder: blobs, manifests and what they mean as models."""

@@ -1,0 +1,122 @@
+"""Durations, sizes, counts and times: how they are read and how people and clients see them.
+
+Durations follow Go's syntax (`1h30m`, `300ms`) because clients and users of Ollama write them so.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from tampu.errors import BadRequest
+
+NS_PER_S: Final = 1_000_000_000
+_UNIT_NS: Final = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "μs": 1_000,
+    "ms": 1_000_000,
+    "s": NS_PER_S,
+    "m": 60 * NS_PER_S,
+    "h": 3600 * NS_PER_S,
+}
+_MAX_NS: Final = 2**63 - 1
+FOREVER_NS: Final = _MAX_NS
+_STEP = re.compile(r"(?P<whole>[0-9]*)(?P<fraction>\.[0-9]*)?(?P<unit>[^0-9.]*)")
+
+
+def parse_duration(text: str) -> int:
+    """Nanoseconds of a Go duration such as `1h30m`; raises BadRequest with Go's own words."""
+    rest = text.removeprefix("-").removeprefix("+") if text[:1] in {"-", "+"} else text
+    if rest == "0":
+        return 0
+    if not rest:
+        raise BadRequest(f'time: invalid duration "{text}"')
+    total = 0
+    while rest:
+        step = _STEP.match(rest)
+        whole, fraction, unit = (step["whole"], step["fraction"] or "", step["unit"]) if step else ("", "", "")
+        if not whole and len(fraction) < len(".0"):
+            raise BadRequest(f'time: invalid duration "{text}"')
+        if not unit:
+            raise BadRequest(f'time: missing unit in duration "{text}"')
+        if unit not in _UNIT_NS:
+            raise BadRequest(f'time: unknown unit "{unit}" in duration "{text}"')
+        total += int(whole or 0) * _UNIT_NS[unit]
+        if len(fraction) > 1:
+            total += int(fraction[1:]) * _UNIT_NS[unit] // 10 ** len(fraction[1:])
+        if total > _MAX_NS:
+            raise BadRequest(f'time: invalid duration "{text}"')
+        rest = rest[len(whole) + len(fraction) + len(unit) :]
+    return -total if text.startswith("-") else total
+
+
+def format_duration(nanoseconds: int) -> str:
+    """A duration in Go's own notation: `1.234567s`, `12.3ms`, `1m30s`, `5m0s`, `0s`."""
+    sign, ns = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
+    if ns == 0:
+        return "0s"
+    for unit in ("ns", "µs", "ms"):
+        if ns < _UNIT_NS[unit] * 1000:
+            return f"{sign}{_decimal(ns, _UNIT_NS[unit])}{unit}"
+    minutes, ns = divmod(ns, _UNIT_NS["m"])
+    hours, minutes = divmod(minutes, 60)
+    text = f"{_decimal(ns, NS_PER_S)}s"
+    if hours:
+        return f"{sign}{hours}h{minutes}m{text}"
+    return f"{sign}{minutes}m{text}" if minutes else f"{sign}{text}"
+
+
+def _decimal(value: int, unit: int) -> str:
+    whole, rest = divmod(value, unit)
+    if not rest:
+        return str(whole)
+    return f"{whole}.{str(rest).rjust(len(str(unit)) - 1, '0').rstrip('0')}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """How long an idle model stays loaded. `nanoseconds` None means for ever."""
+
+    nanoseconds: int | None
+
+    @property
+    def is_zero(self) -> bool:
+        """Unload as soon as nobody uses the model."""
+        return self.nanoseconds == 0
+
+    @property
+    def seconds(self) -> float | None:
+        """The time in seconds; None for ever."""
+        return None if self.nanoseconds is None else self.nanoseconds / NS_PER_S
+
+    @classmethod
+    def of_seconds(cls, seconds: float) -> "KeepAlive":
+        """From a JSON number or a bare integer setting: seconds, negative for ever."""
+        return cls(None) if seconds < 0 else cls(min(int(seconds * NS_PER_S), _MAX_NS))
+
+    @classmethod
+    def of_text(cls, text: str) -> "KeepAlive":
+        """From a Go duration, negative for ever; raises BadRequest."""
+        nanoseconds = parse_duration(text)
+        return cls(None) if nanoseconds < 0 else cls(nanoseconds)
+
+
+FOREVER: Final = KeepAlive(None)
+
+
+def format_timestamp(nanoseconds: int, *, utc: bool = True) -> str:
+    """RFC 3339 of nanoseconds since the epoch, up to nine fractional digits, trailing zeros cut.
+
+    `utc` False gives the local offset, as Ollama writes `modified_at` and `expires_at`.
+    """
+    seconds, fraction = divmod(nanoseconds, NS_PER_S)
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    digits = f".{fraction:09d}".rstrip("0") if fraction else ""
+    if utc:
+        return f"{moment:%Y-%m-%dT%H:%M:%S}{digits}Z"
+    local = moment.astimezone()
+    offset = f"{local:%z}"
+    zone = "Z" if offset == "+0000" else f"{offset[:3]}:{offset[3:5]}"
+    return f"{local:%Y-%m-%dT%H:%M:%S}{digits}{zone}"

@@ -1,0 +1,164 @@
+"""JSON in and out. The only place where a request is an untyped dict.
+
+Reading follows what clients of Ollama rely on: field names match in any case, unknown fields and nulls are left out,
+only the first JSON value of a body counts, bytes that are no UTF-8 become U+FFFD; nothing is coerced.
+"""
+
+import json
+import re
+import types
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from tampu.errors import BadRequest
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder()
+_any_decoder = msgspec.json.Decoder()
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAX_DEPTH = 1_000
+"""Deeper nesting is refused: no client needs it and it costs stack."""
+
+
+def encode(value: object) -> bytes:
+    """Compact JSON."""
+    return _encoder.encode(value)
+
+
+def decode(kind: type[T], raw: bytes) -> T:
+    """The first JSON value of `raw` as `kind`; raises BadRequest that says what is wrong and where."""
+    if not raw.strip():
+        raise BadRequest("missing request body")
+    value = parse(raw)
+    return convert(kind, {} if value is None else value)
+
+
+def convert(kind: type[T], value: object) -> T:
+    """`value` (plain JSON data) as `kind`, by the same rules; raises BadRequest."""
+    try:
+        return msgspec.convert(_fit(value, kind), kind)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"json: {_first_lower(str(error))}") from None
+
+
+def parse(raw: bytes) -> Any:
+    """The first JSON value of `raw` as plain data; raises BadRequest."""
+    try:
+        return _any_decoder.decode(raw)
+    except RecursionError:
+        raise BadRequest("json: the body is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _parse_leniently(raw)
+
+
+def _parse_leniently(raw: bytes) -> Any:
+    """What the fast reader refuses although clients may send it: text after the value, bytes that are no UTF-8."""
+    text = raw.decode("utf-8", "replace").lstrip(" \t\r\n")
+    try:
+        value, _ = _lenient.raw_decode(text)
+    except RecursionError:
+        raise BadRequest("json: the body is nested too deeply") from None
+    except ValueError as error:
+        raise BadRequest(f"json: {_syntax_error(error, text)}") from None
+    return _without_surrogates(value)
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"invalid character '{word[0]}' looking for beginning of value")
+
+
+_lenient = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _syntax_error(error: ValueError, text: str) -> str:
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
+        return "unexpected EOF"
+    return f"{_first_lower(error.msg)} at character {error.pos} ({text[error.pos : error.pos + 1]!r})"
+
+
+def _without_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return _LONE_SURROGATE.sub("\ufffd", value)
+        case list():
+            return [_without_surrogates(item) for item in value]
+        case dict():
+            return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def _first_lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+# --- fitting plain data to a type: names in any case, nulls and unknown fields left out -----------------------------
+
+
+def _fit(value: Any, kind: Any, depth: int = 0) -> Any:
+    if depth > _MAX_DEPTH:
+        raise BadRequest("json: the body is nested too deeply")
+    if isinstance(value, dict):
+        struct = _struct_in(kind)
+        if struct is not None:
+            return _fit_fields(value, struct, depth)
+        item = _item_kind(kind, dict)
+        return value if item is Any else {key: _fit(item_value, item, depth + 1) for key, item_value in value.items()}
+    if isinstance(value, list):
+        item = _item_kind(kind, list)
+        if item is Any:
+            return value
+        # A null in a list is an empty value of the list's kind, as Go reads it.
+        empty = {} if _struct_in(item) is not None else None
+        return [empty if item_value is None else _fit(item_value, item, depth + 1) for item_value in value]
+    return value
+
+
+def _fit_fields(value: dict[str, Any], struct: type[msgspec.Struct], depth: int) -> dict[str, Any]:
+    exact, folded = _fields_of(struct)
+    fitted: dict[str, Any] = {}
+    for key, item in value.items():
+        name = key if key in exact else folded.get(key.casefold())
+        if name is not None and item is not None:
+            fitted[name] = _fit(item, exact[name], depth + 1)
+    return fitted
+
+
+_field_cache: dict[type, tuple[dict[str, Any], dict[str, str]]] = {}
+
+
+def _fields_of(struct: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Wire name -> type, and case-folded wire name -> wire name."""
+    if struct not in _field_cache:
+        hints = get_type_hints(struct, include_extras=False)
+        exact = {f.encode_name: hints[f.name] for f in msgspec.structs.fields(struct)}
+        _field_cache[struct] = exact, {name.casefold(): name for name in exact}
+    return _field_cache[struct]
+
+
+def _branches(kind: Any) -> tuple[Any, ...]:
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    return get_args(kind) if get_origin(kind) in {Union, types.UnionType} else (kind,)
+
+
+def _struct_in(kind: Any) -> type[msgspec.Struct] | None:
+    for branch in _branches(kind):
+        if isinstance(branch, type) and issubclass(branch, msgspec.Struct):
+            return branch
+    return None
+
+
+def _item_kind(kind: Any, container: type) -> Any:
+    """The kind of the items of a list or the values of a dict; Any where the kind does not say."""
+    for branch in _branches(kind):
+        origin, args = get_origin(branch), get_args(branch)
+        if container is dict and origin is dict:
+            return args[1]
+        if container is list and origin in {list, tuple}:
+            return args[0]
+    return Any
