@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from tampu.errors import BadRequest, ConfigError
-from tampu.units import FOREVER, KeepAlive, parse_duration
+from tampu.units import FOREVER, KeepAlive
 
 DEFAULT_PORT: Final = 11434
 GO_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -143,9 +142,10 @@ def _positive_duration_s(value: str) -> float | None:
 
 def _origins(value: str) -> tuple[str, ...]:
     origins = []
-    for entry in value.split(","):
+    for text in value.split(","):
+        entry = text if "*" in text else text.lower()
         check_origin(entry)
-        origins.append(entry if "*" in entry else entry.lower())
+        origins.append(entry)
     return tuple(origins)
 
 
@@ -155,7 +155,9 @@ def check_origin(entry: str) -> None:
     if entry.count("*") > 1:
         raise ConfigError(f"OLLAMA_ORIGINS: {entry!r} has more than one '*'; at most one is allowed")
     if "*" not in entry and not entry.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-        raise ConfigError(f"OLLAMA_ORIGINS: {entry!r} must contain '*' or begin with one of {', '.join(schemes)} and ://")
+        raise ConfigError(
+            f"OLLAMA_ORIGINS: {entry!r} must contain '*' or begin with one of {', '.join(schemes)} and ://"
+        )
 
 
 def _log_level(value: str) -> int:
@@ -201,7 +203,7 @@ class Settings:
     address: Address = Address("http", "127.0.0.1", DEFAULT_PORT)
     models_folder: Path = field(default_factory=lambda: Path.home() / ".ollama" / "models")
     home: Path = field(default_factory=lambda: Path.home() / ".ollama")
-    keep_alive: KeepAlive = KeepAlive.of_seconds(300)
+    keep_alive: KeepAlive = field(default_factory=lambda: KeepAlive.of_seconds(300))
     load_timeout_s: float = 300.0
     context_length: int = 0
     max_loaded_models: int = 0

@@ -9,8 +9,10 @@ from tampu.messages import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDetails:
-    """The short facts. `parameter_size` and `quantization_level` are labels (`8.0B`, `Q4_K_M`); lengths in tokens and
-    numbers of a vector, 0 where unknown."""
+    """The short facts. `parameter_size` and `quantization_level` are labels (`8.0B`, `Q4_K_M`).
+
+    `context_length` counts tokens, `embedding_length` the numbers of a vector; 0 where unknown.
+    """
 
     parent_model: str = ""
     format: str = ""

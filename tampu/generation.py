@@ -90,7 +90,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingRequest:
-    """One request for vectors. `normalize` False (the legacy route): vectors as the engine gives them, no truncation."""
+    """One request for vectors. `normalize` False (the legacy route): as the engine gives them, nothing truncated."""
 
     model: str
     inputs: tuple[str, ...]

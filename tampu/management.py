@@ -50,7 +50,7 @@ class DeleteRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowRequest:
-    """Describe `model`. `verbose`: with array metadata; `system` and `options` are shown in place of the stored ones."""
+    """Describe `model`. `verbose`: with array metadata; `system` and `options` are shown over the stored ones."""
 
     model: str
     verbose: bool = False

@@ -113,7 +113,7 @@ def _fit(value: Any, kind: Any, depth: int = 0) -> Any:
         if item is Any:
             return value
         # A null in a list is an empty value of the list's kind, as Go reads it.
-        empty = {} if _struct_in(item) is not None else None
+        empty: dict[str, Any] | None = {} if _struct_in(item) is not None else None
         return [empty if item_value is None else _fit(item_value, item, depth + 1) for item_value in value]
     return value
 

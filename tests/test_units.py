@@ -1,0 +1,63 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tampu.errors import BadRequest
+from tampu.units import FOREVER, KeepAlive, format_duration, format_timestamp, parse_duration
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [("5m", 300_000_000_000), ("1h30m", 5_400_000_000_000), ("1.5h", 5_400_000_000_000), ("300ms", 300_000_000),
+     ("0", 0), ("-1s", -1_000_000_000), ("+5s", 5_000_000_000), (".5s", 500_000_000), ("2µs", 2_000), ("7ns", 7)],
+)  # fmt: skip
+def test_durations(text: str, nanoseconds: int) -> None:
+    assert parse_duration(text) == nanoseconds
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("300", 'time: missing unit in duration "300"'),
+        ("-1", 'time: missing unit in duration "-1"'),
+        ("1d", 'time: unknown unit "d" in duration "1d"'),
+        ("5 m", 'time: unknown unit " m" in duration "5 m"'),
+        ("1e3s", 'time: unknown unit "e" in duration "1e3s"'),
+        ("", 'time: invalid duration ""'),
+        ("m", 'time: invalid duration "m"'),
+        (".", 'time: invalid duration "."'),
+        ("9999999999h", 'time: invalid duration "9999999999h"'),
+    ],
+)
+def test_durations_refused(text: str, message: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse_duration(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [(0, "0s"), (1, "1ns"), (1_500, "1.5µs"), (12_300_000, "12.3ms"), (1_234_567_000, "1.234567s"),
+     (90_000_000_000, "1m30s"), (300_000_000_000, "5m0s"), (5_400_000_000_000, "1h30m0s"), (-1_000_000_000, "-1s"),
+     (2**63 - 1, "2562047h47m16.854775807s")],
+)  # fmt: skip
+def test_durations_as_go_writes_them(nanoseconds: int, text: str) -> None:
+    assert format_duration(nanoseconds) == text
+
+
+@given(st.integers(-(2**62), 2**62))
+def test_a_written_duration_reads_back(nanoseconds: int) -> None:
+    assert parse_duration(format_duration(nanoseconds)) == nanoseconds
+
+
+def test_keep_alive() -> None:
+    assert KeepAlive.of_seconds(0.5).nanoseconds == 500_000_000
+    assert KeepAlive.of_seconds(-1) == FOREVER == KeepAlive.of_text("-1m")
+    assert KeepAlive.of_text("0").is_zero
+    assert FOREVER.seconds is None
+
+
+def test_timestamps_cut_trailing_zeros() -> None:
+    assert format_timestamp(1_700_000_000_123_456_000) == "2023-11-14T22:13:20.123456Z"
+    assert format_timestamp(1_700_000_000_000_000_000) == "2023-11-14T22:13:20Z"
+    assert format_timestamp(1_700_000_000_000_000_001) == "2023-11-14T22:13:20.000000001Z"
