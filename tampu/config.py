@@ -192,6 +192,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("no_history", "OLLAMA_NOHISTORY", _flag, False, "Keep no history of the interactive session"),
     Setting("editor", "OLLAMA_EDITOR", _text, "", "Editor of the interactive session (Ctrl-G)"),
     Setting("llama_server", "TAMPU_LLAMA_SERVER", _text, "", "Path of a `llama-server` binary to use instead of the bundled engine"),
+    Setting("autostart", "TAMPU_AUTOSTART", _flag, True, "Start a server in the background where a command finds none on this machine"),
+    Setting("no_color", "NO_COLOR", bool, False, "Any text: no colours on the terminal"),
     Setting("idle_exit_s", "TAMPU_IDLE_EXIT", _positive_duration_s, 1800.0, "How long a server that a command started in the background stays without requests; 0: for ever"),
 )  # fmt: skip
 
@@ -222,6 +224,8 @@ class Settings:
     no_history: bool = False
     editor: str = ""
     llama_server: str = ""
+    autostart: bool = True
+    no_color: bool = False
     idle_exit_s: float = 1800.0
 
     @classmethod

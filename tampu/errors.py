@@ -34,6 +34,7 @@ TampuError                       500
   ConfigError                          a setting has an impossible value; exit code 2
   ServerUnreachable                    (client) nothing answers at OLLAMA_HOST
   ServerError                          (client) the server answered with an error
+    SignInRequired                     (client) the server wants a signed-in user
 
 Each class carries the HTTP status that any dialect starts from. Texts are lower-case, have no full stop, and say
 what happened, to what, and what to do next. Cancellation is not an error and is not in the tree.
@@ -241,3 +242,11 @@ class ServerError(TampuError):
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class SignInRequired(ServerError):
+    """(client) The server answered 401; `url` is where a person can sign in, "" where it did not say."""
+
+    def __init__(self, message: str, *, url: str = "") -> None:
+        super().__init__(message, status=401)
+        self.url = url

@@ -120,3 +120,83 @@ def format_timestamp(nanoseconds: int, *, utc: bool = True) -> str:
     offset = f"{local:%z}"
     zone = "Z" if offset == "+0000" else f"{offset[:3]}:{offset[3:5]}"
     return f"{local:%Y-%m-%dT%H:%M:%S}{digits}{zone}"
+
+
+def parse_timestamp(text: str) -> float | None:
+    """Seconds since the epoch of an RFC 3339 time; None for the zero time, an empty text or one that is no time."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.year <= 1:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+_DECIMAL_UNITS: Final = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "KB"))
+
+
+def format_bytes(count: float) -> str:
+    """A size in decimal units as people read it: `999 B`, `1.5 KB`, `42 GB`."""
+    for unit, label in _DECIMAL_UNITS:
+        if count >= unit:
+            value = count / unit
+            digits = 0 if value >= 10 or value == int(value) else 1
+            return f"{int(value) if not digits else f'{value:.1f}'} {label}"
+    return f"{int(count)} B"
+
+
+def format_count(count: int) -> str:
+    """A number as people read it: `950`, `538K`, `133.70M`, `8.0B`."""
+    for unit, label, digits in ((10**9, "B", 1), (10**6, "M", 2), (10**3, "K", 0)):
+        if count >= unit:
+            return f"{count / unit:.{0 if count % unit == 0 else digits}f}{label}"
+    return str(count)
+
+
+_MINUTE: Final = 60
+_HOUR: Final = 3600
+_FOREVER_S: Final = 20 * 365 * 24 * _HOUR
+
+
+def format_span(seconds: float) -> str:
+    """A length of time in rough words: `30 seconds`, `About an hour`, `5 weeks`."""
+    if seconds < _HOUR:
+        return _short_span(int(seconds))
+    # One hour and half of the next is two hours; longer units are cut, not rounded.
+    hours = int(seconds / _HOUR + 0.5)
+    if hours == 1:
+        return "About an hour"
+    for limit, hours_each, word in (
+        (48, 1, "hours"),
+        (14 * 24, 24, "days"),
+        (60 * 24, 7 * 24, "weeks"),
+        (730 * 24, 30 * 24, "months"),
+    ):
+        if hours < limit:
+            return f"{hours // hours_each} {word}"
+    return f"{int(seconds) // (365 * 24 * _HOUR)} years"
+
+
+def _short_span(seconds: int) -> str:
+    match seconds:
+        case 0:
+            return "Less than a second"
+        case 1:
+            return "1 second"
+        case _ if seconds < _MINUTE:
+            return f"{seconds} seconds"
+        case _ if seconds < 2 * _MINUTE:
+            return "About a minute"
+        case _:
+            return f"{seconds // _MINUTE} minutes"
+
+
+def format_moment(then: float | None, *, now: float, never: str) -> str:
+    """A moment seen from `now`, both in seconds since the epoch: `3 days ago`, `4 minutes from now`, `Forever`."""
+    if then is None:
+        return never
+    if then <= now:
+        return f"{format_span(now - then)} ago"
+    ahead = then - now
+    return "Forever" if ahead > _FOREVER_S else f"{format_span(ahead)} from now"
