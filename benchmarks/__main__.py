@@ -1,0 +1,33 @@
+"""Print the table of measures. Exit status 1 if a promise does not hold.
+
+usage: python -m benchmarks [--json]
+"""
+
+import json
+import sys
+from dataclasses import asdict
+
+from benchmarks.measures import Row, cold_rows, idle_rows, warm_rows
+
+COLUMNS = ("measure", "bare engine", "tampu", "compared", "promised", "")
+
+
+def main() -> int:
+    rows = [*idle_rows(), *warm_rows(), *cold_rows()]
+    if "--json" in sys.argv:
+        print(json.dumps([asdict(row) for row in rows], indent=1))
+    else:
+        print_table(rows)
+    return 1 if any(row.holds is False for row in rows) else 0
+
+
+def print_table(rows: list[Row]) -> None:
+    verdicts = {None: "", True: "holds", False: "DOES NOT HOLD"}
+    cells = [COLUMNS, *((r.measure, r.bare, r.tampu, r.compared, r.bar, verdicts[r.holds]) for r in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
+    for line in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

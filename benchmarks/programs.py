@@ -1,0 +1,92 @@
+"""The programs under test, started and stopped: the bare engine and a Tampu server."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+MODEL = "smollm2:135m"
+STORE = Path(__file__).parents[1] / ".cache" / "benchmark-models"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started program and the seconds of the monotonic clock at which it was started."""
+
+    process: psutil.Process
+    port: int
+    started: float
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def tampu_server(**variables: str) -> Iterator[Running]:
+    """A server of ours on a free port, with the benchmark's own models folder."""
+    port = free_port()
+    environment = {"OLLAMA_HOST": f"127.0.0.1:{port}", "OLLAMA_MODELS": str(STORE), **variables}
+    with _program([sys.executable, "-m", "tampu", "serve"], port, environment) as running:
+        while not _answers(port):
+            time.sleep(0.005)
+        yield running
+
+
+@contextmanager
+def bare_engine(model: Path, *, slots: int, context: int) -> Iterator[Running]:
+    """The engine alone, ready to answer."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.bare_engine", str(model), str(port), str(slots), str(context)]
+    with _program(command, port, {}) as running:
+        while not _answers(port, "/health"):
+            time.sleep(0.005)
+        yield running
+
+
+@contextmanager
+def _program(command: list[str], port: int, environment: Mapping[str, str]) -> Iterator[Running]:
+    started = time.perf_counter()
+    child = subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield Running(psutil.Process(child.pid), port, started)
+    finally:
+        child.terminate()
+        child.wait(30)
+
+
+def _answers(port: int, path: str = "/") -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def post(port: int, path: str, body: dict[str, object]) -> dict[str, object]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=600) as answer:
+        found: dict[str, object] = json.loads(answer.read() or b"{}")
+        return found
+
+
+def weights(port: int) -> Path:
+    """Pull the benchmark's model if it is not stored yet; the path of its GGUF."""
+    post(port, "/api/pull", {"model": MODEL, "stream": False})
+    shown = str(post(port, "/api/show", {"model": MODEL})["modelfile"])
+    line = next(line for line in shown.splitlines() if line.startswith("FROM "))
+    return Path(line.removeprefix("FROM "))
