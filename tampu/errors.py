@@ -32,6 +32,7 @@ TampuError                       500
     CorruptManifest
     DiskFull
   ConfigError                          a setting has an impossible value; exit code 2
+  ListenFailed                         the server's address is taken or not this machine's
   ServerUnreachable                    (client) nothing answers at OLLAMA_HOST
   ServerError                          (client) the server answered with an error
     SignInRequired                     (client) the server wants a signed-in user
@@ -230,6 +231,10 @@ class DiskFull(StoreError):
 
 class ConfigError(TampuError):
     """A setting has an impossible value; the message names the key and the value."""
+
+
+class ListenFailed(TampuError):
+    """The server could not listen at its address."""
 
 
 class ServerUnreachable(TampuError):

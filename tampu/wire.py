@@ -5,6 +5,7 @@ only the first JSON value of a body counts, bytes that are no UTF-8 become U+FFF
 """
 
 import json
+import math
 import re
 import types
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -18,8 +19,6 @@ T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
 _any_decoder = msgspec.json.Decoder()
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_MAX_DEPTH = 1_000
-"""Deeper nesting is refused: no client needs it and it costs stack."""
 
 
 def encode(value: object) -> bytes:
@@ -39,6 +38,8 @@ def convert(kind: type[T], value: object) -> T:
     """`value` (plain JSON data) as `kind`, by the same rules; raises BadRequest."""
     try:
         return msgspec.convert(_fit(value, kind), kind)
+    except RecursionError:
+        raise _too_deep() from None
     except msgspec.ValidationError as error:
         raise BadRequest(f"json: {_first_lower(str(error))}") from None
 
@@ -48,9 +49,13 @@ def parse(raw: bytes) -> Any:
     try:
         return _any_decoder.decode(raw)
     except RecursionError:
-        raise BadRequest("json: the body is nested too deeply") from None
+        raise _too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _parse_leniently(raw)
+
+
+def _too_deep() -> BadRequest:
+    return BadRequest("json: the body is nested too deeply")
 
 
 def _parse_leniently(raw: bytes) -> Any:
@@ -59,7 +64,7 @@ def _parse_leniently(raw: bytes) -> Any:
     try:
         value, _ = _lenient.raw_decode(text)
     except RecursionError:
-        raise BadRequest("json: the body is nested too deeply") from None
+        raise _too_deep() from None
     except ValueError as error:
         raise BadRequest(f"json: {_syntax_error(error, text)}") from None
     return _without_surrogates(value)
@@ -69,7 +74,14 @@ def _refuse_constant(word: str) -> None:
     raise ValueError(f"invalid character '{word[0]}' looking for beginning of value")
 
 
-_lenient = json.JSONDecoder(parse_constant=_refuse_constant)
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"number {digits[:32]} is out of range")
+    return number
+
+
+_lenient = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _syntax_error(error: ValueError, text: str) -> str:
@@ -99,32 +111,38 @@ def _first_lower(text: str) -> str:
 # --- fitting plain data to a type: names in any case, nulls and unknown fields left out -----------------------------
 
 
-def _fit(value: Any, kind: Any, depth: int = 0) -> Any:
-    if depth > _MAX_DEPTH:
-        raise BadRequest("json: the body is nested too deeply")
+def _fit(value: Any, kind: Any) -> Any:
     if isinstance(value, dict):
         struct = _struct_in(kind)
         if struct is not None:
-            return _fit_fields(value, struct, depth)
+            return _fit_fields(value, struct)
         item = _item_kind(kind, dict)
-        return value if item is Any else {key: _fit(item_value, item, depth + 1) for key, item_value in value.items()}
-    if isinstance(value, list):
-        item = _item_kind(kind, list)
         if item is Any:
             return value
-        # A null in a list is an empty value of the list's kind, as Go reads it.
-        empty: dict[str, Any] | None = {} if _struct_in(item) is not None else None
-        return [empty if item_value is None else _fit(item_value, item, depth + 1) for item_value in value]
+        return {key: _fit_item(item_value, item) for key, item_value in value.items()}
+    if isinstance(value, list):
+        item = _item_kind(kind, list)
+        return value if item is Any else [_fit_item(item_value, item) for item_value in value]
     return value
 
 
-def _fit_fields(value: dict[str, Any], struct: type[msgspec.Struct], depth: int) -> dict[str, Any]:
+_ZERO_VALUES: dict[Any, Any] = {str: "", int: 0, float: 0.0, bool: False}
+
+
+def _fit_item(value: Any, kind: Any) -> Any:
+    """An item of a list or a map: a null is the zero value of its kind, as Go reads it."""
+    if value is not None:
+        return _fit(value, kind)
+    return {} if _struct_in(kind) is not None else _ZERO_VALUES.get(kind)
+
+
+def _fit_fields(value: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str, Any]:
     exact, folded = _fields_of(struct)
     fitted: dict[str, Any] = {}
     for key, item in value.items():
         name = key if key in exact else folded.get(key.casefold())
         if name is not None and item is not None:
-            fitted[name] = _fit(item, exact[name], depth + 1)
+            fitted[name] = _fit(item, exact[name])
     return fitted
 
 

@@ -1,0 +1,84 @@
+"""The contract of a dialect: how the server hands it a request, and how it hands back bytes.
+
+A dialect is a set of codecs, one for each of its routes. A codec is plain functions: `decode` turns what came over the
+wire into a request of the vocabulary or raises a TampuError; the rest turns answers, events and errors into bytes.
+Nothing here waits, logs or knows a server.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from tampu.errors import TampuError
+
+JSON_UTF8 = "application/json; charset=utf-8"
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a dialect may know of an HTTP request: its body, the parameters of its path and who asks."""
+
+    body: bytes = b""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is known as a whole. `content_type` is None where there is no body."""
+
+    status: int
+    body: bytes = b""
+    content_type: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+EMPTY_OK = Reply(200)
+
+RequestT = TypeVar("RequestT")
+AnswerT = TypeVar("AnswerT")
+EventT_contra = TypeVar("EventT_contra", contravariant=True)
+
+
+class EventWriter(Protocol[EventT_contra]):
+    """Writes the events of one answer. `streams`: the request wants them as they come, else one object at the end."""
+
+    streams: bool
+    content_type: str
+
+    def is_whole(self, first: EventT_contra) -> bool:
+        """Whether the first event is the whole answer and goes out as one object, streaming or not."""
+
+    def chunk(self, event: EventT_contra) -> bytes:
+        """The event as it goes over the wire, framing included; empty where there is nothing to show."""
+
+    def end(self) -> bytes:
+        """What closes the stream after its last event; may be empty."""
+
+    def whole(self, events: Sequence[EventT_contra]) -> Reply:
+        """All events joined into one answer."""
+
+    def early_error(self, error: TampuError) -> Reply:
+        """The error of an operation that has sent nothing yet: it still has its own status."""
+
+    def late_error(self, error: TampuError) -> bytes:
+        """The error of a stream that has begun, as its last bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCodec(Generic[RequestT, AnswerT]):
+    """A route that answers with events. `encode_error` serves requests that do not decode."""
+
+    decode: Callable[[Call], RequestT]
+    writer: Callable[[RequestT], EventWriter[AnswerT]]
+    encode_error: Callable[[TampuError], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCodec(Generic[RequestT, AnswerT]):
+    """A route that answers once."""
+
+    decode: Callable[[Call], RequestT]
+    encode: Callable[[RequestT, AnswerT], Reply]
+    encode_error: Callable[[TampuError], Reply]

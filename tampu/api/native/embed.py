@@ -1,0 +1,93 @@
+"""`POST /api/embed` and its legacy form `POST /api/embeddings`: texts in, vectors out."""
+
+from typing import Any
+
+import msgspec
+
+from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
+from tampu.api.native.errors import EMBED, EMBEDDINGS, check_reference, native_error
+from tampu.api.native.fields import read_keep_alive
+from tampu.api.native.generation import given
+from tampu.errors import BadRequest
+from tampu.generation import EmbeddingRequest, Embeddings
+from tampu.wire import decode as decode_json
+from tampu.wire import encode as encode_json
+
+
+class _Body(msgspec.Struct):
+    model: str = ""
+    input: Any = None
+    truncate: bool = True
+    dimensions: int = 0
+    keep_alive: Any = None
+    options: dict[str, Any] = {}
+
+
+class _LegacyBody(msgspec.Struct):
+    model: str = ""
+    prompt: str = ""
+    keep_alive: Any = None
+    options: dict[str, Any] = {}
+
+
+def _decode(call: Call) -> EmbeddingRequest:
+    body = decode_json(_Body, call.body)
+    request = EmbeddingRequest(
+        model=body.model,
+        inputs=_read_input(body.input),
+        truncate=body.truncate,
+        dimensions=max(body.dimensions, 0),
+        options=body.options,
+        keep_alive=read_keep_alive(body.keep_alive),
+    )
+    check_reference(request.model, EMBED)
+    return request
+
+
+def _read_input(value: Any) -> tuple[str, ...]:
+    """One text or several. A single empty text asks for nothing but the model; one in a list is embedded."""
+    match value:
+        case None | "":
+            return ()
+        case str():
+            return (value,)
+        case list() if all(isinstance(item, str) for item in value):
+            return tuple(value)
+        case _:
+            raise BadRequest("invalid input type")
+
+
+def _decode_legacy(call: Call) -> EmbeddingRequest:
+    body = decode_json(_LegacyBody, call.body)
+    check_reference(body.model, EMBEDDINGS)
+    return EmbeddingRequest(
+        model=body.model,
+        inputs=(body.prompt,) if body.prompt else (),
+        options=body.options,
+        keep_alive=read_keep_alive(body.keep_alive),
+        normalize=False,
+    )
+
+
+def _encode(request: EmbeddingRequest, answer: Embeddings) -> Reply:
+    counts: dict[str, int] = {}
+    if request.inputs:
+        counts = given(
+            total_duration=answer.timings.total_ns,
+            load_duration=answer.timings.load_ns,
+            prompt_eval_count=answer.prompt_tokens,
+        )
+    return Reply(200, encode_json({"model": request.model, "embeddings": answer.vectors, **counts}), JSON_UTF8)
+
+
+def _encode_legacy(_: EmbeddingRequest, answer: Embeddings) -> Reply:
+    vector = answer.vectors[0] if answer.vectors else ()
+    return Reply(200, encode_json({"embedding": vector}), JSON_UTF8)
+
+
+EMBED_CODEC: AnswerCodec[EmbeddingRequest, Embeddings] = AnswerCodec(
+    decode=_decode, encode=_encode, encode_error=lambda error: native_error(error, EMBED)
+)
+LEGACY_CODEC: AnswerCodec[EmbeddingRequest, Embeddings] = AnswerCodec(
+    decode=_decode_legacy, encode=_encode_legacy, encode_error=lambda error: native_error(error, EMBEDDINGS)
+)

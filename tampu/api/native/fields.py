@@ -1,0 +1,89 @@
+"""Fields that several of Ollama's routes share: keep_alive, think, format, images and the counts of logprobs."""
+
+import binascii
+import re
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from tampu.errors import BadRequest
+from tampu.generation import AnyJson, InvalidFormat, JsonSchema, OutputFormat, Think, ThinkLevel
+from tampu.units import KeepAlive
+from tampu.wire import encode
+
+MAX_TOP_LOGPROBS = 20
+_LEVELS = get_args(ThinkLevel)
+_ACCEPTED_THINK = '"high", "medium", "low", "max", true, or false'
+_LINE_BREAKS = re.compile(r"[\r\n]+")
+_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/\r\n]")
+
+
+def read_keep_alive(value: Any) -> KeepAlive | None:
+    """Seconds as a number, or a Go duration; negative means for ever. None: the request does not say."""
+    match value:
+        case None:
+            return None
+        case bool():
+            raise BadRequest("Unsupported type: 'bool'")
+        case int() | float():
+            return KeepAlive.of_seconds(value)
+        case str():
+            return KeepAlive.of_text(value)
+        case list():
+            raise BadRequest("Unsupported type: '[]interface {}'")
+        case _:
+            raise BadRequest("Unsupported type: 'map[string]interface {}'")
+
+
+def read_think(value: Any) -> Think | None:
+    """A boolean or a level; None: the request does not say."""
+    match value:
+        case None | bool():
+            return value
+        case str() if value in _LEVELS:
+            return value  # type: ignore[return-value]  # one of the levels, as just checked
+        case str():
+            raise BadRequest(f'invalid think value: "{value}" (must be {_ACCEPTED_THINK})')
+        case _:
+            raise BadRequest(f"think must be a boolean or string ({_ACCEPTED_THINK})")
+
+
+def read_format(value: Any) -> OutputFormat | None:
+    """`"json"` or a JSON Schema; what is neither is kept, because it is refused only when an answer would begin."""
+    match value:
+        case None | "":
+            return None
+        case "json":
+            return AnyJson()
+        case dict():
+            return JsonSchema(value)
+        case _:
+            return InvalidFormat(encode(value).decode())
+
+
+def read_images(values: Sequence[str]) -> tuple[bytes, ...]:
+    """Images from standard base64: padded, line breaks allowed."""
+    return tuple(_base64(value) for value in values)
+
+
+def read_top_logprobs(value: int) -> int:
+    """How many alternatives to list, within its range."""
+    if not 0 <= value <= MAX_TOP_LOGPROBS:
+        raise BadRequest(f"top_logprobs must be between 0 and {MAX_TOP_LOGPROBS}")
+    return value
+
+
+def _base64(text: str) -> bytes:
+    try:
+        return binascii.a2b_base64(_LINE_BREAKS.sub("", text), strict_mode=True)
+    except ValueError:
+        raise BadRequest(f"illegal base64 data at input byte {_first_illegal(text)}") from None
+
+
+def _first_illegal(text: str) -> int:
+    """Where the base64 goes wrong: its first foreign character, else where its last group of four begins."""
+    foreign = _NO_BASE64.search(text.rstrip("=\r\n"))
+    if foreign is not None:
+        return len(text[: foreign.start()].encode())
+    letters = [place for place, letter in enumerate(text) if letter not in "\r\n"]
+    whole_groups = len(text.rstrip("=\r\n").translate({10: None, 13: None})) // 4 * 4
+    return letters[whole_groups] if whole_groups < len(letters) else len(text)

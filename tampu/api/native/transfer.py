@@ -1,0 +1,31 @@
+"""`POST /api/pull`: fetch a model, with reports."""
+
+import msgspec
+
+from tampu.api.dialect import Call, StreamCodec
+from tampu.api.native.errors import PULL, check_reference, native_error
+from tampu.api.native.progress import ProgressWriter
+from tampu.management import TransferRequest
+from tampu.progress import Progress
+from tampu.wire import decode as decode_json
+
+
+class _Body(msgspec.Struct):
+    model: str = ""
+    name: str = ""
+    stream: bool = True
+    insecure: bool = False
+
+
+def _decode(call: Call) -> TransferRequest:
+    body = decode_json(_Body, call.body)
+    name = body.model or body.name
+    check_reference(name, PULL)
+    return TransferRequest(model=name, stream=body.stream, insecure=body.insecure)
+
+
+PULL_CODEC: StreamCodec[TransferRequest, Progress] = StreamCodec(
+    decode=_decode,
+    writer=lambda request: ProgressWriter(PULL, streams=request.stream),
+    encode_error=lambda error: native_error(error, PULL),
+)

@@ -1,0 +1,96 @@
+"""One request and its answer: reading the body within a limit, answering once, answering in pieces."""
+
+from collections.abc import AsyncIterator, Mapping
+
+from tampu.api.dialect import Call, Reply
+from tampu.errors import BadRequest
+from tampu.server.asgi import Receive, Scope, Send, answer, header
+
+MAX_BODY_BYTES = 64 * 1024**2
+"""The largest JSON body: room for a dozen photos. Uploads of blobs are streamed and not limited."""
+
+
+class ClientGone(Exception):
+    """The client left while its request was being read; there is nobody to answer."""
+
+
+class Exchange:
+    """One request being answered. Reading and writing wait; nothing else here does."""
+
+    __slots__ = ("_scope", "_send", "has_begun", "parameters", "receive")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, parameters: Mapping[str, str]) -> None:
+        self._scope, self._send = scope, send
+        self.receive, self.parameters = receive, parameters
+        self.has_begun = False
+
+    @property
+    def request_id(self) -> str:
+        """What the log calls this request."""
+        return str(self._scope["request_id"])
+
+    @property
+    def started_ns(self) -> int:
+        """When the request came, on the clock of time.perf_counter_ns()."""
+        return int(self._scope["started_ns"])
+
+    @property
+    def client_is_waiting(self) -> bool:
+        """Whether no byte of an answer has been sent."""
+        return not self.has_begun
+
+    def bodiless_call(self) -> Call:
+        """The request for a dialect, its body unread."""
+        return Call(parameters=self.parameters, user_agent=header(self._scope, b"user-agent"))
+
+    async def call(self) -> Call:
+        """The request for a dialect, its body read whole; raises BadRequest if it is too long, ClientGone."""
+        announced = header(self._scope, b"content-length")
+        if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
+            raise _too_long()
+        pieces: list[bytes] = []
+        length = 0
+        async for piece in self.pieces():
+            length += len(piece)
+            if length > MAX_BODY_BYTES:
+                raise _too_long()
+            pieces.append(piece)
+        return Call(b"".join(pieces), self.parameters, header(self._scope, b"user-agent"))
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it comes; raises ClientGone."""
+        more = True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            more = message.get("more_body", False)
+            if piece := message.get("body", b""):
+                yield piece
+
+    async def reply(self, reply: Reply) -> None:
+        """Send a whole answer."""
+        self.has_begun = True
+        described = () if reply.content_type is None else ((b"content-type", reply.content_type.encode()),)
+        more = tuple((name.encode(), value.encode()) for name, value in reply.headers)
+        await answer(self._send, reply.status, reply.body, (*described, *more))
+
+    async def begin(self, content_type: str) -> None:
+        """Begin an answer in pieces; its status is 200."""
+        self.has_begun = True
+        described = [(b"content-type", content_type.encode())]
+        await self._send({"type": "http.response.start", "status": 200, "headers": described})
+
+    async def write(self, piece: bytes) -> None:
+        """Send a piece; it goes out at once."""
+        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def end(self, piece: bytes = b"") -> None:
+        """Send the last piece."""
+        await self._send({"type": "http.response.body", "body": piece})
+
+
+def _too_long() -> BadRequest:
+    return BadRequest(
+        f"the request body is longer than {MAX_BODY_BYTES // 1024**2} MiB, the most that is accepted; send less at once"
+    )

@@ -1,0 +1,175 @@
+"""Answers requests: decodes by a codec, runs an operation, encodes what comes of it, and stops with its client.
+
+This is the server's error border: whatever fails behind it becomes an answer in the words of the dialect, and what
+nobody foresaw becomes a line with the request's id for the client and a traceback for the log.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import anyio.to_thread
+
+from tampu.api.dialect import AnswerCodec, Call, EventWriter, Reply, StreamCodec
+from tampu.errors import TampuError
+from tampu.server.disconnect import stopped_by_disconnect
+from tampu.server.exchange import ClientGone, Exchange
+
+_log = logging.getLogger("tampu.server")
+
+RequestT = TypeVar("RequestT")
+AnswerT = TypeVar("AnswerT")
+EventT = TypeVar("EventT")
+Endpoint = Callable[[Exchange], Awaitable[None]]
+ErrorEncoder = Callable[[TampuError], Reply]
+
+_LONG_BODY_BYTES = 256 * 1024
+"""Longer bodies are decoded in a thread, so that other requests go on."""
+
+
+def fixed(reply: Reply) -> Endpoint:
+    """An endpoint that always says the same."""
+
+    async def endpoint(exchange: Exchange) -> None:
+        await exchange.reply(reply)
+
+    return endpoint
+
+
+def pure(answer: Callable[[Call], Reply], encode_error: ErrorEncoder) -> Endpoint:
+    """An endpoint that needs nothing but the request."""
+
+    async def endpoint(exchange: Exchange) -> None:
+        async with _errors_answered(exchange, encode_error):
+            await exchange.reply(answer(await exchange.call()))
+
+    return endpoint
+
+
+def answering(
+    codec: AnswerCodec[RequestT, AnswerT],
+    operation: Callable[[RequestT, Exchange], Awaitable[AnswerT]],
+    *,
+    reads_body: bool = True,
+) -> Endpoint:
+    """An endpoint that answers once."""
+
+    async def endpoint(exchange: Exchange) -> None:
+        async with _errors_answered(exchange, codec.encode_error):
+            call = await exchange.call() if reads_body else exchange.bodiless_call()
+            request = await _decoded(codec.decode, call)
+            async with stopped_by_disconnect(exchange.receive), _errors_answered(exchange, codec.encode_error):
+                await exchange.reply(codec.encode(request, await operation(request, exchange)))
+
+    return endpoint
+
+
+def uploading(
+    codec: AnswerCodec[RequestT, AnswerT],
+    operation: Callable[[RequestT, AsyncIterator[bytes]], Awaitable[AnswerT]],
+) -> Endpoint:
+    """An endpoint that takes the body piece by piece. It notices a lost client by reading."""
+
+    async def endpoint(exchange: Exchange) -> None:
+        async with _errors_answered(exchange, codec.encode_error):
+            request = codec.decode(exchange.bodiless_call())
+            answer = await operation(request, exchange.pieces())
+            await exchange.reply(codec.encode(request, answer))
+
+    return endpoint
+
+
+def streaming(
+    codec: StreamCodec[RequestT, EventT], operation: Callable[[RequestT, Exchange], AsyncIterator[EventT]]
+) -> Endpoint:
+    """An endpoint that answers with events: as they come, or joined at the end."""
+
+    async def endpoint(exchange: Exchange) -> None:
+        async with _errors_answered(exchange, codec.encode_error):
+            request = await _decoded(codec.decode, await exchange.call())
+            writer = codec.writer(request)
+            async with (
+                stopped_by_disconnect(exchange.receive),
+                _errors_answered(exchange, writer.early_error, writer.late_error),
+                _closing(operation(request, exchange)) as events,
+            ):
+                await (_stream if writer.streams else _join)(exchange, writer, events)
+
+    return endpoint
+
+
+async def _stream(exchange: Exchange, writer: EventWriter[EventT], events: AsyncIterator[EventT]) -> None:
+    """Send events as they come. Nothing is sent before the first one: until then an error keeps its status."""
+    async for event in events:
+        if exchange.has_begun:
+            if chunk := writer.chunk(event):
+                await exchange.write(chunk)
+        elif writer.is_whole(event):
+            await exchange.reply(writer.whole([event]))
+            return
+        else:
+            await exchange.begin(writer.content_type)
+            await exchange.write(writer.chunk(event))
+    if not exchange.has_begun:
+        await exchange.begin(writer.content_type)
+    await exchange.end(writer.end())
+
+
+async def _join(exchange: Exchange, writer: EventWriter[EventT], events: AsyncIterator[EventT]) -> None:
+    seen: list[EventT] = [event async for event in events]
+    await exchange.reply(writer.whole(seen))
+
+
+async def _decoded(decode: Callable[[Call], RequestT], call: Call) -> RequestT:
+    if len(call.body) <= _LONG_BODY_BYTES:
+        return decode(call)
+    return await anyio.to_thread.run_sync(decode, call)
+
+
+@asynccontextmanager
+async def _closing(events: AsyncIterator[EventT]) -> AsyncIterator[AsyncIterator[EventT]]:
+    """Close a generator of events whatever happens, so that what it holds is given back now and not some day."""
+    try:
+        yield events
+    finally:
+        close = getattr(events, "aclose", None)
+        if close is not None:
+            await close()
+
+
+@asynccontextmanager
+async def _errors_answered(
+    exchange: Exchange, early: ErrorEncoder, late: Callable[[TampuError], bytes] | None = None
+) -> AsyncIterator[None]:
+    """Turn an error of the body into an answer: `early` before its first byte, `late` after it."""
+    try:
+        yield
+    except ClientGone:
+        pass
+    except TampuError as error:
+        await _say(exchange, error, early, late)
+    except Exception as error:  # noqa: BLE001  # the server's error border
+        await _say(exchange, _foreseen(error, exchange), early, late)
+
+
+async def _say(
+    exchange: Exchange, error: TampuError, early: ErrorEncoder, late: Callable[[TampuError], bytes] | None
+) -> None:
+    if error.status >= 500:
+        _log.warning("request %s failed: %s", exchange.request_id, error.message)
+    if not exchange.has_begun:
+        await exchange.reply(early(error))
+    elif late is not None:
+        await exchange.end(late(error))
+
+
+def _foreseen(error: Exception, exchange: Exchange) -> TampuError:
+    """The one error of ours inside a group of a task group, or our own words for what nobody foresaw."""
+    inner: BaseException = error
+    while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
+        inner = inner.exceptions[0]
+    if isinstance(inner, TampuError):
+        return inner
+    _log.error("request %s failed in a way nobody foresaw", exchange.request_id, exc_info=error)
+    return TampuError(f"internal server error; the log tells more about request {exchange.request_id}")

@@ -1,0 +1,39 @@
+"""The operations that the server offers, bound to the services they work with. Tests bind their own."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary
+from tampu.generation import EmbeddingRequest, Embeddings, GenerationEvent, GenerationRequest
+from tampu.management import CopyRequest, CreateRequest, DeleteRequest, ShowRequest, TransferRequest
+from tampu.progress import Progress
+
+
+class Generate(Protocol):
+    """Run a request for text. `started_ns`: time.perf_counter_ns() when it came."""
+
+    def __call__(self, request: GenerationRequest, *, started_ns: int) -> AsyncIterator[GenerationEvent]: ...
+
+
+class Embed(Protocol):
+    """Run a request for vectors. `started_ns` as for Generate."""
+
+    def __call__(self, request: EmbeddingRequest, *, started_ns: int) -> Awaitable[Embeddings]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """One callable for each thing that can be asked. `receive_blob` is True where the blob was not stored before."""
+
+    generate: Generate
+    embed: Embed
+    list_models: Callable[[], Awaitable[Sequence[ModelSummary]]]
+    loaded_models: Callable[[], Awaitable[Sequence[LoadedModel]]]
+    show: Callable[[ShowRequest], Awaitable[ModelDescription]]
+    create: Callable[[CreateRequest], AsyncIterator[Progress]]
+    pull: Callable[[TransferRequest], AsyncIterator[Progress]]
+    copy_model: Callable[[CopyRequest], Awaitable[None]]
+    delete_model: Callable[[DeleteRequest], Awaitable[None]]
+    has_blob: Callable[[str], Awaitable[bool]]
+    receive_blob: Callable[[str, AsyncIterator[bytes]], Awaitable[bool]]

@@ -1,0 +1,62 @@
+"""uvicorn's HTTP protocol, mended where clients of Ollama get another answer.
+
+1. What is no HTTP is refused in Ollama's words. 2. A method may be any word: the parser knows only the registered ones,
+so another one is read as TRACE, which no route has either. 3. An answer to HTTP/1.0 is not chunked.
+"""
+
+import re
+
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+_REQUEST_LINE = re.compile(rb"([A-Z][A-Z0-9_-]{0,31})(?= /[^ \r\n]* HTTP/1\.[01]\r\n)")
+_KNOWN_METHODS = frozenset(
+    b"DELETE GET HEAD POST PUT CONNECT OPTIONS TRACE COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND "
+    b"UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE NOTIFY SUBSCRIBE UNSUBSCRIBE PATCH PURGE LINK UNLINK SOURCE "
+    b"QUERY MKCALENDAR".split()
+)
+_BAD_REQUEST = "400 Bad Request"
+
+
+class Protocol(HttpToolsProtocol):
+    """The protocol to give to uvicorn."""
+
+    def data_received(self, data: bytes) -> None:
+        if self.cycle is None or (self.cycle.response_complete and not self.pipeline):
+            data = _readable(data)
+        super().data_received(data)
+
+    def send_400_response(self, _: str) -> None:
+        super().send_400_response(_BAD_REQUEST)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        is_old = cycle.scope["http_version"] == "1.0"
+        super()._start_asgi_task(cycle, _unchunked(app, cycle) if is_old else app)
+
+
+def _readable(data: bytes) -> bytes:
+    line = _REQUEST_LINE.match(data)
+    if line is None or line[1] in _KNOWN_METHODS:
+        return data
+    return b"TRACE" + data[line.end() :]
+
+
+def _unchunked(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
+    """The app, answering without chunks: the end of the connection is the end of the body."""
+
+    async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        has_length = False
+
+        async def send_unchunked(event: ASGISendEvent) -> None:
+            nonlocal has_length
+            if event["type"] == "http.response.start":
+                has_length = any(name == b"content-length" for name, _ in event["headers"])
+                if not has_length:
+                    cycle.chunked_encoding = False
+            elif event["type"] == "http.response.body" and not has_length:
+                cycle.expected_content_length = len(event.get("body", b""))
+            await send(event)
+
+        await app(scope, receive, send_unchunked)
+
+    return answer

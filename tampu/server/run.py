@@ -1,0 +1,66 @@
+"""Runs the server: listens, opens the services, serves until a signal (or long idleness), and leaves tidily."""
+
+import logging
+import signal
+import socket
+
+import anyio
+
+import tampu
+from tampu.config import Settings
+from tampu.operations.services import open_services
+from tampu.server.activity import Activity
+from tampu.server.app import build_app
+from tampu.server.bindings import bind_operations
+from tampu.server.listen import listen
+from tampu.server.server import Server
+
+_log = logging.getLogger("tampu.server")
+
+
+def serve(settings: Settings, *, exits_when_idle: bool = False) -> None:
+    """Serve until SIGINT or SIGTERM, then unload all models and return; raises ListenFailed.
+
+    `exits_when_idle`: also return after `settings.idle_exit_s` without requests (a server that a command started).
+    """
+    listener = listen(settings.address)
+    options = {"use_uvloop": _has_uvloop()}
+    anyio.run(_serve, settings, listener, exits_when_idle, backend_options=options)
+
+
+async def _serve(settings: Settings, listener: socket.socket, exits_when_idle: bool) -> None:
+    activity = Activity()
+    async with open_services(settings) as services:
+        app = build_app(bind_operations(services), settings, activity=activity)
+        server = Server(app)
+        _log.info("listening on %s (version %s)", settings.address.url, tampu.__version__)
+        async with anyio.create_task_group() as group:
+            group.start_soon(_stop_on_signal, server)
+            if exits_when_idle:
+                group.start_soon(_stop_when_idle, server, activity, settings.idle_exit_s)
+            await server.serve(sockets=[listener])
+            group.cancel_scope.cancel()
+
+
+async def _stop_on_signal(server: Server) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for number in signals:
+            _log.info("stopping: %s", signal.Signals(number).name)
+            server.stop()
+
+
+async def _stop_when_idle(server: Server, activity: Activity, idle_s: float) -> None:
+    if idle_s == float("inf"):
+        return
+    await activity.wait_until_idle(idle_s)
+    _log.info("stopping: no request for %.0f s", idle_s)
+    server.stop()
+
+
+def _has_uvloop() -> bool:
+    try:
+        # Not on every system; asyncio's own loop serves there.
+        import uvloop  # noqa: F401, PLC0415
+    except ImportError:
+        return False
+    return True

@@ -1,0 +1,95 @@
+"""Operations that need no model: an empty store, or answers that a test scripts."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import anyio
+
+from tampu.errors import DigestMismatch, ModelNotFound
+from tampu.generation import Embeddings, GenerationEvent, GenerationRequest
+from tampu.names import ModelName
+from tampu.progress import SUCCESS, Progress
+from tampu.server.operations import Operations
+
+Step = GenerationEvent | Exception | Callable[[], Any]
+
+
+class FakeOperations:
+    """Knows the models in `models`; generates `script`: events are yielded, errors raised, functions awaited."""
+
+    def __init__(self, script: Sequence[Step] = (), *, models: Sequence[str] = ()) -> None:
+        self.script, self.models = list(script), set(models)
+        self.requests: list[Any] = []
+        self.running = 0
+        self.blobs: dict[str, bytes] = {}
+        self.progress: list[Progress | Exception] = [Progress("working"), SUCCESS]
+
+    def bound(self) -> Operations:
+        return Operations(
+            generate=self._generate,
+            embed=self._embed,
+            list_models=self._nothing,
+            loaded_models=self._nothing,
+            show=self._look_up,
+            create=self._report,
+            pull=self._report,
+            copy_model=self._copy,
+            delete_model=self._look_up,
+            has_blob=self._has_blob,
+            receive_blob=self._receive_blob,
+        )
+
+    def _check(self, name: str) -> None:
+        if name not in self.models:
+            raise ModelNotFound(name)
+
+    async def _generate(self, request: GenerationRequest, *, started_ns: int) -> AsyncIterator[GenerationEvent]:
+        self.requests.append(request)
+        self.running += 1
+        try:
+            self._check(request.model)
+            for step in self.script:
+                if isinstance(step, Exception):
+                    raise step
+                if callable(step):
+                    await step()
+                else:
+                    yield step
+        finally:
+            self.running -= 1
+
+    async def _embed(self, request: Any, *, started_ns: int) -> Embeddings:
+        self.requests.append(request)
+        self._check(request.model)
+        return Embeddings(tuple((0.5, 0.25) for _ in request.inputs), prompt_tokens=len(request.inputs))
+
+    async def _nothing(self) -> list[Any]:
+        return []
+
+    async def _look_up(self, request: Any) -> Any:
+        self.requests.append(request)
+        self._check(request.model)
+
+    async def _copy(self, request: Any) -> None:
+        if ModelName.parse(request.source) != ModelName.parse(request.destination):
+            self._check(request.source)
+
+    async def _report(self, request: Any) -> AsyncIterator[Progress]:
+        self.requests.append(request)
+        for step in self.progress:
+            if isinstance(step, Exception):
+                raise step
+            yield step
+            await anyio.sleep(0)
+
+    async def _has_blob(self, digest: str) -> bool:
+        return digest in self.blobs
+
+    async def _receive_blob(self, digest: str, chunks: AsyncIterator[bytes]) -> bool:
+        if digest in self.blobs:
+            return False
+        received = b"".join([chunk async for chunk in chunks])
+        if received == b"wrong":
+            raise DigestMismatch("digest mismatch", wanted=digest, got="other")
+        self.blobs[digest] = received
+        return True
