@@ -40,7 +40,12 @@ class Address:
     @property
     def url(self) -> str:
         """The address as a URL without a trailing slash."""
-        return f"{self.scheme}://{self._bracketed}:{self.port}{self.path}"
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+    @property
+    def authority(self) -> str:
+        """`host:port`."""
+        return f"{self._bracketed}:{self.port}"
 
     @property
     def connect_host(self) -> str:

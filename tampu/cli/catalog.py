@@ -1,0 +1,79 @@
+"""The table of commands. A command's module is imported when it is called, or when its help is asked for."""
+
+import importlib
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+from tampu.cli.command import Command
+from tampu.cli.grammar import Flag
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row: its name, its module below tampu.cli, what help says of it. `beyond`: Ollama has no such command."""
+
+    name: str
+    module: str
+    summary: str
+    aliases: tuple[str, ...] = ()
+    beyond: bool = False
+
+
+COMMANDS: Final = (
+    Entry("serve", "serve", "Start the server", ("start",)),
+    Entry("create", "create", "Create a model"),
+    Entry("show", "show", "Show information for a model"),
+    Entry("run", "run", "Run a model"),
+    Entry("stop", "stop", "Stop a running model"),
+    Entry("pull", "pull", "Pull a model from a registry"),
+    Entry("push", "push", "Push a model to a registry"),
+    Entry("list", "list", "List models", ("ls",)),
+    Entry("ps", "ps", "List running models"),
+    Entry("cp", "cp", "Copy a model"),
+    Entry("rm", "rm", "Remove a model"),
+)
+ROOT_FLAGS: Final = (
+    Flag(["--nowordwrap"], help="Don't wrap words to the next line automatically"),
+    Flag(["--verbose"], help="Show timings for response"),
+    Flag(["-v", "--version"], help="Show version information"),
+)
+_SUGGESTION_DISTANCE: Final = 2
+
+
+class Program(click.Group):
+    """The program as click sees it; every command is loaded when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return [entry.name for entry in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Command | None:  # noqa: ARG002  # click's signature
+        for entry in COMMANDS:
+            if cmd_name == entry.name or cmd_name in entry.aliases:
+                command = importlib.import_module(f"tampu.cli.{entry.module}").command_line
+                assert isinstance(command, Command)  # noqa: S101  # a contract of this package
+                return command
+        return None
+
+
+def unknown_command(program: str, name: str) -> str:
+    """What is said of a command that does not exist, with those that may have been meant."""
+    text = f'unknown command "{name}" for "{program}"'
+    if close := [entry.name for entry in COMMANDS if _is_close(name, entry.name)]:
+        text += "\n\nDid you mean this?\n" + "".join(f"\t{meant}\n" for meant in close)
+    return text
+
+
+def _is_close(typed: str, name: str) -> bool:
+    return name.lower().startswith(typed.lower()) or _distance(typed.lower(), name.lower()) <= _SUGGESTION_DISTANCE
+
+
+def _distance(one: str, other: str) -> int:
+    """Letters to insert, remove or change to make one word of the other."""
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        before, row[0] = row[0], i
+        for j, wanted in enumerate(other, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (letter != wanted))
+    return row[-1]

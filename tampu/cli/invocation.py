@@ -1,0 +1,39 @@
+"""One run of the program: what it was called, its streams and settings, and the server that it talks to."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from tampu.client import Client
+from tampu.config import Settings
+from tampu.errors import ServerUnreachable
+from tampu.repl.screen.console import Console
+
+
+@dataclass
+class Invocation:
+    """Handed to every command. `program` is the name that the user typed: tampu or ollama."""
+
+    program: str
+    console: Console
+    settings: Settings
+
+    @cached_property
+    def client(self) -> Client:
+        """The server, known to answer. Starts one where none does and that is allowed; raises ServerUnreachable."""
+        client = Client(self.settings.address)
+        if not client.is_answering():
+            self._start_server(client)
+        return client
+
+    def _start_server(self, client: Client) -> None:
+        address = self.settings.address
+        can_start = address.is_loopback and address.scheme == "http" and not address.path
+        if not self.settings.autostart or not can_start:
+            raise ServerUnreachable(
+                f"could not connect to {self.program} server, run '{self.program} serve' to start it"
+            )
+        # Only now: starting a process takes modules that a command which finds its server need not wait for.
+        from tampu.cli.background import start_server  # noqa: PLC0415
+
+        log = start_server(client, self.settings)
+        self.console.tell(f"started a server in the background on {address.authority} (log: {log})\n")

@@ -1,0 +1,142 @@
+"""The program: finds the command, runs it, and turns whatever goes wrong into one line and an exit code.
+
+Exit codes: 0 success, 1 an error, 2 a setting with an impossible value, 130 interrupted, 141 nobody reads the output.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Final, NoReturn, TextIO
+
+import click
+
+from tampu.cli.catalog import COMMANDS, ROOT_FLAGS, Program, unknown_command
+from tampu.cli.command import Command
+from tampu.cli.grammar import HELP, read_flags, split_command
+from tampu.cli.help import program_page
+from tampu.cli.invocation import Invocation
+from tampu.config import Settings
+from tampu.errors import BadRequest, ConfigError, TampuError
+from tampu.repl.screen.console import SHOW_CURSOR, Console
+
+FAILED: Final = 1
+MISCONFIGURED: Final = 2
+INTERRUPTED: Final = 130
+UNREAD: Final = 141
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    console = Console(_tolerant(sys.stdin), _tolerant(sys.stdout), _tolerant(sys.stderr))
+    sys.exit(run(sys.argv[1:], program_name(sys.argv[0]), console))
+
+
+def program_name(path: str) -> str:
+    """What the program was called: tampu, unless it was started under another name."""
+    name = Path(path).stem
+    return "tampu" if name.startswith("__") or not name else name
+
+
+def run(arguments: Sequence[str], program: str, console: Console) -> int:
+    """Run one command line; the exit code. Raises nothing."""
+    is_verbose = False
+    try:
+        settings = Settings.read()
+        is_verbose = settings.log_level > 0
+        console.colour = not settings.no_color
+        code = _dispatch(arguments, Invocation(program, console, settings))
+    except BrokenPipeError:
+        return _leave_quietly()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except ConfigError as error:
+        code = _complain(console, error.message, MISCONFIGURED)
+    except TampuError as error:
+        code = _complain(console, error.message, FAILED)
+    except OSError as error:
+        code = _complain(console, str(error), FAILED)
+    except Exception as error:  # noqa: BLE001  # the last border: a fault of ours is told in one line too
+        if is_verbose:
+            traceback.print_exc()
+        told = f"internal error: {type(error).__name__}: {error} (OLLAMA_DEBUG=1 shows where)"
+        code = _complain(console, told, FAILED)
+    return _finish(console, code)
+
+
+def _dispatch(arguments: Sequence[str], invocation: Invocation) -> int:
+    name, rest = split_command(arguments)
+    program = Program(invocation.program)
+    with click.Context(program, info_name=invocation.program, obj=invocation) as context:
+        if name == HELP and (name := next(iter(rest), None)) is not None:
+            rest = ["--help"]
+        if name is None or name == HELP:
+            return _run_bare(invocation, rest)
+        command = program.get_command(context, name)
+        if command is None:
+            raise BadRequest(unknown_command(invocation.program, name))
+        return _run_command(command, rest, context)
+
+
+def _run_command(command: Command, arguments: list[str], context: click.Context) -> int:
+    try:
+        with command.make_context(command.name, arguments, parent=context) as own:
+            command.invoke(own)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    return 0
+
+
+def _run_bare(invocation: Invocation, arguments: Sequence[str]) -> int:
+    """No command: the version, or the page that says what there is."""
+    given, _ = read_flags(ROOT_FLAGS, arguments)
+    if given.get("version") and not given.get(HELP):
+        # Only now: the version is asked of the server.
+        from tampu.cli.version import version_report  # noqa: PLC0415
+
+        invocation.console.write(version_report(invocation))
+        return 0
+    page = program_page(
+        invocation.program,
+        commands=[
+            *((entry.name, entry.summary) for entry in COMMANDS if not entry.beyond),
+            (HELP, "Help about any command"),
+        ],
+        more_commands=[(entry.name, entry.summary) for entry in COMMANDS if entry.beyond],
+        flags=ROOT_FLAGS,
+    )
+    invocation.console.write(page)
+    return 0
+
+
+def _complain(console: Console, message: str, code: int) -> int:
+    try:
+        console.tell(f"Error: {message}\n")
+    except OSError:
+        pass  # nobody is left to hear it; the exit code still says it
+    return code
+
+
+def _finish(console: Console, code: int) -> int:
+    """Show the cursor after a display, in a pipe too, as Ollama does; at the very end, so that lines stay clean."""
+    try:
+        if console.spun and console.complained and not console.tells_terminal:
+            console.tell(SHOW_CURSOR)
+    except OSError:
+        pass
+    return code
+
+
+def _leave_quietly() -> int:
+    """The reader of our output has gone (`list | head -1`): say nothing, now or when the interpreter flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return UNREAD
+
+
+def _tolerant(stream: TextIO) -> TextIO:
+    """The stream, with characters that its encoding lacks replaced instead of refused."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="replace")
+    return stream

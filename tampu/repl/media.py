@@ -1,0 +1,88 @@
+"""Pictures and sound named in a prompt: finds the paths, checks what the files are, takes them out of the text."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tampu.errors import BadRequest
+
+MAX_BYTES: Final = 100 << 20
+_PATH = re.compile(
+    r"(?:[a-zA-Z]:)?(?:\./|/|\\)[\S\\ ]{1,4096}?\.(?:jpg|jpeg|png|webp|wav)\b",
+    re.IGNORECASE,
+)
+_ESCAPED = re.compile(r"\\([ ()\[\]{}$&;'\\*?~])")
+_WAVE: Final = "audio/wave"
+_GUESSES: Final = (
+    (b"\xff\xd8\xff", 0, "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
+    (b"WEBPVP", 8, "image/webp"),
+    (b"WAVE", 8, _WAVE),
+    (b"GIF87a", 0, "image/gif"),
+    (b"GIF89a", 0, "image/gif"),
+    (b"%PDF-", 0, "application/pdf"),
+    (b"PK\x03\x04", 0, "application/zip"),
+    (b"\x1f\x8b\x08", 0, "application/x-gzip"),
+)
+_ACCEPTED: Final = frozenset({"image/jpeg", "image/png", "image/webp", _WAVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message. `path` is as a person wrote it, without shell escapes."""
+
+    path: str
+    kind: str
+    data: bytes
+
+    @property
+    def notice(self) -> str:
+        """What is said of it on standard error."""
+        return f"Added {'audio' if self.kind == _WAVE else 'image'} '{self.path}'"
+
+
+def is_media_path(text: str) -> bool:
+    """Whether `text` begins with something that looks like the path of a picture or sound."""
+    return _PATH.match(text) is not None
+
+
+def extract_media(prompt: str) -> tuple[str, list[Attachment]]:
+    """`prompt` without the paths of media files that exist, and those files; BadRequest for a file of a wrong kind."""
+    attachments = []
+    for written in _PATH.findall(prompt):
+        path = _ESCAPED.sub(r"\1", written)
+        attachment = _read(path)
+        if attachment is None:
+            continue
+        attachments.append(attachment)
+        for form in (f"'{path}'", f"'{written}'", written):
+            prompt = prompt.replace(form, "")
+    return (prompt.strip() if attachments else prompt), attachments
+
+
+def _read(path: str) -> Attachment | None:
+    """The file, None where it does not exist."""
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(512)
+            kind = sniff(head)
+            if kind not in _ACCEPTED:
+                raise BadRequest(f"invalid file type: {kind}")
+            if file.stat().st_size > MAX_BYTES:
+                raise BadRequest("file size exceeds maximum limit (100MB)")
+            return Attachment(path, kind, head + stream.read())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadRequest(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def sniff(head: bytes) -> str:
+    """The MIME type that the first bytes of a file show."""
+    for sign, place, kind in _GUESSES:
+        if head[place : place + len(sign)] == sign and (place == 0 or head.startswith(b"RIFF")):
+            return kind
+    controls = set(range(9)) | {11} | set(range(14, 27)) | set(range(28, 32))
+    return "application/octet-stream" if controls & set(head) else "text/plain; charset=utf-8"

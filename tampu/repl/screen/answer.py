@@ -1,0 +1,66 @@
+"""Prints an answer as it comes: thinking between its markers, wrapped text, calls of tools that nobody offered."""
+
+import msgspec
+
+from tampu.client import Piece
+from tampu.messages import ToolCall
+from tampu.repl.screen.console import BOLD, GREY, RESET, Console
+from tampu.repl.screen.wrap import WordWrap
+
+
+class AnswerPrinter:
+    """One answer on standard output. Invariant: the closing marker of thinking comes once, before anything else."""
+
+    def __init__(self, console: Console, *, wrap: bool, show_thinking: bool, greyed: bool) -> None:
+        self._console = console
+        self._show_thinking, self._greyed = show_thinking, greyed
+        width = console.width if wrap else 0
+        self._thinking_wrap, self._text_wrap = WordWrap(width), WordWrap(width)
+        self._is_thinking = False
+        self._ends_in_newline = False
+
+    def would_show(self, piece: Piece) -> bool:
+        """Whether `piece` puts anything on the screen."""
+        message = piece.message
+        shows_thinking = self._show_thinking and bool(piece.thinking or message.thinking)
+        return shows_thinking or bool(piece.response or message.content or piece.tool_calls or message.tool_calls)
+
+    def show(self, piece: Piece) -> None:
+        """Print what `piece` adds, in one write."""
+        message = piece.message
+        out = self._thinking(piece.thinking or message.thinking)
+        text, calls = piece.response or message.content, piece.tool_calls or message.tool_calls
+        if text or calls:
+            out += self._end_of_thinking()
+        out += self._text_wrap.feed(text)
+        if calls:
+            out += "\n".join(map(self._call, calls))
+        if out:
+            self._console.write(out)
+
+    def _thinking(self, text: str) -> str:
+        if not text or not self._show_thinking:
+            return ""
+        opening = "" if self._is_thinking else self._marker("Thinking...\n")
+        self._is_thinking = True
+        self._ends_in_newline = text.endswith("\n")
+        wrapped = self._thinking_wrap.feed(text)
+        return opening + (f"{GREY}{wrapped}{RESET}" if self._greyed else wrapped)
+
+    def _end_of_thinking(self) -> str:
+        if not self._is_thinking:
+            return ""
+        self._is_thinking = False
+        return ("" if self._ends_in_newline else "\n") + self._marker("...done thinking.\n\n")
+
+    def _marker(self, text: str) -> str:
+        return f"{GREY}{BOLD}{text}{RESET}" if self._greyed else text
+
+    def _call(self, call: ToolCall) -> str:
+        arguments = msgspec.json.encode(call.function.arguments).decode()
+        return (
+            self._marker("  Model called a non-existent function '")
+            + call.function.name
+            + self._marker("()' with arguments: ")
+            + arguments
+        )

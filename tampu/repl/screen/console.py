@@ -1,0 +1,79 @@
+"""The three streams of a process and what is known of them: terminals or not, how wide, with colours or without."""
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+DEFAULT_WIDTH: Final = 80
+GREY: Final = "\x1b[38;5;245m"
+BOLD: Final = "\x1b[1m"
+RESET: Final = "\x1b[0m"
+SHOW_CURSOR: Final = "\x1b[?25h"
+HIDE_CURSOR: Final = "\x1b[?25l"
+
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """`text` without control characters: what others wrote must not steer the terminal."""
+    return _CONTROLS.sub("", text)
+
+
+@dataclass(slots=True)
+class Console:
+    """The process's streams. `spun`: a spinner or bar was shown on `errors`; `complained`: text was written there."""
+
+    input: TextIO
+    output: TextIO
+    errors: TextIO
+    colour: bool = True
+    spun: bool = False
+    complained: bool = False
+
+    def write(self, text: str) -> None:
+        """Put `text` on standard output at once."""
+        self.output.write(text)
+        self.output.flush()
+
+    def tell(self, text: str) -> None:
+        """Put `text` on standard error at once."""
+        self.complained = self.complained or bool(text)
+        self.errors.write(text)
+        self.errors.flush()
+
+    @property
+    def reads_terminal(self) -> bool:
+        """Whether a person types the input."""
+        return self.input.isatty()
+
+    @property
+    def writes_terminal(self) -> bool:
+        """Whether a person sees standard output."""
+        return self.output.isatty()
+
+    @property
+    def tells_terminal(self) -> bool:
+        """Whether a person sees standard error."""
+        return self.errors.isatty()
+
+    @property
+    def width(self) -> int:
+        """Columns of standard output; 80 where it is no terminal."""
+        return _columns(self.output)
+
+    @property
+    def errors_width(self) -> int:
+        """Columns of standard error; 80 where it is no terminal."""
+        return _columns(self.errors)
+
+    def greyed(self, text: str, *, bold: bool = False) -> str:
+        """`text` in grey, where colours are wanted."""
+        return f"{GREY}{BOLD if bold else ''}{text}{RESET}" if self.colour else text
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or DEFAULT_WIDTH
+    except (OSError, ValueError):
+        return DEFAULT_WIDTH
