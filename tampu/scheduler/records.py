@@ -1,8 +1,12 @@
 """What the scheduler is asked for and what it knows: plain data that policy decides on."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Final
 
+from tampu.config import Settings
 from tampu.descriptions import ModelDetails
+from tampu.engine.protocol import EngineProcess, LoadProgress
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.gguf.footprint import Footprint
 from tampu.units import KeepAlive
@@ -28,6 +32,54 @@ class LoadRequest:
     def key(self) -> str:
         """Models with the same weights share one engine, whatever they are called."""
         return str(self.spec.model_path)
+
+    @property
+    def engine_key(self) -> str:
+        """One engine at a time has this key. Vectors have their own: a chat model asked for both needs no reloads."""
+        return f"{self.key} (vectors)" if self.spec.embedding else self.key
+
+
+ProgressCallback = Callable[[LoadProgress], None]
+StartEngine = Callable[[EngineSpec, Placement, ProgressCallback], Awaitable[EngineProcess]]
+"""Start a child and wait until it is ready. Cancelled or failing, it leaves no process behind."""
+
+_MODELS_PER_DEVICE: Final = 3
+_FIVE_MINUTES: Final = KeepAlive.of_seconds(300)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The numbers that policy works with. `num_parallel` 0 and `cores` 0: automatic."""
+
+    max_loaded: int = _MODELS_PER_DEVICE
+    max_queue: int = 512
+    num_parallel: int = 0
+    keep_alive: KeepAlive = _FIVE_MINUTES
+    kv_cache_type: str = "f16"
+    flash_attention: bool | None = None
+    cores: int = 0
+
+    @classmethod
+    def of_settings(cls, settings: Settings, *, cores: int = 0, gpus: int = 0) -> "Limits":
+        """The limits that the settings ask for on a machine with so many usable cores and GPUs."""
+        return cls(
+            max_loaded=settings.max_loaded_models or _MODELS_PER_DEVICE * max(gpus, 1),
+            max_queue=settings.max_queue,
+            num_parallel=settings.num_parallel,
+            keep_alive=settings.keep_alive,
+            kv_cache_type=settings.kv_cache_type,
+            flash_attention=settings.flash_attention,
+            cores=cores,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadPlan:
+    """What is loaded, or about to be, and how. `automatic_ctx`: the context it would have got without a wish."""
+
+    request: LoadRequest
+    placement: Placement
+    automatic_ctx: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

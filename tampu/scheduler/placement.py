@@ -1,0 +1,130 @@
+"""How a model is loaded: context, slots and the memory they take. Pure: the memory that is free comes as a number.
+
+The rules:
+1. A context that was asked for is raised to the smallest that works and cut to what the model was trained for.
+2. Left open, the context starts at 4096 tokens and doubles for as long as the key/value cache of all slots stays
+   within an eighth of the free memory: the engine writes every byte of that cache while it starts, so a larger
+   automatic context would cost start-up time as well as memory.
+3. Four slots while their cache stays within a quarter of the free memory, else two, else one. A number from the
+   settings is lowered only if it does not fit at all.
+4. What does not fit with one slot does not fit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tampu.engine.spec import EngineSpec, Placement
+from tampu.gguf.footprint import Footprint
+from tampu.scheduler.records import Limits, LoadRequest
+
+SMALLEST_CTX: Final = 4
+SMALLEST_VISION_CTX: Final = 2048
+SMALLEST_AUTOMATIC_CTX: Final = 4096
+_LARGEST_AUTOMATIC_CTX: Final = 262_144
+_AUTOMATIC_SLOTS: Final = 4
+_CTX_SHARE: Final = 8
+_SLOTS_SHARE: Final = 4
+
+_KV_BYTES_OF_F16: Final = {"f32": 2.0, "f16": 1.0, "bf16": 1.0, "q8_0": 34 / 64, "q5_1": 24 / 64, "q5_0": 22 / 64,
+                           "q4_1": 20 / 64, "q4_0": 18 / 64, "iq4_nl": 18 / 64}  # fmt: skip
+_PROCESS_BYTES: Final = 48 << 20
+_COMPUTED_TOKENS: Final = 512
+_BYTES_PER_NUMBER: Final = 4
+_EMBEDDING_WIDTHS: Final = 16
+"""The engine's scratch buffers hold, for each token computed at once, the vocabulary and about so many vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoesNotFit:
+    """The least that the model needs as wanted, and what there is."""
+
+    needed_bytes: int
+    free_bytes: int
+
+
+def place(request: LoadRequest, *, free_bytes: int, limits: Limits) -> Placement | DoesNotFit:
+    """The context and slots that `request` gets in `free_bytes` of memory."""
+    ctx = request.spec.num_ctx
+    num_ctx = automatic_ctx(request, free_bytes=free_bytes, limits=limits) if ctx is None else wanted_ctx(request, ctx)
+    cache_limit = free_bytes if limits.num_parallel else free_bytes // _SLOTS_SHARE
+    for slots in _halvings(limits.num_parallel or _AUTOMATIC_SLOTS):
+        placement = _placement(request, num_ctx, slots, limits)
+        within_share = slots == 1 or cache_bytes(request.footprint, num_ctx, slots, limits) <= cache_limit
+        if within_share and placement.memory_bytes <= free_bytes:
+            return placement
+    return DoesNotFit(_placement(request, num_ctx, 1, limits).memory_bytes, free_bytes)
+
+
+def smaller(placement: Placement, request: LoadRequest, limits: Limits) -> Placement | None:
+    """What to try after `placement` ran out of memory: half the slots, then a quarter of an automatic context."""
+    if placement.slots > 1:
+        return _placement(request, placement.num_ctx, placement.slots // 2, limits)
+    if request.spec.num_ctx is None and placement.num_ctx > SMALLEST_AUTOMATIC_CTX:
+        return _placement(request, max(placement.num_ctx // 4, SMALLEST_AUTOMATIC_CTX), 1, limits)
+    return None
+
+
+def wanted_ctx(request: LoadRequest, num_ctx: int) -> int:
+    """The context that asking for `num_ctx` gives."""
+    smallest = SMALLEST_VISION_CTX if request.spec.projector_paths else SMALLEST_CTX
+    raised = max(num_ctx, smallest)
+    return min(raised, request.trained_ctx) if request.trained_ctx else raised
+
+
+def automatic_ctx(request: LoadRequest, *, free_bytes: int, limits: Limits) -> int:
+    """The context that a request gets which leaves it open."""
+    longest = min(request.trained_ctx or SMALLEST_AUTOMATIC_CTX, _LARGEST_AUTOMATIC_CTX)
+    slots = limits.num_parallel or _AUTOMATIC_SLOTS
+    num_ctx = min(SMALLEST_AUTOMATIC_CTX, longest)
+    while num_ctx < longest:
+        larger = min(num_ctx * 2, longest)
+        if cache_bytes(request.footprint, larger, slots, limits) > free_bytes // _CTX_SHARE:
+            break
+        num_ctx = larger
+    return num_ctx
+
+
+def automatic_batch(spec: EngineSpec, num_ctx: int) -> int:
+    """The batch size that leaving `num_batch` open means."""
+    if spec.embedding:
+        return min(2048, num_ctx)
+    return 512 if num_ctx <= 4096 else 1024 if num_ctx <= 32768 else 2048
+
+
+def memory_bytes(footprint: Footprint, num_ctx: int, slots: int, limits: Limits) -> int:
+    """Everything that a model takes which works on `slots` requests of `num_ctx` tokens at once."""
+    width = footprint.vocab_size + _EMBEDDING_WIDTHS * footprint.embedding_length
+    scratch = _COMPUTED_TOKENS * _BYTES_PER_NUMBER * width
+    return footprint.weights_bytes + cache_bytes(footprint, num_ctx, slots, limits) + scratch + _PROCESS_BYTES
+
+
+def cache_bytes(footprint: Footprint, num_ctx: int, slots: int, limits: Limits) -> int:
+    """The key/value caches of `slots` requests of `num_ctx` tokens."""
+    return int(slots * footprint.sequence_bytes(num_ctx) * _KV_BYTES_OF_F16.get(limits.kv_cache_type, 1.0))
+
+
+def as_loaded(placement: Placement, *, slots: int, memory_bytes: int) -> Placement:
+    """`placement` with what the engine says of itself; 0 where it says nothing."""
+    return replace(
+        placement,
+        slots=min(placement.slots, slots) if slots else placement.slots,
+        memory_bytes=memory_bytes or placement.memory_bytes,
+    )
+
+
+def _placement(request: LoadRequest, num_ctx: int, slots: int, limits: Limits) -> Placement:
+    return Placement(
+        num_ctx=num_ctx,
+        slots=slots,
+        threads=request.spec.num_thread or limits.cores,
+        memory_bytes=memory_bytes(request.footprint, num_ctx, slots, limits),
+        kv_cache_type=limits.kv_cache_type,
+        flash_attention=limits.flash_attention,
+    )
+
+
+def _halvings(slots: int) -> Iterator[int]:
+    while slots >= 1:
+        yield slots
+        slots //= 2

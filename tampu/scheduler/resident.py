@@ -1,0 +1,100 @@
+"""One loaded model: its process, who uses it, and who waits for a slot of it. Waits for nothing itself."""
+
+from collections import deque
+from typing import Generic, TypeVar
+
+from tampu.engine.protocol import EngineProcess
+from tampu.scheduler.policy import ResidentState
+from tampu.scheduler.records import LoadPlan
+from tampu.units import KeepAlive
+
+Waiter = TypeVar("Waiter")
+
+
+class Resident(Generic[Waiter]):
+    """Invariants: at most `slots` users at once; nobody waits while a slot is free; slots are handed on in order."""
+
+    def __init__(self, plan: LoadPlan, process: EngineProcess, keep_alive: KeepAlive, *, now: float) -> None:
+        self.plan = plan
+        self.process = process
+        self.keep_alive = keep_alive
+        self.has_crashed = False
+        """A user saw it die; the system may notice later."""
+        self.users = 0
+        self.waiting: deque[Waiter] = deque()
+        self._idle_since = now
+        self._shows_idle_time = False
+        """Whether a busy one shows when it would have left, had nobody come: once idle, until told a new keep-alive."""
+
+    @property
+    def key(self) -> str:
+        """What it is found by."""
+        return self.plan.request.engine_key
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process can still answer."""
+        return not self.has_crashed and self.process.is_alive
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody uses it."""
+        return not self.users
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Whether a new user may begin at once."""
+        return self.users < self.plan.placement.slots
+
+    def join(self, keep_alive: KeepAlive | None) -> None:
+        """Take a free slot."""
+        self.users += 1
+        self.adopt(keep_alive)
+
+    def wait(self, waiter: Waiter, keep_alive: KeepAlive | None) -> None:
+        """Stand in line for a slot."""
+        self.waiting.append(waiter)
+        self.adopt(keep_alive)
+
+    def leave(self, now: float) -> Waiter | None:
+        """Give a slot back; returns who has it now, None if nobody waited."""
+        if self.waiting:
+            return self.waiting.popleft()
+        self.users -= 1
+        if not self.users:
+            self._idle_since, self._shows_idle_time = now, True
+        return None
+
+    def abandon(self) -> list[Waiter]:
+        """Send away those who wait; returns them in order."""
+        waiting = list(self.waiting)
+        self.waiting.clear()
+        return waiting
+
+    def expire_when_idle(self) -> None:
+        """Let it go as soon as nobody uses it."""
+        self.adopt(KeepAlive(0))
+
+    def expires_at(self, now: float) -> float:
+        """The moment it leaves if nobody comes any more, as far as it is known while somebody uses it."""
+        seconds = self.keep_alive.seconds
+        if seconds is None:
+            return float("inf")
+        moment = self._idle_since + seconds
+        if self.is_idle or (self._shows_idle_time and moment > now):
+            return moment
+        return now + seconds
+
+    def state(self, now: float) -> ResidentState:
+        """What policy decides on."""
+        return ResidentState(
+            plan=self.plan,
+            users=self.users + len(self.waiting),
+            expires_at=self.expires_at(now),
+            keep_alive=self.keep_alive,
+        )
+
+    def adopt(self, keep_alive: KeepAlive | None) -> None:
+        """An explicit keep-alive is the model's from now on."""
+        if keep_alive is not None:
+            self.keep_alive, self._shows_idle_time = keep_alive, False
