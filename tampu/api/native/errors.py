@@ -114,7 +114,7 @@ def error_status(error: TampuError, route: RouteErrors) -> int:
 
 def _empty(shown: str, route: RouteErrors) -> TampuError:
     text = _said(route.empty, shown)
-    return BadRequest(text) if route.empty_status == BadRequest.status else ModelNotFound(shown, text)
+    return BadRequest(text) if route.empty_status == BadRequest.status else NotFound(text)
 
 
 def _said(text: str, name: str) -> str:
