@@ -1,4 +1,4 @@
-"""How much memory a model takes, from the numbers in its header. Pure; errs on the high side where a header is vague."""
+"""How much memory a model takes, from the numbers in its header. Pure; errs on the high side where it must guess."""
 
 from dataclasses import dataclass
 from typing import Final

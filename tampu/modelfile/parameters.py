@@ -1,0 +1,126 @@
+"""The PARAMETER lines of a Modelfile: which names there are, and what their text becomes."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Final
+
+from tampu.errors import InvalidModelfile
+from tampu.modelfile.document import Instruction, Kind, Modelfile
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
+_INT64: Final = 2**63
+_MAX_TEXT: Final = 400
+_BOOLEANS: Final = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True) | dict.fromkeys(
+    ("0", "f", "F", "false", "FALSE", "False"), False
+)
+
+DEPRECATED: Final = frozenset(
+    {
+        "penalize_newline",
+        "low_vram",
+        "f16_kv",
+        "logits_all",
+        "vocab_only",
+        "use_mlock",
+        "mirostat",
+        "mirostat_tau",
+        "mirostat_eta",
+    }
+)
+
+
+def _to_int(text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        # `show` prints large numbers with an exponent; what it prints must be readable.
+        number = _to_float(text) if "e" in text.lower() else math.nan
+        if not number.is_integer():
+            raise ValueError
+        text = str(int(number))
+    number = int(text)
+    if not -_INT64 <= number < _INT64:
+        raise ValueError
+    return number
+
+
+def _to_float(text: str) -> float:
+    if len(text) > _MAX_TEXT or not _DECIMAL.fullmatch(text):
+        raise ValueError
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _to_bool(text: str) -> bool:
+    if text not in _BOOLEANS:
+        raise ValueError
+    return _BOOLEANS[text]
+
+
+_READERS: Final[dict[str, tuple[str, Callable[[str], object]]]] = {
+    **dict.fromkeys(
+        (
+            "num_ctx",
+            "num_batch",
+            "num_gpu",
+            "main_gpu",
+            "num_thread",
+            "draft_num_predict",
+            "num_keep",
+            "seed",
+            "num_predict",
+            "top_k",
+            "repeat_last_n",
+        ),
+        ("int", _to_int),
+    ),
+    **dict.fromkeys(
+        ("top_p", "min_p", "typical_p", "temperature", "repeat_penalty", "presence_penalty", "frequency_penalty"),
+        ("float", _to_float),
+    ),
+    "use_mmap": ("bool", _to_bool),
+}
+_LISTS: Final = frozenset({"stop"})
+
+
+def parameters(modelfile: Modelfile) -> dict[str, object]:
+    """What the PARAMETER lines set, as JSON values; raises InvalidModelfile.
+
+    Of a repeated name the last line counts, except that lists grow. Deprecated names are left out.
+    """
+    values: dict[str, object] = {}
+    for instruction in modelfile:
+        if instruction.kind is Kind.PARAMETER and instruction.args[0] not in DEPRECATED:
+            _set(values, instruction)
+    return values
+
+
+def deprecated_parameters(modelfile: Modelfile) -> list[str]:
+    """The deprecated names in use, for warnings, as often as they occur."""
+    names = [instruction.args[0] for instruction in modelfile if instruction.kind is Kind.PARAMETER]
+    return [name for name in names if name in DEPRECATED]
+
+
+def deprecation_warning(name: str) -> str:
+    """The line that tells a user that a parameter is ignored."""
+    return f"warning: parameter {name} is deprecated"
+
+
+def _set(values: dict[str, object], instruction: Instruction) -> None:
+    name, text = instruction.args
+    if name in _LISTS:
+        values[name] = [*_items(values.get(name)), text]
+        return
+    if name not in _READERS:
+        raise InvalidModelfile(f"unknown parameter '{name}'")
+    kind, read = _READERS[name]
+    try:
+        values[name] = read(text)
+    except ValueError:
+        raise InvalidModelfile(f"invalid {kind} value [{text}]") from None
+
+
+def _items(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
