@@ -1,0 +1,297 @@
+"""Making a model: from another one, from uploaded files, or as a stub of one that runs elsewhere.
+
+Order, which decides which of several errors is told: 1. what the request alone shows; 2. the source (a model, files or
+a remote host) and what it brings; 3. adapters and a draft model; 4. `info`; 5. quantization; 6. the texts; 7. the
+manifest, which is written only when every blob that it names is stored.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import PurePosixPath
+
+import msgspec
+from anyio import to_thread
+
+from tampu.errors import BadRequest, CorruptManifest, InvalidTemplate, NotFound, StoreError
+from tampu.gguf.header import Header
+from tampu.gguf.metadata import facts_of, parameter_label
+from tampu.management import CreateRequest, TransferRequest
+from tampu.names import ModelName, ModelReference, Source
+from tampu.operations.pull import pull
+from tampu.operations.services import Services
+from tampu.progress import SUCCESS, Progress
+from tampu.store.draft import Draft, built_in, weights_groups
+from tampu.store.info import apply_info
+from tampu.store.library import Library
+from tampu.store.loading import read_config
+from tampu.store.locks import Pins
+from tampu.store.model import Layer, Manifest, ModelConfig
+from tampu.store.quantization import check_quantization
+from tampu.store.remote import CLOUD_HOST, remote_url
+from tampu.store.sources import FileType, SourceFile, SourceModel, assemble, file_type, read_source
+from tampu.templates.go.functions import FUNCTIONS
+from tampu.templates.go.parser import parse
+
+
+@dataclass(slots=True)
+class _Job:
+    """One create while it runs."""
+
+    services: Services
+    request: CreateRequest
+    name: ModelName
+    draft: Draft
+    architectures: list[str] = field(default_factory=list)
+    """Of the weights, in the order of their layers."""
+
+    @property
+    def library(self) -> Library:
+        return self.services.library
+
+
+async def create(services: Services, request: CreateRequest) -> AsyncIterator[Progress]:
+    """Make the model that the request describes, telling each step; raises TampuError before or between reports."""
+    name = _check(request)
+    name = await to_thread.run_sync(services.library.resolve, name)
+    with Pins() as pins:
+        job = _Job(services, request, name, Draft(services.library.blobs, pins, _requested_config(request)))
+        async for report in _steps(job):
+            yield report
+    yield SUCCESS
+
+
+async def _steps(job: _Job) -> AsyncIterator[Progress]:
+    async for report in _take_source(job):
+        yield report
+    async for report in _take_adapters(job):
+        yield report
+    async for report in _take_draft_model(job):
+        yield report
+    job.draft.config = apply_info(job.draft.config, job.request.info)
+    await to_thread.run_sync(_describe, job)
+    await to_thread.run_sync(_write_texts, job)
+    manifest = await to_thread.run_sync(job.draft.manifest)
+    for layer in manifest.layers:
+        yield _layer_report(layer, is_new=layer.digest in job.draft.fresh)
+    yield Progress("writing manifest")
+    await to_thread.run_sync(_commit, job, manifest)
+
+
+# --- 1. the request alone ----------------------------------------------------------------------------------------
+
+
+def _check(request: CreateRequest) -> ModelName:
+    for files in (request.files, request.draft_files):
+        for path in files or {}:
+            _check_path(path)
+    for files in (request.files, request.draft_files, request.adapters):
+        if not all((files or {}).values()):
+            raise BadRequest("invalid digest format")
+    if request.draft_quantize and not request.draft_files:
+        raise BadRequest("--draft-quantize requires a DRAFT model")
+    return ModelName.parse(request.model)
+
+
+def _check_path(path: str) -> None:
+    """Only plain relative paths: no empty part, no `.` nor `..`, no leading slash, no NUL."""
+    if "\0" in path or any(part in {"", ".", ".."} for part in path.split("/")):
+        raise BadRequest("file path must be relative")
+
+
+def _requested_config(request: CreateRequest) -> ModelConfig:
+    return ModelConfig(renderer=request.renderer, parser=request.parser, requires=request.requires)
+
+
+# --- 2. the source -----------------------------------------------------------------------------------------------
+
+
+async def _take_source(job: _Job) -> AsyncIterator[Progress]:
+    request = job.request
+    if request.base:
+        reference = ModelReference.parse(request.base)
+        base = reference.name
+        if request.remote_host or reference.source is Source.CLOUD:
+            _become_stub(job, reference)
+            return
+        async for report in _take_base(job, base):
+            yield report
+    elif request.files is not None:
+        models: list[SourceModel] = []
+        async for report in _read_files(job, request.files, "model", models):
+            yield report
+        await to_thread.run_sync(_add_models, job, models)
+    else:
+        raise BadRequest("neither 'from' or 'files' was specified")
+
+
+def _become_stub(job: _Job, reference: ModelReference) -> None:
+    """No weights: the config says which host runs the model."""
+    host = remote_url(job.request.remote_host) if job.request.remote_host else CLOUD_HOST
+    if job.request.draft_files:
+        raise BadRequest("DRAFT cannot be used with remote models")
+    job.draft.config = msgspec.structs.replace(job.draft.config, remote_host=host, remote_model=reference.base)
+
+
+async def _take_base(job: _Job, base: ModelName) -> AsyncIterator[Progress]:
+    """Take over a model, exactly as its name is spelled; one that is not stored is pulled first."""
+    if await to_thread.run_sync(job.library.manifests.stamp, base) is None:
+        async for report in pull(job.services, TransferRequest(model=base.full)):
+            yield report
+    await to_thread.run_sync(_inherit, job, base)
+
+
+def _inherit(job: _Job, base: ModelName) -> None:
+    manifest = job.library.read_manifest(base).manifest
+    job.draft.inherit(base, manifest)
+    for layer in manifest.layers:
+        if layer.kind in {"model", "projector", "adapter", "draft"}:
+            _header(job, layer)  # a base that is cut must not be handed on
+    config = _base_config(job.library, manifest)
+    own = job.draft.config
+    job.draft.config = msgspec.structs.replace(
+        own,
+        model_format=config.model_format,
+        renderer=own.renderer or config.renderer,
+        parser=own.parser or config.parser,
+        requires=own.requires or config.requires,
+        capabilities=config.capabilities,
+    )
+
+
+def _base_config(library: Library, manifest: Manifest) -> ModelConfig:
+    """The config of a base; a damaged one says nothing, and the new one is made from the weights."""
+    try:
+        return read_config(manifest.config.digest, library.blobs)
+    except (NotFound, BadRequest, CorruptManifest):
+        return ModelConfig()
+
+
+async def _read_files(
+    job: _Job, files: Mapping[str, str], what: str, models: list[SourceModel]
+) -> AsyncIterator[Progress]:
+    """Read uploaded files into `models`, telling each."""
+    blobs = job.library.blobs
+    if await to_thread.run_sync(file_type, files, blobs) is FileType.SAFETENSORS:
+        yield Progress(f"converting {what}")
+        _refuse_safetensors(files)
+    if what == "adapter" and len(files) > 1:
+        raise BadRequest("only one adapter is currently supported")
+    sources: list[SourceFile] = []
+    for path, digest in files.items():
+        yield Progress("parsing GGUF")
+        sources.append(await to_thread.run_sync(read_source, path, digest, blobs))
+    models += await to_thread.run_sync(partial(assemble, sources, kind="draft" if what == "draft" else None))
+    if what != "draft" and any(model.kind == "model" for model in models):
+        yield Progress("verifying conversion")
+
+
+def _refuse_safetensors(files: Mapping[str, str]) -> None:
+    if not any(PurePosixPath(path).name == "config.json" for path in files):
+        raise StoreError("open config.json: no such file or directory")
+    raise BadRequest("safetensors are not converted yet; convert the model to GGUF and create from that file")
+
+
+def _add_models(job: _Job, models: list[SourceModel]) -> None:
+    """Weights that no model names yet are told as created: their upload was part of making this one."""
+    used = job.library.manifests.references()
+    for model in models:
+        job.draft.add(model)
+        if model.kind == "model":
+            job.draft.fresh |= {file.digest for file in model.files} - used
+
+
+# --- 3. adapters and a draft model -------------------------------------------------------------------------------
+
+
+async def _take_adapters(job: _Job) -> AsyncIterator[Progress]:
+    if job.request.adapters is None or job.draft.config.remote_host:
+        return
+    models: list[SourceModel] = []
+    try:
+        async for report in _read_files(job, job.request.adapters, "adapter", models):
+            yield report
+        await to_thread.run_sync(_add_models, job, models)
+    except StoreError as error:
+        raise BadRequest(error.message) from error
+
+
+async def _take_draft_model(job: _Job) -> AsyncIterator[Progress]:
+    if not job.request.draft_files:
+        return
+    models: list[SourceModel] = []
+    try:
+        async for report in _read_files(job, job.request.draft_files, "draft", models):
+            yield report
+        await to_thread.run_sync(_add_draft_model, job, models)
+    except StoreError as error:
+        raise BadRequest(error.message) from error
+
+
+def _add_draft_model(job: _Job, models: list[SourceModel]) -> None:
+    job.draft.drop("draft")
+    for model in models:
+        check_quantization(job.request.draft_quantize, model.facts.quantization_label, is_draft=True)
+        job.draft.add(model)
+
+
+# --- 4. and 5. what the weights say ------------------------------------------------------------------------------
+
+
+def _describe(job: _Job) -> None:
+    """Let the config follow from the weights, inherited and new, in the order of their layers."""
+    for group in weights_groups(job.draft.layers):
+        facts = [facts_of(_header(job, layer)) for layer in group]
+        check_quantization(job.request.quantize, facts[0].quantization_label)
+        job.draft.describe_weights(facts[0], parameter_label(sum(each.parameter_count for each in facts)))
+        job.architectures.append(facts[0].architecture)
+    for layer in job.draft.layers:
+        if layer.kind == "draft":
+            job.draft.describe_draft(facts_of(_header(job, layer)).architecture)
+
+
+def _header(job: _Job, layer: Layer) -> Header:
+    return job.library.header(job.library.blobs.path(layer.digest))
+
+
+# --- 6. texts and parameters -------------------------------------------------------------------------------------
+
+
+def _write_texts(job: _Job) -> None:
+    request, draft = job.request, job.draft
+    if request.template:
+        _check_template(request.template)
+        draft.set_text("template", request.template, replacing=("prompt",))
+    if request.system:
+        draft.set_text("system", request.system)
+    draft.add_licenses(request.licenses)
+    draft.set_parameters(_parameters(job))
+    if request.messages:
+        draft.set_messages(request.messages)
+
+
+def _check_template(text: str) -> None:
+    try:
+        parse(text, FUNCTIONS)
+    except InvalidTemplate as error:
+        raise BadRequest(f"template error: {error.message}") from error
+
+
+def _parameters(job: _Job) -> Mapping[str, object]:
+    """The request's own options; words to stop at that belong to the architecture where nobody named any."""
+    wanted = job.request.parameters
+    stops = [stop for architecture in job.architectures for stop in built_in(architecture).stop]
+    if not stops or "stop" in {**job.draft.parameters(), **wanted}:
+        return wanted
+    return {**wanted, "stop": stops}
+
+
+# --- 7. the manifest ---------------------------------------------------------------------------------------------
+
+
+def _layer_report(layer: Layer, *, is_new: bool) -> Progress:
+    return Progress(f"{'creating new' if is_new else 'using existing'} layer {layer.digest}")
+
+
+def _commit(job: _Job, manifest: Manifest) -> None:
+    job.library.commit(job.name, manifest, keep_unused=job.services.settings.no_prune)

@@ -1,0 +1,70 @@
+"""A second name for a file's bytes without a second copy of them: a reflink, else a hard link."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Final
+
+from tampu.errors import StoreError
+from tampu.store.faults import store_faults
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]  # the module is absent there; every use asks first
+
+_FICLONE: Final = 0x40049409
+"""Linux's request to share extents between files (`FICLONE` of linux/fs.h)."""
+_LINK_REFUSED: Final = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
+_FILE_MODE: Final = 0o644
+
+
+def regular_file(source: Path) -> Path:
+    """The file behind `source`, links followed; raises StoreError for what is no regular file."""
+    try:
+        real = source.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise StoreError(f"{source.name} cannot be read: {_reason(error)}") from error
+    if not real.is_file():
+        raise StoreError(f"{source.name} is not a regular file")
+    return real
+
+
+def share_file(source: Path, target: Path) -> bool:
+    """Make `target`, which must not exist, share the bytes of `source`; False where the file system cannot.
+
+    A reflink is independent of its source. A hard link is not: who edits the source in place edits the target too.
+    People replace weights, they do not edit them, and the price of a copy is tens of gigabytes.
+    """
+    with store_faults(f"importing {source.name}"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return _reflink(source, target) or _hard_link(source, target)
+
+
+def _reflink(source: Path, target: Path) -> bool:
+    if fcntl is None:
+        return False
+    with source.open("rb") as original:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+        try:
+            fcntl.ioctl(handle, _FICLONE, original.fileno())
+        except OSError:
+            target.unlink()
+            return False
+        finally:
+            os.close(handle)
+    return True
+
+
+def _hard_link(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno in _LINK_REFUSED:
+            return False
+        raise
+    return True
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else "its links run in a circle"

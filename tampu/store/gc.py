@@ -1,0 +1,101 @@
+"""What happens to the models folder at a start: folders made, old names mended, leftovers pruned.
+
+Pruning deletes only what is old, what no manifest names and what no job pins. If one manifest cannot be read, or lies
+under a path that is no name, nothing is pruned: it may name any blob.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tampu.errors import CorruptManifest, ModelNotFound, StoreError
+from tampu.store.faults import store_faults
+from tampu.store.layout import digest_of_file, is_old_spelling, is_partial
+from tampu.store.library import Library
+from tampu.store.locks import remove_unpinned
+from tampu.store.manifests import digests_of
+
+LEFTOVER_AGE_S: Final = 3600.0
+PARTIAL_AGE_S: Final = 7 * 24 * 3600.0
+"""Ollama deletes unfinished downloads after an hour, and people who pause over night start again from nothing."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What a pruning removed. `skipped` says why nothing was, empty otherwise."""
+
+    files: int = 0
+    bytes: int = 0
+    skipped: str = ""
+
+
+def open_folder(library: Library, *, prune_leftovers: bool) -> Pruned:
+    """Ready the folder for a server: make it, rename old blobs, prune unless told not to; raises StoreError."""
+    with store_faults("opening the models folder"):
+        library.layout.blobs.mkdir(parents=True, exist_ok=True)
+        library.layout.manifests.mkdir(parents=True, exist_ok=True)
+        with library.manifests.lock.held():
+            rename_old_blobs(library.layout.blobs)
+    return prune(library) if prune_leftovers else Pruned(skipped="pruning is switched off")
+
+
+def rename_old_blobs(folder: Path) -> None:
+    """Give blobs of early versions of Ollama (`sha256:...`) the name that is looked for today."""
+    for path in list(folder.iterdir()):
+        if is_old_spelling(path.name):
+            path.replace(path.with_name(path.name.replace(":", "-", 1)))
+
+
+def prune(library: Library, *, now: float | None = None) -> Pruned:
+    """Delete old leftovers of the blobs folder and empty folders of names; raises StoreError."""
+    now = time.time() if now is None else now
+    with store_faults("pruning the models folder"), library.manifests.lock.held():
+        try:
+            used = _used_digests(library)
+        except StoreError as error:
+            _log.warning("nothing is pruned: %s", error.message)
+            return Pruned(skipped=error.message)
+        pruned = _prune_blobs(library.layout.blobs, used, now)
+        _remove_empty_folders(library.layout.manifests)
+    return pruned
+
+
+def _used_digests(library: Library) -> set[str]:
+    scan = library.manifests.scan()
+    if scan.invalid:
+        place = scan.invalid[0].relative_to(library.layout.manifests)
+        raise CorruptManifest(f"manifests/{place} is no model name; move the file away")
+    used: set[str] = set()
+    for name in scan.names:
+        try:
+            used |= digests_of(library.manifests.read(name).manifest)
+        except ModelNotFound:
+            continue  # deleted by another program since the scan
+    return used
+
+
+def _prune_blobs(folder: Path, used: set[str], now: float) -> Pruned:
+    files = freed = 0
+    for path in sorted(folder.iterdir()):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        digest = digest_of_file(path.name)
+        youngest = PARTIAL_AGE_S if is_partial(path.name) else LEFTOVER_AGE_S
+        if (digest is not None and digest in used) or now - status.st_mtime < youngest or not path.is_file():
+            continue
+        if remove_unpinned(path):
+            files, freed = files + 1, freed + status.st_size
+    return Pruned(files, freed)
+
+
+def _remove_empty_folders(root: Path) -> None:
+    for folder in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):
+        try:
+            folder.rmdir()
+        except OSError:
+            continue  # not empty

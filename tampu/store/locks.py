@@ -1,0 +1,121 @@
+"""Locks that other processes respect: one on a folder for short changes, one on each blob that a job relies on.
+
+Both are `flock`s on the folder and on the blobs themselves, so nothing is added to a folder that Ollama shares, and a
+killed process never leaves a lock behind. Where the file system or the platform has no such locks, threads of this
+process still exclude each other and the check in `manifests.commit` still refuses a manifest that names missing blobs.
+"""
+
+import errno
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Self
+
+from tampu.store.faults import store_faults
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]  # the module is absent there; every use asks first
+
+_UNSUPPORTED: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, errno.ENOSYS})
+_BUSY: Final = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
+_MOST_PINS: Final = 128
+"""More blobs of one job stay unpinned (models of thousands of tensors): file descriptors are not endless."""
+
+
+class FolderLock:
+    """The lock on a folder: one holder among all processes. Not re-entrant; hold it for milliseconds."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._threads = threading.Lock()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Wait for the lock, hold it inside the block."""
+        with self._threads:
+            with store_faults("locking the models folder"):
+                self._folder.mkdir(parents=True, exist_ok=True)
+                handle = os.open(self._folder, os.O_RDONLY) if fcntl else -1
+            try:
+                if fcntl:
+                    _lock(handle, fcntl.LOCK_EX)
+                yield
+            finally:
+                if handle >= 0:
+                    os.close(handle)
+
+
+class Pins:
+    """Blobs that a running job relies on. While one is pinned, no process that follows the rule deletes it."""
+
+    def __init__(self) -> None:
+        self._handles: list[int] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            os.close(handle)
+        self._handles.clear()
+
+    def add(self, path: Path) -> bool:
+        """Pin the blob at `path`; False if there is none."""
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except OSError:
+            return False
+        if fcntl:
+            _lock(handle, fcntl.LOCK_SH)
+        # A deleter may have won between open and lock: then this is a file without a name.
+        exists = os.fstat(handle).st_nlink > 0
+        if exists and len(self._handles) < _MOST_PINS:
+            self._handles.append(handle)
+        else:
+            os.close(handle)
+        return exists
+
+
+def pin_handle(handle: int) -> None:
+    """Pin a file by the open handle that writes it, until the handle is closed."""
+    if fcntl:
+        _lock(handle, fcntl.LOCK_SH)
+
+
+def remove_unpinned(path: Path) -> bool:
+    """Delete the file unless a job relies on it; False if it stays or was not there."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        handle = -1
+    try:
+        if handle >= 0 and fcntl and not _try_lock(handle):
+            return False
+        path.unlink(missing_ok=True)
+    finally:
+        if handle >= 0:
+            os.close(handle)
+    return True
+
+
+def _lock(handle: int, kind: int) -> None:
+    try:
+        fcntl.flock(handle, kind)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+
+
+def _try_lock(handle: int) -> bool:
+    """Whether nobody else holds a lock on the file."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in _BUSY
+    return True
