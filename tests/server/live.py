@@ -20,8 +20,8 @@ from tests.fakes.operations import FakeOperations
 class Live:
     """Where the server is, and short ways to speak to it."""
 
-    def __init__(self, port: int, operations: FakeOperations) -> None:
-        self.port, self.operations = port, operations
+    def __init__(self, port: int, operations: FakeOperations, server: Server) -> None:
+        self.port, self.operations, self._server = port, operations, server
         self.url = f"http://127.0.0.1:{port}"
 
     def ask(
@@ -34,6 +34,10 @@ class Live:
         content = response.read()
         connection.close()
         return response, content
+
+    def connections(self) -> int:
+        """Connections and requests that the server still holds."""
+        return len(self._server.server_state.connections) + len(self._server.server_state.tasks)
 
     def raw(self, request: bytes) -> bytes:
         """What comes back on a bare connection until the server closes it."""
@@ -55,7 +59,7 @@ def live_server(operations: FakeOperations | None = None, **settings: Any) -> It
     thread = threading.Thread(target=anyio.run, args=(_serve, server, listener))
     thread.start()
     try:
-        yield Live(listener.getsockname()[1], operations)
+        yield Live(listener.getsockname()[1], operations, server)
     finally:
         server.stop()
         thread.join(15)
