@@ -1,0 +1,101 @@
+"""What a Go template tells about its model: the tags around thinking and tool calls, and what it can do."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tampu.templates.go import nodes
+from tampu.templates.template import Template
+
+BARE_TAG: Final = "{"
+"""The tag of templates that name none: a call is then a JSON object at the start of the answer."""
+_ROUND_TRIP_MARKS: Final = ('eq .Role "tool"', "tool_response", "TOOL_RESULTS")
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingTags:
+    """The texts around a model's thinking; neither is empty."""
+
+    opening: str
+    closing: str
+
+
+def thinking_tags(template: Template) -> ThinkingTags | None:
+    """The tags around `.Thinking` in a loop over the messages; None where the template names not both."""
+    opening = closing = ""
+    for surrounding in _thinking_lists(template.root, surrounding=None, in_messages=False):
+        first, last = surrounding.nodes[0], surrounding.nodes[-1]
+        opening = first.text.strip() if isinstance(first, nodes.TextNode) else opening
+        closing = last.text.strip() if isinstance(last, nodes.TextNode) else closing
+    return ThinkingTags(opening, closing) if opening and closing else None
+
+
+def _thinking_lists(
+    node: nodes.ListNode | nodes.Node, *, surrounding: nodes.ListNode | None, in_messages: bool
+) -> Iterator[nodes.ListNode]:
+    """For each `.Thinking` inside a range over the messages: the list of nodes it stands in."""
+    if isinstance(node, nodes.ListNode):
+        for child in node.nodes:
+            yield from _thinking_lists(child, surrounding=node, in_messages=in_messages)
+        return
+    pipe = getattr(node, "pipe", None)
+    if isinstance(node, nodes.RangeNode):
+        in_messages = any(field.names[0] == "Messages" for field in _fields(node.pipe))
+    elif in_messages and surrounding is not None and isinstance(pipe, nodes.PipeNode):
+        for field in _fields(pipe):
+            if field.names[0] == "Thinking":
+                yield surrounding
+    if isinstance(node, (nodes.IfNode, nodes.RangeNode, nodes.WithNode)):
+        for part in (node.body, node.otherwise):
+            if part is not None:
+                yield from _thinking_lists(part, surrounding=surrounding, in_messages=in_messages)
+
+
+def _fields(pipe: nodes.PipeNode) -> Iterator[nodes.FieldNode]:
+    for command in pipe.commands:
+        for operand in command.operands:
+            if isinstance(operand, nodes.FieldNode):
+                yield operand
+            elif isinstance(operand, nodes.PipeNode):
+                yield from _fields(operand)
+
+
+def tool_tag(template: Template) -> str:
+    """The text in front of a tool call, taken from the first branch on `.ToolCalls`; `{` where there is none."""
+    branch = _find_calls(template.root)
+    text = _first_text(branch.body) if branch is not None else ""
+    return text.replace("\r\n", "\n").partition("{")[0].strip() or BARE_TAG
+
+
+def _find_calls(tree: nodes.ListNode) -> nodes.IfNode | None:
+    for node in tree.nodes:
+        if not isinstance(node, (nodes.IfNode, nodes.RangeNode, nodes.WithNode)):
+            continue
+        if isinstance(node, nodes.IfNode) and any("ToolCalls" in field.names for field in _fields(node.pipe)):
+            return node
+        for part in (node.body, node.otherwise):
+            found = _find_calls(part) if part is not None else None
+            if found is not None:
+                return found
+    return None
+
+
+def _first_text(tree: nodes.ListNode) -> str:
+    """The first text that is not blank; empty where an output comes before it."""
+    for node in tree.nodes:
+        if isinstance(node, nodes.TextNode) and node.text.strip():
+            return node.text
+        if isinstance(node, nodes.ActionNode):
+            return ""
+        if isinstance(node, (nodes.IfNode, nodes.RangeNode, nodes.WithNode)):
+            for part in (node.body, node.otherwise):
+                text = _first_text(part) if part is not None else ""
+                if text:
+                    return text
+    return ""
+
+
+def can_do_tool_round_trip(template: Template) -> bool:
+    """Whether the template shows calls and their results, so that an agent's loop can be told to the model."""
+    shows_both = {"tools", "toolcalls"} <= template.variables
+    return shows_both and any(mark in template.source for mark in _ROUND_TRIP_MARKS)

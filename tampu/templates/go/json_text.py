@@ -1,0 +1,120 @@
+"""JSON as Go writes it: compact, maps sorted, `<`, `>`, `&`, U+2028 and U+2029 escaped."""
+
+import json
+import re
+from base64 import b64encode
+from typing import Final
+
+from tampu.templates.go.numbers import format_json_number
+from tampu.templates.go.values import (
+    JsonList,
+    JsonMap,
+    OrderedMap,
+    Record,
+    TypeNames,
+    Value,
+    to_bytes,
+    without_cut_characters,
+)
+
+_ESCAPED: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_SPECIAL = re.compile("[<>&\u2028\u2029]")
+_encode_string = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def json_text(value: Value) -> str:
+    """The JSON of a value."""
+    parts: list[str] = []
+    _write(value, parts)
+    return "".join(parts)
+
+
+def json_string(text: str) -> str:
+    """A JSON string with Go's escapes."""
+    quoted = _encode_string(without_cut_characters(text))
+    return _SPECIAL.sub(lambda match: _ESCAPED[match.group()], quoted) if _SPECIAL.search(quoted) else quoted
+
+
+def _write(value: Value, parts: list[str]) -> None:
+    if isinstance(value, str):
+        parts.append(json_string(value))
+    elif value is None:
+        parts.append("null")
+    elif isinstance(value, bool):
+        parts.append("true" if value else "false")
+    elif isinstance(value, int):
+        parts.append(str(value))
+    elif isinstance(value, float):
+        parts.append(format_json_number(value))
+    elif isinstance(value, Record):
+        _write_record(value, parts)
+    elif isinstance(value, dict):
+        _write_map(value, parts)
+    elif isinstance(value, bytes):
+        parts.append(f'"{b64encode(value).decode()}"')
+    else:
+        _write_list(value, parts)
+
+
+def _write_list(items: list[Value], parts: list[str]) -> None:
+    if isinstance(items, JsonList) and items.is_nil:
+        parts.append("null")
+        return
+    if isinstance(items, TypeNames) and len(items) == 1:
+        _write(items[0], parts)
+        return
+    parts.append("[")
+    for index, item in enumerate(items):
+        if index:
+            parts.append(",")
+        _write(item, parts)
+    parts.append("]")
+
+
+def _write_map(items: dict[str, Value], parts: list[str]) -> None:
+    if isinstance(items, JsonMap) and items.is_nil:
+        parts.append("null")
+        return
+    parts.append("{")
+    for index, name in enumerate(sorted_names(items)):
+        parts.append("," if index else "")
+        parts.append(f"{json_string(name)}:")
+        _write(items[name], parts)
+    parts.append("}")
+
+
+def _write_record(record: Record, parts: list[str]) -> None:
+    separator = "{"
+    for name, json_field in record.type.json_fields.items():
+        value = record.fields[name]
+        if json_field.omits_empty and _is_empty(value):
+            continue
+        parts.append(f'{separator}"{json_field.name}":')
+        separator = ","
+        if isinstance(value, OrderedMap) and not value.is_nil:
+            _write_in_order(value, parts)
+        else:
+            # An empty slice of a struct was never made, so it is nil; one that prints as JSON knows for itself.
+            _write(None if value == [] and not isinstance(value, JsonList) else value, parts)
+    parts.append("}" if separator == "," else "{}")
+
+
+def _write_in_order(items: OrderedMap, parts: list[str]) -> None:
+    separator = "{"
+    for name, value in items.items():
+        parts.append(f"{separator}{json_string(name)}:")
+        separator = ","
+        _write(value, parts)
+    parts.append("}" if separator == "," else "{}")
+
+
+def _is_empty(value: Value) -> bool:
+    """What Go's omitempty leaves out; a nested map is left out only where it is absent."""
+    if isinstance(value, JsonMap):
+        return value.is_nil
+    return value is None or value in ("", []) or (isinstance(value, (int, float)) and not value)
+
+
+def sorted_names(items: dict[str, Value]) -> list[str]:
+    """The keys of a map in Go's order: by bytes."""
+    return sorted(items) if all(map(str.isascii, items)) else sorted(items, key=to_bytes)

@@ -1,0 +1,260 @@
+"""Cuts template text into tokens, as Go's text/template does: same tokens, same trimming, same complaints."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from tampu.templates.go.quoting import go_quote
+
+LEFT: Final = "{{"
+RIGHT: Final = "}}"
+BLANKS: Final = " \t\r\n"
+
+
+class Kind(Enum):
+    """What a token is; keywords carry their word as text."""
+
+    ERROR = auto()
+    END = auto()
+    TEXT = auto()
+    LEFT = auto()
+    RIGHT = auto()
+    SPACE = auto()
+    KEYWORD = auto()
+    IDENTIFIER = auto()
+    FIELD = auto()
+    VARIABLE = auto()
+    DOT = auto()
+    NIL = auto()
+    BOOL = auto()
+    NUMBER = auto()
+    CHARACTER = auto()
+    STRING = auto()
+    RAW_STRING = auto()
+    PIPE = auto()
+    ASSIGN = auto()
+    DECLARE = auto()
+    OPEN = auto()
+    CLOSE = auto()
+    SIGN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a template; `position` counts characters, `line` from 1."""
+
+    kind: Kind
+    text: str
+    position: int
+    line: int
+
+
+KEYWORDS: Final = frozenset({"block", "break", "continue", "define", "else", "end", "if", "range", "template", "with"})
+_WORDS: Final = {"true": Kind.BOOL, "false": Kind.BOOL, "nil": Kind.NIL}
+_SINGLE: Final = {"|": Kind.PIPE, "=": Kind.ASSIGN, "(": Kind.OPEN, ")": Kind.CLOSE}
+_SPACE = re.compile("[ \t\r\n]+")
+_WORD = re.compile(r"\w+")
+_NUMBER = re.compile(
+    r"[+-]?(?:0[xX][0-9a-fA-F_]*(?:\.[0-9a-fA-F_]*)?(?:[pP][+-]?[0-9_]*)?"
+    r"|0[oO][0-7_]*(?:\.[0-7_]*)?|0[bB][01_]*(?:\.[01_]*)?"
+    r"|[0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9_]*)?)i?"
+)
+_QUOTED: Final = {
+    '"': (re.compile(r'"(?:[^"\\\n]|\\[^\n])*"'), Kind.STRING, "unterminated quoted string"),
+    "'": (re.compile(r"'(?:[^'\\\n]|\\[^\n])*'"), Kind.CHARACTER, "unterminated character constant"),
+    "`": (re.compile(r"`[^`]*`"), Kind.RAW_STRING, "unterminated raw quoted string"),
+}
+
+
+class _Stop(Exception):  # noqa: N818 - it ends the lexing, it is no error of the program
+    """The text cannot be cut further."""
+
+
+class Lexer:
+    """Cuts one text; the last token is END or ERROR, whose text then says what is wrong."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens: list[Token] = []
+        self._position = 0
+        self._line = 1
+        self._counted = 0
+        self._parentheses = 0
+
+    def tokens(self) -> list[Token]:
+        """All tokens of the text."""
+        try:
+            while self._lex_text():
+                self._lex_action()
+            self._emit(Kind.END, 0)
+        except _Stop:
+            pass
+        return self._tokens
+
+    def _emit(self, kind: Kind, length: int) -> None:
+        start = self._position
+        self._tokens.append(Token(kind, self._text[start : start + length], start, self._line_at(start)))
+        self._position = start + length
+
+    def _line_at(self, position: int) -> int:
+        self._line += self._text.count("\n", self._counted, position)
+        self._counted = max(position, self._counted)
+        return self._line
+
+    def _fail(self, message: str, *, start: int | None = None) -> _Stop:
+        start = self._position if start is None else start
+        self._tokens.append(Token(Kind.ERROR, message, start, self._line_at(start)))
+        return _Stop()
+
+    def _lex_text(self) -> bool:
+        """Text up to the next action, trimmed if that asks for it; False at the end of the input."""
+        found = self._text.find(LEFT, self._position)
+        end = len(self._text) if found < 0 else found
+        kept = end
+        if found >= 0 and self._trims_left(found + len(LEFT)):
+            kept = self._position + len(self._text[self._position : end].rstrip(BLANKS))
+        if kept > self._position:
+            self._emit(Kind.TEXT, kept - self._position)
+        self._position = end
+        return found >= 0
+
+    def _trims_left(self, position: int) -> bool:
+        mark = self._text[position : position + 2]
+        return len(mark) == len("- ") and mark[0] == "-" and mark[1] in BLANKS
+
+    def _lex_action(self) -> None:
+        start = self._position
+        content = start + len(LEFT) + (2 if self._trims_left(start + len(LEFT)) else 0)
+        if self._text.startswith("/*", content):
+            self._skip_comment(content)
+            return
+        self._emit(Kind.LEFT, len(LEFT))
+        self._position = content
+        self._parentheses = 0
+        while not self._lex_right():
+            self._lex_inside()
+
+    def _skip_comment(self, content: int) -> None:
+        end = self._text.find("*/", content + 2)
+        if end < 0:
+            raise self._fail("unclosed comment")
+        self._position = end + len("*/")
+        width, trims = self._right_width()
+        if not width:
+            raise self._fail("comment ends before closing delimiter")
+        self._leave(width, trims=trims)
+
+    def _right_width(self) -> tuple[int, bool]:
+        """Length of a closing delimiter at this place (0: none) and whether it trims the text after it."""
+        if self._text.startswith(RIGHT, self._position):
+            return len(RIGHT), False
+        if self._text[self._position : self._position + 1] in BLANKS and self._text.startswith(
+            "-" + RIGHT, self._position + 1
+        ):
+            return len(" -" + RIGHT), True
+        return 0, False
+
+    def _lex_right(self) -> bool:
+        width, trims = self._right_width()
+        if not width:
+            return False
+        if self._parentheses:
+            raise self._fail("unclosed left paren")
+        if trims:
+            self._position += len(" -")
+            width -= len(" -")
+        self._emit(Kind.RIGHT, width)
+        self._leave(0, trims=trims)
+        return True
+
+    def _leave(self, width: int, *, trims: bool) -> None:
+        self._position += width
+        blanks = _SPACE.match(self._text, self._position) if trims else None
+        if blanks:
+            self._position = blanks.end()
+
+    def _lex_inside(self) -> None:
+        character = self._text[self._position : self._position + 1]
+        if not character:
+            raise self._fail("unclosed action")
+        if character in BLANKS:
+            self._lex_space()
+        elif character in _QUOTED:
+            self._lex_quoted(character)
+        elif character == "$" or (character == "." and not _is_digit(self._text, self._position + 1)):
+            self._lex_name(character)
+        elif character in "+-." or character in "0123456789":
+            self._lex_number()
+        elif _WORD.match(character):
+            self._lex_word()
+        else:
+            self._lex_sign(character)
+
+    def _lex_space(self) -> None:
+        match = _SPACE.match(self._text, self._position)
+        assert match is not None  # noqa: S101 - the caller saw a blank
+        end = match.end()
+        if self._text.startswith("-" + RIGHT, end):
+            end -= 1  # the last blank belongs to the trim marker
+        self._emit(Kind.SPACE, end - self._position)
+
+    def _lex_quoted(self, quote: str) -> None:
+        pattern, kind, complaint = _QUOTED[quote]
+        match = pattern.match(self._text, self._position)
+        if match is None:
+            raise self._fail(complaint)
+        self._emit(kind, match.end() - self._position)
+
+    def _lex_name(self, mark: str) -> None:
+        """A field `.a`, a variable `$a`, or the mark alone."""
+        match = _WORD.match(self._text, self._position + 1)
+        end = match.end() if match else self._position + 1
+        self._require_terminator(end)
+        alone = Kind.VARIABLE if mark == "$" else Kind.DOT
+        named = Kind.VARIABLE if mark == "$" else Kind.FIELD
+        self._emit(named if match else alone, end - self._position)
+
+    def _lex_number(self) -> None:
+        match = _NUMBER.match(self._text, self._position)
+        assert match is not None  # noqa: S101 - the pattern matches the empty text too
+        end = match.end()
+        if _WORD.match(self._text, end):
+            raise self._fail(f"bad number syntax: {go_quote(self._text[self._position : end + 1])}")
+        self._emit(Kind.NUMBER, end - self._position)
+
+    def _lex_word(self) -> None:
+        match = _WORD.match(self._text, self._position)
+        assert match is not None  # noqa: S101 - the caller saw a letter
+        word = match.group()
+        self._require_terminator(match.end())
+        kind = Kind.KEYWORD if word in KEYWORDS else _WORDS.get(word, Kind.IDENTIFIER)
+        self._emit(kind, len(word))
+
+    def _require_terminator(self, end: int) -> None:
+        following = self._text[end : end + 1]
+        if not following or following in BLANKS + ".,|:()" or self._text.startswith(RIGHT, end):
+            return
+        raise self._fail(f"bad character U+{ord(following):04X} '{following}'")
+
+    def _lex_sign(self, character: str) -> None:
+        if character == "(":
+            self._parentheses += 1
+        elif character == ")":
+            self._parentheses -= 1
+            if self._parentheses < 0:
+                raise self._fail("unexpected right paren")
+        if character == ":":
+            if not self._text.startswith(":=", self._position):
+                raise self._fail("expected :=")
+            self._emit(Kind.DECLARE, 2)
+        elif character in _SINGLE:
+            self._emit(_SINGLE[character], 1)
+        elif character.isascii() and character.isprintable():
+            self._emit(Kind.SIGN, 1)
+        else:
+            raise self._fail(f"unrecognized character in action: U+{ord(character):04X}")
+
+
+def _is_digit(text: str, position: int) -> bool:
+    return text[position : position + 1] in set("0123456789")

@@ -1,0 +1,396 @@
+"""Builds the tree of a template from its tokens, with the complaints of Go's parser."""
+
+from collections.abc import Collection
+from typing import Final, NoReturn
+
+from tampu.errors import InvalidTemplate
+from tampu.templates.go import nodes
+from tampu.templates.go.lexer import Kind, Lexer, Token
+from tampu.templates.go.numbers import read_number
+from tampu.templates.go.quoting import go_quote, go_unquote
+
+MAX_TEMPLATE: Final = 4_000_000
+MAX_NESTING: Final = 60
+"""Blocks and parentheses inside one another; each level costs a few Python frames."""
+_SHOWN: Final = 10
+_OPERANDS: Final = frozenset(
+    {
+        Kind.BOOL,
+        Kind.CHARACTER,
+        Kind.DOT,
+        Kind.FIELD,
+        Kind.IDENTIFIER,
+        Kind.NUMBER,
+        Kind.NIL,
+        Kind.RAW_STRING,
+        Kind.STRING,
+        Kind.VARIABLE,
+        Kind.OPEN,
+    }
+)
+_ENDS: Final = (nodes.EndNode, nodes.ElseNode)
+_ListItem = nodes.Node | nodes.EndNode | nodes.ElseNode
+
+
+def parse(text: str, functions: Collection[str]) -> dict[str, nodes.ListNode]:
+    """The trees by name, the main one under ""; raises InvalidTemplate with Go's text."""
+    if len(text) > MAX_TEMPLATE:
+        raise InvalidTemplate(f"template has {len(text)} characters, more than the {MAX_TEMPLATE} that are read")
+    return _Parser(text, functions).parse()
+
+
+class _Parser:
+    def __init__(self, text: str, functions: Collection[str]) -> None:
+        self._tokens = Lexer(text).tokens()
+        self._functions = functions
+        self._next = 0
+        self._furthest = 0  # errors name the line of the furthest token that was looked at
+        self._action_line = 0
+        self._depth = 0
+        self._ranges = 0
+        self._variables = ["$"]
+        self._trees: dict[str, nodes.ListNode] = {}
+
+    def parse(self) -> dict[str, nodes.ListNode]:
+        found: list[nodes.Node] = []
+        while self._peek().kind is not Kind.END:
+            if self._is_definition():
+                self._definition()
+                continue
+            node = self._text_or_action()
+            if isinstance(node, _ENDS):
+                self._fail(f"unexpected {node}")
+            found.append(node)
+        self._add("", nodes.ListNode(0, tuple(found)))
+        return self._trees
+
+    # Reading tokens.
+
+    def _take(self) -> Token:
+        token = self._peek()
+        self._next = min(self._next + 1, len(self._tokens) - 1)
+        return token
+
+    def _peek(self) -> Token:
+        self._furthest = max(self._furthest, self._next)
+        return self._tokens[self._next]
+
+    def _take_solid(self) -> Token:
+        """The next token that is no blank."""
+        self._skip_space()
+        return self._take()
+
+    def _peek_solid(self) -> Token:
+        self._skip_space()
+        return self._peek()
+
+    def _skip_space(self) -> None:
+        while self._peek().kind is Kind.SPACE:
+            self._next += 1
+
+    def _expect(self, kind: Kind, context: str) -> Token:
+        token = self._take_solid()
+        if token.kind is not kind:
+            self._unexpected(token, context)
+        return token
+
+    def _fail(self, message: str) -> NoReturn:
+        raise InvalidTemplate(f"template: :{self._tokens[self._furthest].line}: {message}")
+
+    def _unexpected(self, token: Token, context: str) -> NoReturn:
+        if token.kind is Kind.ERROR:
+            started = f" started at :{self._action_line}" if self._action_line not in {0, token.line} else ""
+            self._fail(
+                token.text + (started if token.text.endswith(" action") or not started else " in action" + started)
+            )
+        self._fail(f"unexpected {_shown(token)} in {context}")
+
+    def _enter(self) -> None:
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            self._fail(f"more than {MAX_NESTING} blocks or parentheses inside one another")
+
+    # Lists of nodes and definitions.
+
+    def _is_definition(self) -> bool:
+        start = self._next
+        if self._take().kind is Kind.LEFT:
+            token = self._take_solid()
+            if token.kind is Kind.KEYWORD and token.text == "define":
+                return True
+        self._next = start
+        return False
+
+    def _definition(self) -> None:
+        name = self._name("define clause")
+        self._expect(Kind.RIGHT, "define clause")
+        self._separate_tree(name, "define clause")
+
+    def _separate_tree(self, name: str, context: str) -> None:
+        """Read up to `end` what belongs to a template of its own: outer variables and ranges do not reach into it."""
+        variables, ranges = self._variables, self._ranges
+        self._variables, self._ranges = ["$"], 0
+        body, end = self._items()
+        if isinstance(end, nodes.ElseNode):
+            self._fail(f"unexpected {end} in {context}")
+        self._add(name, body)
+        self._variables, self._ranges = variables, ranges
+
+    def _add(self, name: str, tree: nodes.ListNode) -> None:
+        known = self._trees.get(name)
+        if known is None or _is_blank(known):
+            self._trees[name] = tree
+        elif not _is_blank(tree):
+            self._fail(f"template: multiple definition of template {go_quote(name)}")
+
+    def _items(self) -> tuple[nodes.ListNode, nodes.EndNode | nodes.ElseNode]:
+        position = self._peek_solid().position
+        found: list[nodes.Node] = []
+        while self._peek_solid().kind is not Kind.END:
+            node = self._text_or_action()
+            if isinstance(node, _ENDS):
+                return nodes.ListNode(position, tuple(found)), node
+            found.append(node)
+        self._fail("unexpected EOF")
+
+    def _text_or_action(self) -> _ListItem:
+        token = self._take_solid()
+        if token.kind is Kind.TEXT:
+            return nodes.TextNode(token.position, token.text)
+        if token.kind is not Kind.LEFT:
+            self._unexpected(token, "input")
+        self._action_line = token.line
+        node = self._action()
+        self._action_line = 0
+        return node
+
+    def _action(self) -> _ListItem:
+        token = self._peek_solid()
+        if token.kind is not Kind.KEYWORD or token.text == "define":
+            return nodes.ActionNode(token.position, self._pipeline("command", Kind.RIGHT))
+        self._take()
+        match token.text:
+            case "if" | "range" | "with":
+                return self._branch(token.text)
+            case "else":
+                return self._else(token)
+            case "end":
+                self._expect(Kind.RIGHT, "end")
+                return nodes.EndNode(token.position)
+            case "template":
+                return self._template_call()
+            case "block":
+                return self._block()
+            case _:
+                return self._leave_range(token)
+
+    def _leave_range(self, token: Token) -> nodes.BreakNode | nodes.ContinueNode:
+        self._expect(Kind.RIGHT, f"{{{{{token.text}}}}}")
+        if not self._ranges:
+            self._fail(f"{{{{{token.text}}}}} outside {{{{range}}}}")
+        return nodes.BreakNode(token.position) if token.text == "break" else nodes.ContinueNode(token.position)
+
+    def _else(self, token: Token) -> nodes.ElseNode:
+        following = self._peek_solid()
+        if following.kind is not Kind.KEYWORD or following.text not in {"if", "with"}:
+            self._expect(Kind.RIGHT, "else")
+        return nodes.ElseNode(token.position)  # `else if`: the word is left for the branch to see
+
+    def _branch(self, keyword: str) -> nodes.BranchNode:
+        self._enter()
+        outer = len(self._variables)
+        pipe = self._pipeline(keyword, Kind.RIGHT)
+        self._ranges += keyword == "range"
+        body, end = self._items()
+        self._ranges -= keyword == "range"
+        otherwise = self._otherwise(keyword, end) if isinstance(end, nodes.ElseNode) else None
+        del self._variables[outer:]
+        self._depth -= 1
+        kind = {"if": nodes.IfNode, "range": nodes.RangeNode, "with": nodes.WithNode}[keyword]
+        return kind(pipe.position, pipe, body, otherwise)
+
+    def _otherwise(self, keyword: str, start: nodes.ElseNode) -> nodes.ListNode:
+        following = self._peek()
+        if following.kind is Kind.KEYWORD and following.text == keyword and keyword != "range":
+            self._take()  # `else if`: one `end` closes both
+            return nodes.ListNode(start.position, (self._branch(keyword),))
+        otherwise, end = self._items()
+        if isinstance(end, nodes.ElseNode):
+            self._fail(f"expected end; found {end}")
+        return otherwise
+
+    def _template_call(self) -> nodes.TemplateNode:
+        position = self._peek_solid().position
+        name = self._name("template clause")
+        if self._peek_solid().kind is Kind.RIGHT:
+            self._take()
+            return nodes.TemplateNode(position, name, None)
+        return nodes.TemplateNode(position, name, self._pipeline("template clause", Kind.RIGHT))
+
+    def _block(self) -> nodes.TemplateNode:
+        self._enter()
+        position = self._peek_solid().position
+        name = self._name("block clause")
+        pipe = self._pipeline("block clause", Kind.RIGHT)
+        self._separate_tree(name, "block clause")
+        self._depth -= 1
+        return nodes.TemplateNode(position, name, pipe)
+
+    def _name(self, context: str) -> str:
+        token = self._take_solid()
+        if token.kind not in {Kind.STRING, Kind.RAW_STRING}:
+            self._unexpected(token, context)
+        return self._unquoted(token)
+
+    def _unquoted(self, token: Token) -> str:
+        try:
+            return go_unquote(token.text)
+        except ValueError as error:
+            self._fail(str(error))
+
+    # Pipelines.
+
+    def _pipeline(self, context: str, end: Kind) -> nodes.PipeNode:
+        position = self._peek_solid().position
+        declared, assigns = self._declarations(context)
+        commands: list[nodes.CommandNode] = []
+        while (token := self._peek_solid()).kind is not end:
+            if token.kind not in _OPERANDS:
+                self._take()
+                self._unexpected(token, context)
+            commands.append(self._command())
+        self._take()
+        self._check_pipeline(commands, context)
+        return nodes.PipeNode(position, declared, assigns, tuple(commands))
+
+    def _check_pipeline(self, commands: list[nodes.CommandNode], context: str) -> None:
+        if not commands:
+            self._fail(f"missing value for {context}")
+        for stage, command in enumerate(commands[1:], 2):
+            if isinstance(command.operands[0], nodes.CONSTANTS):
+                self._fail(f"non executable command in pipeline stage {stage}")
+
+    def _declarations(self, context: str) -> tuple[tuple[nodes.VariableNode, ...], bool]:
+        """Variables in front of `:=` or `=`; two of them in a range only."""
+        declared: list[nodes.VariableNode] = []
+        while self._peek_solid().kind is Kind.VARIABLE:
+            start = self._next
+            variable, sign = self._take(), self._peek_solid()
+            is_comma = sign.kind is Kind.SIGN and sign.text == ","
+            if not is_comma and sign.kind not in {Kind.ASSIGN, Kind.DECLARE}:
+                self._next = start
+                break
+            self._take()
+            declared.append(nodes.VariableNode(variable.position, (variable.text,)))
+            self._variables.append(variable.text)
+            if not is_comma:
+                return tuple(declared), sign.kind is Kind.ASSIGN
+            self._check_comma(context, len(declared))
+        return tuple(declared), False
+
+    def _check_comma(self, context: str, count: int) -> None:
+        if context != "range" or count > 1:
+            self._fail(f"too many declarations in {context}")
+        if self._peek_solid().kind not in {Kind.VARIABLE, Kind.RIGHT, Kind.CLOSE}:
+            self._fail("range can only initialize variables")
+
+    def _command(self) -> nodes.CommandNode:
+        position = self._peek_solid().position
+        operands: list[nodes.Operand] = []
+        while True:
+            self._skip_space()
+            operand = self._operand()
+            if operand is not None:
+                operands.append(operand)
+            token = self._peek()
+            if token.kind not in {Kind.RIGHT, Kind.CLOSE}:
+                self._take()
+            if token.kind is Kind.SPACE:
+                continue
+            if token.kind not in {Kind.RIGHT, Kind.CLOSE, Kind.PIPE}:
+                self._unexpected(token, "operand")
+            break
+        if not operands:
+            self._fail("empty command")
+        return nodes.CommandNode(position, tuple(operands))
+
+    def _operand(self) -> nodes.Operand | None:
+        node = self._term()
+        if node is None or self._peek().kind is not Kind.FIELD:
+            return node
+        position = self._peek().position
+        names: list[str] = []
+        while self._peek().kind is Kind.FIELD:
+            names.append(self._take().text[1:])
+        if isinstance(node, nodes.FieldNode):
+            return nodes.FieldNode(position, (*node.names, *names))
+        if isinstance(node, nodes.VariableNode):
+            return nodes.VariableNode(position, (*node.names, *names))
+        if isinstance(node, nodes.CONSTANTS):
+            self._fail(f"unexpected . after term {go_quote(str(node))}")
+        return nodes.ChainNode(position, node, tuple(names))
+
+    def _term(self) -> nodes.Operand | None:
+        token = self._peek_solid()
+        if token.kind not in _OPERANDS:
+            return None
+        self._take()
+        match token.kind:
+            case Kind.IDENTIFIER:
+                return self._function(token)
+            case Kind.DOT:
+                return nodes.DotNode(token.position)
+            case Kind.NIL:
+                return nodes.NilNode(token.position)
+            case Kind.BOOL:
+                return nodes.BoolNode(token.position, token.text == "true")
+            case Kind.FIELD:
+                return nodes.FieldNode(token.position, (token.text[1:],))
+            case Kind.VARIABLE:
+                return self._variable(token)
+            case Kind.STRING | Kind.RAW_STRING:
+                return nodes.StringNode(token.position, token.text, self._unquoted(token))
+            case Kind.OPEN:
+                return self._parenthesised()
+            case _:
+                return self._number(token)
+
+    def _parenthesised(self) -> nodes.PipeNode:
+        self._enter()
+        pipe = self._pipeline("parenthesized pipeline", Kind.CLOSE)
+        self._depth -= 1
+        return pipe
+
+    def _function(self, token: Token) -> nodes.IdentifierNode:
+        if token.text not in self._functions:
+            self._fail(f"function {go_quote(token.text)} not defined")
+        return nodes.IdentifierNode(token.position, token.text)
+
+    def _variable(self, token: Token) -> nodes.VariableNode:
+        if token.text not in self._variables:
+            self._fail(f"undefined variable {go_quote(token.text)}")
+        return nodes.VariableNode(token.position, (token.text,))
+
+    def _number(self, token: Token) -> nodes.NumberNode:
+        if token.kind is Kind.NUMBER:
+            try:
+                return nodes.NumberNode(token.position, token.text, read_number(token.text))
+            except ValueError as error:
+                self._fail(str(error))
+        character = self._unquoted(token)
+        if len(character) != 1:
+            self._fail(f"malformed character constant: {token.text}")
+        return nodes.NumberNode(token.position, token.text, ord(character))
+
+
+def _is_blank(tree: nodes.ListNode) -> bool:
+    return all(isinstance(node, nodes.TextNode) and not node.text.strip() for node in tree.nodes)
+
+
+def _shown(token: Token) -> str:
+    if token.kind is Kind.END:
+        return "EOF"
+    if token.kind is Kind.KEYWORD:
+        return f"<{token.text}>"
+    text = token.text
+    return f"{go_quote(text[:_SHOWN])}..." if len(text) > _SHOWN else go_quote(text)
