@@ -10,10 +10,9 @@ from tampu.modelfile.write import parameter_instructions, quote, write_modelfile
 
 FROM = Instruction(Kind.FROM, ("x",))
 # Controls are dropped by the grammar; lone surrogates are no text.
-TEXTS = st.text(
-    alphabet=st.characters(exclude_categories=["Cc", "Cs"], include_characters="\n\r\t")
-    | st.sampled_from(f'" {JOINER}\n\ta'),
-    max_size=60,
+PIECES = st.sampled_from(['"""', '"', "\n", "\r", "\t", " ", "\u00a0", JOINER, "a", "# b", "FROM x\n"])
+TEXTS = st.lists(PIECES, max_size=12).map("".join) | st.text(
+    alphabet=st.characters(exclude_categories=["Cc", "Cs"], include_characters="\n\r\t"), max_size=60
 )
 
 
