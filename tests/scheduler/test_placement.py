@@ -120,7 +120,7 @@ def test_what_the_engine_says_counts():
     asked=st.none() | st.integers(-10, 2**20),
     parallel=st.integers(0, 64),
 )
-def test_a_placement_fits_and_keeps_the_limits(free, weights_mb, kv_bytes, trained, asked, parallel):
+def test_a_placement_fits_and_keeps_the_limits(*, free, weights_mb, kv_bytes, trained, asked, parallel):
     wanted = load("m", weights_mb=weights_mb, kv_bytes=kv_bytes, trained_ctx=trained, num_ctx=asked)
     answer = place(wanted, free_bytes=free, limits=Limits(num_parallel=parallel))
     if isinstance(answer, DoesNotFit):

@@ -93,7 +93,10 @@ CASES = {
         load("c", weights_mb=7_000), [idle("a"), busy("b")], {"memory": TIGHT}, Wait(key("b"), closed=False),
     ),
     "6 mapped weights count although the system calls them free": (
-        load("c", **LARGE), [idle("a", memory_mb=8_000)], {"memory": Memory(10_000 * MB, 9_900 * MB)}, Evict((key("a"),)),
+        load("c", **LARGE),
+        [idle("a", memory_mb=8_000)],
+        {"memory": Memory(10_000 * MB, 9_900 * MB)},
+        Evict((key("a"),)),
     ),
 }  # fmt: skip
 
