@@ -1,0 +1,205 @@
+"""Asks one registry about one repository: manifests, sizes and places of blobs, ranges of them.
+
+Speaks Ollama's registry protocol, which plain Docker and OCI registries speak, too. Retries and files are for others.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+
+from aiohttp import ClientResponse, hdrs
+from yarl import URL
+
+from tampu.errors import InvalidName, RegistryDenied, RegistryError, RegistryNotFound
+from tampu.names import ModelName
+from tampu.registry.identity import Identity
+from tampu.registry.patience import Patience
+from tampu.registry.ranges import retry_after_s
+from tampu.registry.token import Challenge, fetch_token
+from tampu.registry.transport import (
+    Transport,
+    error_text,
+    headers_for,
+    open_transport,
+    read_document,
+    redirect_target,
+)
+from tampu.store.model import MANIFEST_TYPE
+
+_OCI_MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a model lives: a registry and a repository in it."""
+
+    base: URL
+    repository: str
+
+    @classmethod
+    def of(cls, name: ModelName, *, insecure: bool) -> Self:
+        """The endpoint that `name` stands for; raises InvalidName for a host that is none."""
+        scheme = "http" if insecure else "https"
+        try:
+            return cls(URL(f"{scheme}://{name.host}"), f"{name.namespace}/{name.model}")
+        except ValueError:
+            raise InvalidName(name.full) from None
+
+    @property
+    def authority(self) -> str:
+        """Host and, where the name has one, port."""
+        return self.base.authority
+
+    @property
+    def is_insecure(self) -> bool:
+        """Whether the user allowed plain http."""
+        return self.base.scheme == "http"
+
+    def url(self, path: str) -> URL:
+        """The address of something in the repository."""
+        return self.base / "v2" / self.repository / path
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPlace:
+    """Where a blob's bytes are to be had right now. `headers` carry the token only to the registry itself."""
+
+    url: URL
+    headers: Mapping[str, str]
+
+
+class RegistryClient:
+    """One user's conversation with one repository; keeps the token that the registry gave. Made by `open_client`."""
+
+    def __init__(self, transport: Transport, endpoint: Endpoint, identity: Identity | None) -> None:
+        self._transport, self._endpoint, self._identity = transport, endpoint, identity
+        self._token = ""
+
+    @property
+    def patience(self) -> Patience:
+        """The limits of this conversation."""
+        return self._transport.patience
+
+    async def manifest(self, tag: str) -> bytes:
+        """The manifest's bytes as the registry keeps them; raises RegistryNotFound, RegistryDenied, RegistryError."""
+        try:
+            return await self._manifest(tag, MANIFEST_TYPE)
+        except _OtherManifestType:
+            return await self._manifest(tag, _OCI_MANIFEST_TYPE)
+
+    async def _manifest(self, tag: str, kind: str) -> bytes:
+        headers: dict[str, str] = {hdrs.ACCEPT: kind, hdrs.ACCEPT_ENCODING: "gzip"}
+        async with self._ask("GET", f"manifests/{tag}", headers) as response:
+            return await read_document(response, self.patience.max_document_bytes)
+
+    async def blob_size(self, digest: str) -> int | None:
+        """The blob's size in bytes; None if the registry does not say."""
+        async with self._ask("HEAD", f"blobs/{digest}", {}) as response:
+            length = response.headers.get(hdrs.CONTENT_LENGTH, "")
+            return int(length) if length.isascii() and length.isdigit() else None
+
+    async def locate_blob(self, digest: str) -> BlobPlace:
+        """Where the bytes are: another host that the registry redirects to, else the registry itself."""
+        headers: dict[str, str] = {hdrs.ACCEPT_ENCODING: "gzip"}
+        async with self._ask("GET", f"blobs/{digest}", headers, leave_origin=False) as response:
+            target = redirect_target(response) or _location(response)
+            if target is None and response.status != 200:
+                raise RegistryError(f"unexpected status code {response.status}")
+            place = target or response.url
+            return BlobPlace(place, headers_for(self._endpoint.base, place, self._authorization))
+
+    @asynccontextmanager
+    async def open_range(self, place: BlobPlace, start: int, end: int) -> AsyncIterator[ClientResponse]:
+        """The answer to a request for bytes `start` up to but not including `end`, whatever its status."""
+        headers = {**place.headers, hdrs.RANGE: f"bytes={start}-{end - 1}"}
+        async with self._transport.follow("GET", place.url, headers) as response:
+            yield response
+
+    @asynccontextmanager
+    async def open_whole(self, place: BlobPlace) -> AsyncIterator[ClientResponse]:
+        """The answer to a request for all bytes, whatever its status."""
+        async with self._transport.follow("GET", place.url, place.headers) as response:
+            yield response
+
+    @property
+    def _authorization(self) -> dict[str, str]:
+        return {hdrs.AUTHORIZATION: f"Bearer {self._token}"} if self._token else {}
+
+    @asynccontextmanager
+    async def _ask(
+        self, method: str, path: str, headers: Mapping[str, str], *, leave_origin: bool = True
+    ) -> AsyncIterator[ClientResponse]:
+        """A good answer to an authorised request, fetching a token when asked for one."""
+        url = self._endpoint.url(path)
+        for _ in range(2):
+            opened = self._send(method, url, {**headers, **self._authorization}, leave_origin=leave_origin)
+            async with opened as response:
+                if response.status != 401:
+                    await _check(response)
+                    yield response
+                    return
+                challenge = Challenge.parse(response.headers.get(hdrs.WWW_AUTHENTICATE, ""))
+            self._token = await fetch_token(self._transport, challenge, self._endpoint.authority, self._identity)
+        raise RegistryDenied("unauthorized: access denied")
+
+    @asynccontextmanager
+    async def _send(
+        self, method: str, url: URL, headers: Mapping[str, str], *, leave_origin: bool
+    ) -> AsyncIterator[ClientResponse]:
+        """The answer after all redirects, or with `leave_origin` False after those that stay on the same host."""
+        if leave_origin:
+            async with self._transport.follow(method, url, headers) as response:
+                yield response
+            return
+        for _ in range(self.patience.max_redirects + 1):
+            async with self._transport.send(method, url, headers) as response:
+                target = redirect_target(response)
+                if target is None or target.host != url.host:
+                    yield response
+                    return
+            url, headers = target, headers_for(url, target, headers)
+        raise RegistryError(f'{method.title()} "{url}": stopped after {self.patience.max_redirects} redirects')
+
+
+class RegistryAnswer(RegistryError):
+    """The registry answered with an error status; it may think better of it."""
+
+    def __init__(self, code: int, text: str, wait_s: float | None) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code, self.wait_s = code, wait_s
+
+
+class _OtherManifestType(RegistryNotFound):
+    """The registry has the manifest, in a type that was not asked for."""
+
+
+@asynccontextmanager
+async def open_client(
+    endpoint: Endpoint, *, identity: Identity | None, patience: Patience
+) -> AsyncIterator[RegistryClient]:
+    """A client for `endpoint`, with connections of its own."""
+    host = endpoint.base.host or endpoint.authority
+    async with open_transport(host, insecure=endpoint.is_insecure, patience=patience) as transport:
+        yield RegistryClient(transport, endpoint, identity)
+
+
+def _location(response: ClientResponse) -> URL | None:
+    """Where a 200 says that the content is: Ollama's registry may answer so instead of redirecting."""
+    location = response.headers.get(hdrs.LOCATION)
+    if not location or response.status != 200:
+        return None
+    try:
+        return response.url.join(URL(location, encoded=True)).with_user(None)
+    except ValueError:
+        return None
+
+
+async def _check(response: ClientResponse) -> None:
+    if response.status < 400:
+        return
+    text = await error_text(response)
+    if response.status == 404:
+        kind = _OtherManifestType if "OCI manifest found" in text else RegistryNotFound
+        raise kind("file does not exist")
+    raise RegistryAnswer(response.status, text, retry_after_s(response.headers))

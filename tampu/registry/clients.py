@@ -1,0 +1,52 @@
+"""Open registry clients, shared by the pulls and downloads that talk to the same repository; closed with the last."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import anyio
+from anyio import CancelScope, to_thread
+
+from tampu.registry.client import Endpoint, RegistryClient, open_client
+from tampu.registry.identity import Identity
+from tampu.registry.patience import Patience
+
+
+class SharedClients:
+    """Clients by endpoint. `home` is the folder of the identity."""
+
+    def __init__(self, home: Path, patience: Patience) -> None:
+        self._home, self._patience = home, patience
+        self._open: dict[Endpoint, _OpenClient] = {}
+        self._opening = anyio.Lock()
+
+    @asynccontextmanager
+    async def use(self, endpoint: Endpoint) -> AsyncIterator[RegistryClient]:
+        """The client for `endpoint`, which stays open at least to the end of the block."""
+        async with self._opening:
+            if endpoint not in self._open:
+                self._open[endpoint] = await self._connect(endpoint)
+            entry = self._open[endpoint]
+            entry.users += 1
+        try:
+            yield entry.client
+        finally:
+            entry.users -= 1
+            if not entry.users:
+                del self._open[endpoint]
+                with CancelScope(shield=True):  # closes sockets, waits for nobody
+                    await entry.stack.aclose()
+
+    async def _connect(self, endpoint: Endpoint) -> "_OpenClient":
+        identity = await to_thread.run_sync(Identity.load, self._home)
+        stack = AsyncExitStack()
+        client = await stack.enter_async_context(open_client(endpoint, identity=identity, patience=self._patience))
+        return _OpenClient(client, stack)
+
+
+class _OpenClient:
+    """A client, how to close it, and how many use it."""
+
+    def __init__(self, client: RegistryClient, stack: AsyncExitStack) -> None:
+        self.client, self.stack = client, stack
+        self.users = 0

@@ -1,0 +1,163 @@
+"""Brings one blob whole and right into the store: parallel parts, resume, a digest computed on the way.
+
+Rules: 1. what is on disk is not asked for again, not after a cut, a stall, a restart nor a kill; 2. a server that does
+not keep to ranges is read from the start, and what is there already is skipped; 3. ETags are not compared, since the
+nodes of one network differ in them: the digest decides; 4. nothing bears the blob's name before its digest is right;
+5. after a wrong digest the parts are compared with the registry's once more, and only what differs is replaced.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import anyio
+from anyio import to_thread
+
+from tampu.errors import DigestMismatch, RegistryError
+from tampu.registry.client import RegistryClient
+from tampu.registry.fetcher import BlobFetcher, NoRangesError
+from tampu.registry.partial import PART_COUNT, Part, PartialBlob, PartialBusy
+from tampu.store.blobs import BlobStore
+
+_HASH_BYTES: Final = 8 << 20
+_BUSY_POLL_S: Final = 0.5
+
+Report = Callable[[int, int], None]
+"""Told the bytes on disk and the bytes in all."""
+
+
+async def download_blob(client: RegistryClient, blobs: BlobStore, digest: str, size: int, report: Report) -> None:
+    """Make the blob stored; `size` is what the manifest says. Raises RegistryError, DigestMismatch, StoreError.
+
+    What was fetched stays for the next attempt, whatever happens; only bytes that proved wrong are thrown away.
+    """
+    target = blobs.path(digest)
+    while not await to_thread.run_sync(_is_whole, target, size):
+        try:
+            partial = await to_thread.run_sync(PartialBlob.open, target, size)
+        except PartialBusy:
+            await anyio.sleep(_BUSY_POLL_S)
+            continue
+        with partial:
+            if not partial.parts:
+                await _check_size(client, digest, size)
+                partial.check_room(size)
+                await to_thread.run_sync(partial.plan, size)
+            partial.check_room(size)
+            await _Download(client, partial, digest, report).run()
+            await to_thread.run_sync(partial.promote, blobs, digest)
+
+
+async def _check_size(client: RegistryClient, digest: str, size: int) -> None:
+    """Ask for the blob before room is made for it; a registry that contradicts its own manifest is refused."""
+    told = await client.blob_size(digest)
+    if told is not None and told != size:
+        raise RegistryError(f"the registry has {told} bytes for {digest}, its manifest says {size}: refused")
+
+
+def _is_whole(target: Path, size: int) -> bool:
+    try:
+        return target.stat().st_size == size
+    except OSError:
+        return False
+
+
+class _Download:
+    """One blob on its way. `run` returns when every byte is on disk and the digest is right."""
+
+    def __init__(self, client: RegistryClient, partial: PartialBlob, digest: str, report: Report) -> None:
+        self._partial, self._digest, self._report = partial, digest, report
+        self._fetcher = BlobFetcher(client, digest, self._announce)
+        self._arrived = anyio.Event()
+
+    async def run(self) -> None:
+        self._announce()
+        got = await self._fetch_and_hash()
+        if got != self._digest:
+            got = await self._repair(got)
+        if got != self._digest:
+            self._partial.discard()
+            message = f"digest mismatch, file must be downloaded again: want {self._digest}, got {got}"
+            raise DigestMismatch(message, wanted=self._digest, got=got)
+
+    async def _fetch_and_hash(self) -> str:
+        """Fetch what is missing and hash the bytes from the start while they come in."""
+        state = hashlib.sha256()
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._hash_prefix, state)
+                await self._fetch()
+        except ExceptionGroup as failures:
+            raise _first(failures) from None
+        return f"sha256:{state.hexdigest()}"
+
+    async def _fetch(self) -> None:
+        missing = deque(part for part in self._partial.parts if not part.is_done)
+        try:
+            async with anyio.create_task_group() as group:
+                for _ in range(min(PART_COUNT, len(missing))):
+                    group.start_soon(self._fetch_parts, missing)
+        except* NoRangesError:
+            await self._fetcher.fetch_whole(self._partial.total, self._partial.absorb)
+
+    async def _fetch_parts(self, missing: deque[Part]) -> None:
+        while missing:
+            part = missing.popleft()
+            await self._fetcher.fetch(part.position, part.end, self._partial.absorb)
+
+    async def _hash_prefix(self, state: "hashlib._Hash") -> None:
+        """Hash from the start as far as there is no gap, again and again until the end."""
+        hashed = 0
+        while hashed < self._partial.total:
+            arrived, ready = self._arrived, min(self._partial.prefix - hashed, _HASH_BYTES)
+            if ready <= 0:
+                await arrived.wait()
+                continue
+            hashed += await to_thread.run_sync(self._hash_some, state, hashed, ready)
+
+    def _hash_some(self, state: "hashlib._Hash", position: int, size: int) -> int:
+        data = self._partial.read(position, size)
+        state.update(data)
+        return len(data)
+
+    async def _repair(self, got: str) -> str:
+        """Ask for every part again until the digest is right; gives the digest at the end."""
+        for part in list(self._partial.parts):
+            comparison = _Comparison(self._partial)
+            try:
+                await self._fetcher.fetch(part.offset, part.end, comparison.take)
+            except NoRangesError:
+                await self._fetcher.fetch_whole(self._partial.total, comparison.take)
+            if comparison.has_changed:
+                state = hashlib.sha256()
+                await self._hash_prefix(state)
+                got = f"sha256:{state.hexdigest()}"
+            if got == self._digest:
+                break
+        return got
+
+    def _announce(self) -> None:
+        self._report(self._partial.completed, self._partial.total)
+        self._arrived.set()
+        self._arrived = anyio.Event()
+
+
+class _Comparison:
+    """Takes bytes that are on disk already and replaces those that differ."""
+
+    def __init__(self, partial: PartialBlob) -> None:
+        self._partial = partial
+        self.has_changed = False
+
+    def take(self, position: int, data: bytes) -> None:
+        if self._partial.read(position, len(data)) != data:
+            self._partial.overwrite(position, data)
+            self.has_changed = True
+
+
+def _first(failures: ExceptionGroup[Exception]) -> Exception:
+    """The first failure in a group of groups; the others came of it."""
+    inner = failures.exceptions[0]
+    return _first(inner) if isinstance(inner, ExceptionGroup) else inner

@@ -1,0 +1,26 @@
+"""Understands a manifest that a registry sent, and trusts nothing in it."""
+
+import re
+
+from tampu.errors import BadRequest, RegistryError
+from tampu.store.manifests import layers_of
+from tampu.store.model import Manifest
+from tampu.wire import decode
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """The manifest, every digest well-formed and every size possible; raises RegistryError."""
+    try:
+        manifest = decode(Manifest, content)
+    except BadRequest as error:
+        raise RegistryError(f"pull model manifest: {error}") from None
+    for layer in layers_of(manifest):
+        if not _DIGEST.fullmatch(layer.digest):
+            raise RegistryError("invalid digest format")
+        if layer.size < 0:
+            raise RegistryError(f"pull model manifest: impossible size {layer.size} of {layer.digest}")
+    if any(layer.kind == "tensor" for layer in manifest.layers):
+        raise RegistryError("this model requires MLX support, but the MLX runtime is not available")
+    return manifest

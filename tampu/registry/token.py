@@ -1,0 +1,78 @@
+"""Bearer tokens: reading a registry's challenge, checking that it speaks for itself, asking for the token."""
+
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from aiohttp import hdrs
+from yarl import URL
+
+from tampu.errors import BadRequest, RegistryDenied, RegistryError
+from tampu.registry.identity import Identity
+from tampu.registry.transport import Transport, error_text, read_document
+from tampu.wire import decode
+
+_FIELD = re.compile(r'(\w+)\s*=\s*"([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a 401 asks for."""
+
+    realm: str
+    service: str = ""
+    scopes: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, header: str) -> Self:
+        """Read a `WWW-Authenticate` header; another scheme than Bearer gives an empty realm."""
+        scheme, _, rest = header.partition(" ")
+        fields = dict(_FIELD.findall(rest)) if scheme.lower() == "bearer" else {}
+        return cls(fields.get("realm", ""), fields.get("service", ""), tuple(fields.get("scope", "").split()))
+
+    def check(self, authority: str) -> URL:
+        """The realm, if it is the registry's own; raises RegistryDenied, for a token is worth stealing."""
+        try:
+            realm = URL(self.realm, encoded=True)
+        except ValueError:
+            realm = URL()
+        if not realm.host or realm.authority != authority:
+            raise RegistryDenied(f'realm host "{realm.authority}" does not match original host "{authority}"')
+        return realm
+
+    def url(self, realm: URL, *, nonce: str, at: int) -> str:
+        """The address of the token, its query in the order that the signature needs: sorted by key."""
+        query = [*parse_qsl(realm.query_string, keep_blank_values=True), ("service", self.service)]
+        query += [("scope", scope) for scope in self.scopes]
+        query += [("ts", str(at)), ("nonce", nonce)]
+        query.sort(key=lambda item: item[0])
+        return f"{realm.with_query(None)}?{urlencode(query)}"
+
+
+class _TokenAnswer(msgspec.Struct):
+    token: str = ""
+    access_token: str = ""
+
+
+async def fetch_token(transport: Transport, challenge: Challenge, authority: str, identity: Identity | None) -> str:
+    """The token for `challenge`, empty if the registry gives none; signed if there is an identity."""
+    realm = challenge.check(authority)
+    url = challenge.url(realm, nonce=secrets.token_urlsafe(16), at=int(time.time()))
+    headers: dict[str, str] = {hdrs.ACCEPT_ENCODING: "gzip"}
+    if identity is not None:
+        headers[hdrs.AUTHORIZATION] = identity.sign_token_request(url)
+    # No redirect is followed: the realm check would be worth nothing.
+    async with transport.send("GET", URL(url, encoded=True), headers) as response:
+        if response.status >= 300:
+            kind = RegistryDenied if response.status in {401, 403} else RegistryError
+            raise kind(f"{response.status}: {await error_text(response)}")
+        body = await read_document(response, transport.patience.max_document_bytes)
+    try:
+        answer = decode(_TokenAnswer, body)
+    except BadRequest as error:
+        raise RegistryError(f"the registry's token is unreadable: {error}") from None
+    return answer.token or answer.access_token

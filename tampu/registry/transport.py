@@ -1,0 +1,193 @@
+"""The one hardened way out: HTTP requests to one registry and to wherever it redirects, checked hop by hop.
+
+Bounds: http and https only, and plain http only if the user said so; no address inside the network that the user did
+not name; `Authorization` never leaves its origin; timeouts everywhere; only small documents are unpacked, capped.
+"""
+
+import os
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from aiohttp import ClientResponse, ClientTimeout, hdrs
+from anyio import to_thread
+from yarl import URL
+
+from tampu import __version__
+from tampu.errors import RegistryDenied, RegistryError, RegistryUnreachable
+from tampu.registry.addresses import AddressPolicy, GuardedResolver
+from tampu.registry.patience import Patience
+
+USER_AGENT = f"ollama/0.33.0 tampu/{__version__}"
+"""Names Ollama's level first: its registry refuses models that need a newer one by this header."""
+_READ_BUFFER_BYTES = 1 << 18
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Transport:
+    """Sends requests on behalf of a user who named one host. Made by `open_transport`."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, policy: AddressPolicy, *, insecure: bool, patience: Patience
+    ) -> None:
+        self._session, self._policy, self._insecure = session, policy, insecure
+        self.patience = patience
+
+    @asynccontextmanager
+    async def send(self, method: str, url: URL, headers: Mapping[str, str]) -> AsyncIterator[ClientResponse]:
+        """One request, no redirect followed; raises RegistryUnreachable or RegistryDenied."""
+        self._check(url)
+        proxy, proxy_auth = self._proxy_for(url)
+        try:
+            async with self._session.request(
+                method, url, headers=headers, allow_redirects=False, proxy=proxy, proxy_auth=proxy_auth
+            ) as response:
+                yield response
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise explain(error, method, url) from None
+
+    @asynccontextmanager
+    async def follow(self, method: str, url: URL, headers: Mapping[str, str]) -> AsyncIterator[ClientResponse]:
+        """One request and the redirects it is answered with; `Authorization` stays with its origin."""
+        for _ in range(self.patience.max_redirects + 1):
+            async with self.send(method, url, headers) as response:
+                target = redirect_target(response)
+                if target is None:
+                    yield response
+                    return
+            url, headers = target, headers_for(url, target, headers)
+        raise RegistryError(f'{method.title()} "{url}": stopped after {self.patience.max_redirects} redirects')
+
+    def _check(self, url: URL) -> None:
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise RegistryDenied(
+                f"the registry points to {url.scheme or 'nowhere'}://: only http and https are followed"
+            )
+        if url.scheme == "http" and not self._insecure:
+            raise RegistryDenied(f"the registry points to plain http on {url.host}: refused without the insecure flag")
+        self._policy.check_host(url.host)
+
+    def _proxy_for(self, url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
+        """The proxy that the system's own settings name for `url`, with its password kept out of the address."""
+        text = getproxies().get(url.scheme)
+        if not text or proxy_bypass(url.host or ""):
+            return None, None
+        proxy = URL(text if "://" in text else f"http://{text}")
+        self._policy.trust(proxy.host or "")
+        auth = aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None
+        return proxy.with_user(None), auth
+
+
+@asynccontextmanager
+async def open_transport(host: str, *, insecure: bool, patience: Patience) -> AsyncIterator[Transport]:
+    """A transport for a user who named `host` (without a port)."""
+    policy = AddressPolicy(host)
+    authorities = await to_thread.run_sync(_trusted_authorities)
+    connector = aiohttp.TCPConnector(resolver=GuardedResolver(policy), limit=0, ssl=authorities)
+    timeout = ClientTimeout(total=None, connect=patience.connect_s, sock_read=patience.silence_s)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        timeout=timeout,
+        headers={hdrs.USER_AGENT: USER_AGENT},
+        skip_auto_headers=(hdrs.ACCEPT_ENCODING, hdrs.ACCEPT, hdrs.CONTENT_TYPE),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        read_bufsize=_READ_BUFFER_BYTES,
+    ) as session:
+        yield Transport(session, policy, insecure=insecure, patience=patience)
+
+
+@cache
+def _trusted_authorities() -> ssl.SSLContext:
+    """The system's certificate authorities; reading them takes tens of milliseconds, so once."""
+    return ssl.create_default_context()
+
+
+def redirect_target(response: ClientResponse) -> URL | None:
+    """Where a redirecting answer points to; None for any other answer."""
+    location = response.headers.get(hdrs.LOCATION)
+    if response.status not in _REDIRECTS or not location:
+        return None
+    try:
+        # A user name in the address would be sent on as credentials, and is a way to hide the real host.
+        return response.url.join(URL(location, encoded=True)).with_user(None)
+    except ValueError:
+        raise RegistryError("the registry redirects to an address that is none") from None
+
+
+def headers_for(source: URL, target: URL, headers: Mapping[str, str]) -> dict[str, str]:
+    """`headers` as they may go on from `source` to `target`: credentials only within one origin."""
+    if source.origin() == target.origin():
+        return dict(headers)
+    return {name: value for name, value in headers.items() if name != hdrs.AUTHORIZATION}
+
+
+async def read_document(response: ClientResponse, limit: int) -> bytes:
+    """The body of a small document, however it is packed; raises RegistryError once it passes `limit`."""
+    inflate = _inflater(response.headers.get(hdrs.CONTENT_ENCODING, ""))
+    document = bytearray()
+    async for piece in response.content.iter_any():
+        document += inflate.decompress(piece, limit + 1 - len(document)) if inflate else piece
+        if len(document) > limit:
+            raise RegistryError(f"the registry sent more than {limit} bytes where a small document belongs: refused")
+    return bytes(document)
+
+
+def _inflater(encoding: str) -> "zlib._Decompress | None":
+    return zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding.lower() in {"gzip", "x-gzip", "deflate"} else None
+
+
+async def error_text(response: ClientResponse, limit: int = 4096) -> str:
+    """The start of an error's body, for the message."""
+    body = b""
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) >= limit:
+            break
+    return body[:limit].decode("utf-8", "replace")
+
+
+def explain(error: Exception, method: str, url: URL) -> RegistryUnreachable:
+    """The border to aiohttp: what went wrong, in the words that clients of Ollama know."""
+    return RegistryUnreachable(f'{method.title()} "{url}": {_cause(error, url)}')
+
+
+def _cause(error: Exception, url: URL) -> str:
+    for kinds, words in _CAUSES:
+        if isinstance(error, kinds):
+            return words(error, url)
+    return str(error) or type(error).__name__
+
+
+def _tls_cause(error: Exception, url: URL) -> str:
+    if "WRONG_VERSION" in str(error) or "RECORD_LAYER" in str(error):
+        return "tls: first record does not look like a TLS handshake"
+    return f"tls: no secure connection to {url.host}: {error}"
+
+
+def _strerror(error: aiohttp.ClientConnectorError) -> str:
+    # asyncio words the text itself; the number is the system's.
+    number = error.os_error.errno
+    return (os.strerror(number) if number and number > 0 else str(error.os_error)).lower()
+
+
+_Kinds = type[Exception] | tuple[type[Exception], ...]
+_CAUSES: tuple[tuple[_Kinds, Callable[[Any, URL], str]], ...] = (
+    (aiohttp.ClientConnectorDNSError, lambda _, url: f"dial tcp: lookup {url.host}: no such host"),
+    (
+        aiohttp.ClientConnectorCertificateError,
+        lambda error, _: f"tls: failed to verify certificate: {error.certificate_error}",
+    ),
+    (aiohttp.ClientSSLError, _tls_cause),
+    (aiohttp.ClientProxyConnectionError, lambda error, _: f"proxyconnect tcp: {_strerror(error)}"),
+    (aiohttp.ClientConnectorError, lambda error, url: f"dial tcp {url.host}:{url.port}: connect: {_strerror(error)}"),
+    (aiohttp.ConnectionTimeoutError, lambda _, url: f"dial tcp {url.host}:{url.port}: i/o timeout"),
+    (TimeoutError, lambda *_: "no answer in time"),
+    ((aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError), lambda *_: "unexpected EOF"),
+)
+"""What Go's client would have said, most specific first."""
