@@ -5,14 +5,14 @@ from urllib.parse import quote
 from tampu.config import Settings
 from tampu.server.activity import Activity
 from tampu.server.asgi import App, Header, Receive, Scope, Send, adding, answer
-from tampu.server.exchange import Exchange
+from tampu.server.exchange import Behind, Exchange
 from tampu.server.handlers import Endpoint
 from tampu.server.middleware.cors import Cors
 from tampu.server.middleware.host import LocalHost, WellFormedHost
 from tampu.server.middleware.log import RequestLog
 from tampu.server.operations import Operations
 from tampu.server.router import Found, MethodNotAllowed, Outcome, Redirect, Router
-from tampu.server.routes import routes
+from tampu.server.routes import ROUTES
 
 _PLAIN: Header = (b"content-type", b"text/plain")
 _HTML: Header = (b"content-type", b"text/html; charset=utf-8")
@@ -21,11 +21,10 @@ _REDIRECT_WORDS = {301: "Moved Permanently", 307: "Temporary Redirect"}
 
 def build_app(operations: Operations, settings: Settings, *, activity: Activity | None = None) -> App:
     """The application. From the outside in: log, HTTP's own rules for Host, redirects, Origin, Host, endpoint."""
-    router = Router(routes(operations, settings))
-    app: App = _dispatch
+    app: App = Dispatch(Behind(operations, settings))
     app = LocalHost(app, is_loopback=settings.address.is_loopback)
     app = Cors(app, allowed_origins=settings.allowed_origins)
-    app = Resolve(app, router)
+    app = Resolve(app, Router(ROUTES))
     app = WellFormedHost(app)
     return RequestLog(app, activity=activity or Activity())
 
@@ -50,15 +49,21 @@ class Resolve:
                 await self._app(scope, receive, send)
 
 
-async def _dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-    outcome: Outcome[Endpoint] = scope["outcome"]
-    match outcome:
-        case Found(endpoint=endpoint, parameters=parameters):
-            await endpoint(Exchange(scope, receive, send, parameters))
-        case MethodNotAllowed():
-            await answer(send, 405, b"405 method not allowed", (_PLAIN,))
-        case _:
-            await answer(send, 404, b"404 page not found", (_PLAIN,))
+class Dispatch:
+    """The innermost application: runs the endpoint that was looked up."""
+
+    def __init__(self, behind: Behind) -> None:
+        self._behind = behind
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        outcome: Outcome[Endpoint] = scope["outcome"]
+        match outcome:
+            case Found(endpoint=endpoint, parameters=parameters):
+                await endpoint(Exchange(self._behind, scope, receive, send, parameters=parameters))
+            case MethodNotAllowed():
+                await answer(send, 405, b"405 method not allowed", (_PLAIN,))
+            case _:
+                await answer(send, 404, b"404 page not found", (_PLAIN,))
 
 
 async def _redirect(redirect: Redirect, scope: Scope, send: Send) -> None:

@@ -1,13 +1,24 @@
 """One request and its answer: reading the body within a limit, answering once, answering in pieces."""
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 
 from tampu.api.dialect import Call, Reply
+from tampu.config import Settings
 from tampu.errors import BadRequest
 from tampu.server.asgi import Receive, Scope, Send, answer, header
+from tampu.server.operations import Operations
 
 MAX_BODY_BYTES = 64 * 1024**2
 """The largest JSON body: room for a dozen photos. Uploads of blobs are streamed and not limited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What stands behind the routes."""
+
+    operations: Operations
+    settings: Settings
 
 
 class ClientGone(Exception):
@@ -17,11 +28,13 @@ class ClientGone(Exception):
 class Exchange:
     """One request being answered. Reading and writing wait; nothing else here does."""
 
-    __slots__ = ("_scope", "_send", "has_begun", "parameters", "receive")
+    __slots__ = ("_scope", "_send", "behind", "has_begun", "parameters", "receive")
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, parameters: Mapping[str, str]) -> None:
+    def __init__(
+        self, behind: Behind, scope: Scope, receive: Receive, send: Send, *, parameters: Mapping[str, str]
+    ) -> None:
         self._scope, self._send = scope, send
-        self.receive, self.parameters = receive, parameters
+        self.behind, self.receive, self.parameters = behind, receive, parameters
         self.has_begun = False
 
     @property
@@ -33,11 +46,6 @@ class Exchange:
     def started_ns(self) -> int:
         """When the request came, on the clock of time.perf_counter_ns()."""
         return int(self._scope["started_ns"])
-
-    @property
-    def client_is_waiting(self) -> bool:
-        """Whether no byte of an answer has been sent."""
-        return not self.has_begun
 
     def bodiless_call(self) -> Call:
         """The request for a dialect, its body unread."""

@@ -67,14 +67,14 @@ def answering(
 
 def uploading(
     codec: AnswerCodec[RequestT, AnswerT],
-    operation: Callable[[RequestT, AsyncIterator[bytes]], Awaitable[AnswerT]],
+    operation: Callable[[RequestT, Exchange], Awaitable[AnswerT]],
 ) -> Endpoint:
-    """An endpoint that takes the body piece by piece. It notices a lost client by reading."""
+    """An endpoint whose operation takes `exchange.pieces()`. It notices a lost client by reading."""
 
     async def endpoint(exchange: Exchange) -> None:
         async with _errors_answered(exchange, codec.encode_error):
             request = codec.decode(exchange.bodiless_call())
-            answer = await operation(request, exchange.pieces())
+            answer = await operation(request, exchange)
             await exchange.reply(codec.encode(request, answer))
 
     return endpoint

@@ -7,7 +7,7 @@ import msgspec
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.native.errors import CHAT, check_reference, native_error
 from tampu.api.native.fields import read_format, read_images, read_keep_alive, read_think, read_top_logprobs
-from tampu.api.native.generation import GenerationWriter, Layout, Piece, given
+from tampu.api.native.generation import GenerationWriter, Layout, Piece, given, written_call
 from tampu.generation import ChatInput, GenerationEvent, GenerationRequest
 from tampu.messages import Message, Tool, ToolCall, ToolCallFunction
 from tampu.wire import decode as decode_json
@@ -81,16 +81,8 @@ def _decode(call: Call) -> GenerationRequest:
 
 
 def _members(piece: Piece) -> dict[str, Any]:
-    calls = [_call(call) for call in piece.calls]
+    calls = [{**given(id=call.id), **written_call(call)} for call in piece.calls]
     return {"message": {"role": "assistant", "content": piece.text, **given(thinking=piece.thinking, tool_calls=calls)}}
-
-
-def _call(call: ToolCall) -> dict[str, Any]:
-    function = call.function
-    return {
-        **given(id=call.id),
-        "function": {"index": function.index, "name": function.name, "arguments": function.arguments},
-    }
 
 
 def _late_members(_: Piece) -> dict[str, Any]:

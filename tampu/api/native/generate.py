@@ -7,7 +7,7 @@ import msgspec
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.native.errors import GENERATE, check_reference, native_error
 from tampu.api.native.fields import read_format, read_images, read_keep_alive, read_think, read_top_logprobs
-from tampu.api.native.generation import GenerationWriter, Layout, Piece, given
+from tampu.api.native.generation import GenerationWriter, Layout, Piece, given, written_call
 from tampu.generation import CompletionInput, GenerationEvent, GenerationRequest
 from tampu.wire import decode as decode_json
 
@@ -67,7 +67,7 @@ def _members(piece: Piece) -> dict[str, Any]:
 
 def _late_members(piece: Piece) -> dict[str, Any]:
     # This route's calls carry no id.
-    return given(tool_calls=[{"function": call.function} for call in piece.calls])
+    return given(tool_calls=[written_call(call) for call in piece.calls])
 
 
 _LAYOUT = Layout(

@@ -19,7 +19,6 @@ from tampu.generation import (
     FinishReason,
     GenerationEvent,
     GenerationRequest,
-    InvalidFormat,
     PromptRendered,
     TextDelta,
     ThinkingDelta,
@@ -65,7 +64,6 @@ class GenerationWriter:
     def __init__(self, request: GenerationRequest, layout: Layout) -> None:
         self.streams = request.stream
         self._model, self._layout = request.model, layout
-        self._refuses_format = isinstance(request.format, InvalidFormat)
         self._clock = Clock()
         self._head = b'{"model":%b,"created_at":"' % _json(request.model)
         self._text_before = b'",' + layout.text_before
@@ -115,7 +113,7 @@ class GenerationWriter:
 
     def early_error(self, error: TampuError) -> Reply:
         """What fails while a stream generates has no charset in its content type; what fails before it has one."""
-        generating = isinstance(error, EngineRefused | EngineCrashed) or (self._refuses_format and error.status >= 500)
+        generating = isinstance(error, EngineRefused | EngineCrashed)
         return native_error(error, self._layout.errors, content_type=JSON if self.streams and generating else JSON_UTF8)
 
     def late_error(self, error: TampuError) -> bytes:
@@ -162,6 +160,12 @@ def joined(events: Sequence[GenerationEvent]) -> Piece:
 def given(**members: Any) -> dict[str, Any]:
     """Those of `members` that say something: zeros and empty values are left out, as Ollama does."""
     return {name: value for name, value in members.items() if value}
+
+
+def written_call(call: ToolCall) -> dict[str, Any]:
+    """A call as both routes write it, but for its id."""
+    function = call.function
+    return {"function": {"index": function.index, "name": function.name, "arguments": function.arguments}}
 
 
 def _ending(finished: Finished) -> dict[str, Any]:
