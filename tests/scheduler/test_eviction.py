@@ -50,6 +50,8 @@ async def test_nothing_is_started_before_what_leaves_has_gone():
         client = world.client("b")
         await settled()
         assert world.names() == []
+        world.client("c")
+        await settled()
         assert world.engines.names == ["a"]
         world.engines.processes[0].may_stop.set()
         await settled()

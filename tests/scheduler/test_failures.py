@@ -115,6 +115,20 @@ async def test_an_engine_that_dies_in_use_is_replaced_for_those_who_wait_for_a_s
         assert len(world.engines.running) == 1
 
 
+async def test_who_waited_for_a_slot_of_a_dead_engine_is_first_in_the_queue():
+    async with World(num_parallel=1, max_loaded=1).open() as world:
+        first = world.client("a", label="a1")
+        await settled()
+        world.client("a", label="a2")
+        world.client("b", label="b")
+        world.client("a", label="a3")
+        await settled()
+        world.engines.processes[0].die()
+        await first.end()
+        assert world.begun == ["a1", "a2"]
+        assert world.scheduler.residents()[0].waiting == 1
+
+
 async def test_others_never_notice_a_death():
     async with World().open() as world:
         dying, other = world.client("a"), world.client("b")

@@ -16,7 +16,7 @@ def load(
     weights: str,
     *,
     name: str = "",
-    keep_alive: float | None = None,
+    keep_alive: float | KeepAlive | None = None,
     trained_ctx: int = 2048,
     weights_mb: int = 1,
     kv_bytes: int = 0,
@@ -29,7 +29,7 @@ def load(
         footprint=Footprint(weights_bytes=weights_mb * MB, kv_bytes_per_token=kv_bytes),
         details=ModelDetails(format="gguf", family="llama", parent_model="x", context_length=2048),
         trained_ctx=trained_ctx,
-        keep_alive=None if keep_alive is None else KeepAlive.of_seconds(keep_alive),
+        keep_alive=KeepAlive.of_seconds(keep_alive) if isinstance(keep_alive, int | float) else keep_alive,
     )
 
 
