@@ -187,9 +187,11 @@ class Client:
         """Every model in memory."""
         return self._get("/api/ps", _Loaded).models
 
-    def describe(self, model: str, *, verbose: bool = False, **shown_as: object) -> Description:
+    def describe(
+        self, model: str, *, verbose: bool = False, shown_as: Mapping[str, object] | None = None
+    ) -> Description:
         """What `show` tells; `shown_as`: a session's `system` and `options` in place of the stored ones."""
-        return self._post("/api/show", {"model": model, "verbose": verbose, **shown_as}, Description)
+        return self._post("/api/show", {"model": model, "verbose": verbose, **(shown_as or {})}, Description)
 
     def copy(self, source: str, destination: str) -> None:
         """Give a model a second name."""

@@ -10,7 +10,7 @@ from tampu.cli.invocation import Invocation
 from tampu.repl.screen.listings import models_table
 
 
-@command("list", takes="[PREFIX]", words=Words(), aliases=("ls",), help="List models")
+@command("list", words=Words(), aliases=("ls",), help="List models")
 @flag("--json", "as_json", beyond=True, help="Print the models as a JSON list")
 def command_line(invocation: Invocation, words: tuple[str, ...], as_json: bool) -> None:
     """The models whose name begins with the first word, in any case."""

@@ -10,7 +10,7 @@ from tampu.cli.invocation import Invocation
 from tampu.repl.screen.listings import loaded_table
 
 
-@command("ps", takes="[PREFIX]", words=Words(), help="List running models")
+@command("ps", words=Words(), help="List running models")
 @flag("--json", "as_json", beyond=True, help="Print the models as a JSON list")
 def command_line(invocation: Invocation, words: tuple[str, ...], as_json: bool) -> None:
     """The loaded models whose name begins with the first word."""

@@ -3,9 +3,9 @@
 from tampu.cli.command import command
 from tampu.cli.grammar import exactly, flag
 from tampu.cli.invocation import Invocation
+from tampu.cli.signin import tell_where_to_sign_in
 from tampu.errors import ServerError, SignInRequired
 from tampu.names import DEFAULT_HOST, DEFAULT_TAG, ModelName
-from tampu.repl.screen.console import Console
 from tampu.repl.screen.progress import Progress, follow
 
 
@@ -31,12 +31,6 @@ def command_line(invocation: Invocation, words: tuple[str, ...], insecure: bool)
         f"https://ollama.com/{name.short.removesuffix(f':{DEFAULT_TAG}')}" if name.host == DEFAULT_HOST else name.full
     )
     console.write(f"\nYou can find your model at:\n\n\t{where}\n")
-
-
-def tell_where_to_sign_in(console: Console, url: str) -> None:
-    """The address to open, where the server gave one."""
-    if url:
-        console.write(f"If your browser did not open, navigate to:\n    {url}\n\n")
 
 
 def _in_plain_words(error: ServerError) -> ServerError:

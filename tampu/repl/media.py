@@ -1,11 +1,13 @@
-"""Pictures and sound named in a prompt: finds the paths, checks what the files are, takes them out of the text."""
+"""Pictures and sound named in a prompt: finds the paths, checks the files, takes them out of the text."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tampu.client import Description
 from tampu.errors import BadRequest
+from tampu.repl.screen.console import Console
 
 MAX_BYTES: Final = 100 << 20
 _PATH = re.compile(
@@ -77,6 +79,27 @@ def _read(path: str) -> Attachment | None:
         return None
     except OSError as error:
         raise BadRequest(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def attach(console: Console, prompt: str) -> tuple[str, list[Attachment]]:
+    """`extract_media`, told to the person: what was added, or what is wrong with a file (then raises BadRequest)."""
+    try:
+        prompt, attachments = extract_media(prompt)
+    except BadRequest as error:
+        console.tell(f'Couldn\'t process file: "{error.message}"\n')
+        raise
+    for attachment in attachments:
+        console.tell(f"{attachment.notice}\n")
+    return prompt, attachments
+
+
+def is_multimodal(model: Description) -> bool:
+    """Whether `model` takes pictures or sound."""
+    return (
+        not {"vision", "audio"}.isdisjoint(model.capabilities)
+        or bool(model.projector_info)
+        or any(".vision." in key or ".audio." in key for key in model.model_info)
+    )
 
 
 def sniff(head: bytes) -> str:

@@ -1,5 +1,7 @@
 """Prints an answer as it comes: thinking between its markers, wrapped text, calls of tools that nobody offered."""
 
+from collections.abc import Callable, Iterable
+
 import msgspec
 
 from tampu.client import Piece
@@ -18,6 +20,18 @@ class AnswerPrinter:
         self._thinking_wrap, self._text_wrap = WordWrap(width), WordWrap(width)
         self._is_thinking = False
         self._ends_in_newline = False
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """What the model has said so far."""
+        return "".join(self._texts)
+
+    @property
+    def thinking(self) -> str:
+        """What the model has thought so far, shown or not."""
+        return "".join(self._thoughts)
 
     def would_show(self, piece: Piece) -> bool:
         """Whether `piece` puts anything on the screen."""
@@ -28,8 +42,11 @@ class AnswerPrinter:
     def show(self, piece: Piece) -> None:
         """Print what `piece` adds, in one write."""
         message = piece.message
-        out = self._thinking(piece.thinking or message.thinking)
+        thought = piece.thinking or message.thinking
+        out = self._thinking(thought)
         text, calls = piece.response or message.content, piece.tool_calls or message.tool_calls
+        self._thoughts.append(thought)
+        self._texts.append(text)
         if text or calls:
             out += self._end_of_thinking()
         out += self._text_wrap.feed(text)
@@ -64,3 +81,14 @@ class AnswerPrinter:
             + self._marker("()' with arguments: ")
             + arguments
         )
+
+
+def show_answer(pieces: Iterable[Piece], printer: AnswerPrinter, *, before: Callable[[], None]) -> Piece:
+    """Print an answer to its end; its last piece. `before` is called once, before the first thing that shows."""
+    is_first, last = True, Piece()
+    for last in pieces:
+        if is_first and printer.would_show(last):
+            is_first = False
+            before()
+        printer.show(last)
+    return last

@@ -1,0 +1,114 @@
+"""`create`: makes a model of a Modelfile and the files that it names."""
+
+from pathlib import Path
+from typing import Final
+
+from tampu.cli.command import command
+from tampu.cli.components import Components, gather
+from tampu.cli.grammar import exactly, flag
+from tampu.cli.invocation import Invocation
+from tampu.client import Client
+from tampu.errors import BadRequest, InvalidModelfile, InvalidName
+from tampu.modelfile.document import Modelfile
+from tampu.modelfile.parameters import deprecated_parameters, deprecation_warning, parameters
+from tampu.modelfile.parse import parse_modelfile
+from tampu.names import ModelName
+from tampu.repl.screen.progress import Progress, Spinner, follow
+
+_WITHOUT_A_FILE: Final = b"FROM ."
+
+
+@command("create", takes="MODEL", words=exactly(1), help="Create a model")
+@flag("--draft-quantize", word="string", help="Quantize draft model to this level")
+@flag("--experimental", help="Enable experimental safetensors model creation")
+@flag("-f", "--file", word="string", default="Modelfile", help="Name of the Modelfile")
+@flag("-q", "--quantize", word="string", help="Quantize model to this level (e.g. q4_K_M)")
+def command_line(
+    invocation: Invocation,
+    words: tuple[str, ...],
+    *,
+    file: str,
+    quantize: str | None,
+    draft_quantize: str | None,
+    experimental: bool,
+) -> None:
+    """Read the Modelfile, upload what the server lacks, and follow the making of the model."""
+    if experimental:
+        raise BadRequest("--experimental is not supported: models are created by the server, leave the flag out")
+    client = invocation.client
+    with Progress(invocation.console) as progress:
+        _check_name(words[0])
+        modelfile, folder = _read(Path(file))
+        spinner = Spinner("gathering model components")
+        progress.add(spinner)
+        components = gather(modelfile, folder)
+        body = {"model": words[0], **_body(modelfile, components), **_levels(quantize, draft_quantize, components)}
+        for name in dict.fromkeys(deprecated_parameters(modelfile)):
+            invocation.console.write(f"{deprecation_warning(name)}\n")
+        spinner.settled = True
+        progress.refresh()
+        for digest, path in components.blobs.items():
+            _upload(client, progress, digest, path)
+        follow(progress, client.create(body))
+
+
+def _check_name(name: str) -> None:
+    try:
+        ModelName.parse(name)
+    except InvalidName:
+        raise BadRequest(f"invalid model name: {name}") from None
+
+
+def _read(path: Path) -> tuple[Modelfile, Path]:
+    """The Modelfile and the folder that its paths start from. A file that is not there stands for `FROM .`."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return parse_modelfile(_WITHOUT_A_FILE), Path.cwd()
+    except OSError as error:
+        raise InvalidModelfile(f"open {path}: {(error.strerror or str(error)).lower()}") from None
+    return parse_modelfile(data), path.absolute().parent
+
+
+def _body(modelfile: Modelfile, components: Components) -> dict[str, object]:
+    """The request, without what the Modelfile does not say."""
+    said: dict[str, object] = {
+        "from": components.base,
+        "files": components.files,
+        "adapters": components.adapters,
+        "draft_files": components.drafts,
+        "template": modelfile.template,
+        "system": modelfile.system,
+        "license": list(modelfile.licenses),
+        "parameters": parameters(modelfile),
+        "messages": [{"role": message.role, "content": message.content} for message in modelfile.messages],
+        "renderer": modelfile.renderer,
+        "parser": modelfile.parser,
+        "requires": modelfile.requires,
+    }
+    return {key: value for key, value in said.items() if value}
+
+
+def _levels(quantize: str | None, draft_quantize: str | None, components: Components) -> dict[str, str]:
+    if draft_quantize and not components.drafts:
+        raise BadRequest("--draft-quantize requires a DRAFT model")
+    levels = {"quantize": quantize or "", "draft_quantize": draft_quantize or ""}
+    return {key: level for key, level in levels.items() if level}
+
+
+def _upload(client: Client, progress: Progress, digest: str, path: Path) -> None:
+    """Send a file that the server does not have; the line ends at 100 % either way."""
+    spinner = Spinner(f"copying file {digest}")
+    progress.add(spinner)
+    if not client.has_blob(digest):
+        size, sent = max(1, path.stat().st_size), 0
+
+        def count(block: int) -> None:
+            nonlocal sent
+            sent += block
+            spinner.message = f"copying file {digest} {100 * sent // size}%"
+
+        client.upload_blob(digest, path, on_sent=count)
+    spinner.message = f"copying file {digest} 100%"
+    spinner.settled = True
+    progress.refresh()

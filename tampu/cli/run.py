@@ -1,0 +1,177 @@
+"""`run`: one answer to a prompt, or a session with a model."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from tampu.cli.command import command
+from tampu.cli.grammar import at_least, flag
+from tampu.cli.help import RUN_VARIABLES
+from tampu.cli.invocation import Invocation
+from tampu.cli.pull import pull_model
+from tampu.cli.show import IMAGE_MODELS
+from tampu.cli.signin import tell_where_to_sign_in
+from tampu.client import Description
+from tampu.errors import BadRequest, ServerError, SignInRequired
+from tampu.modelfile.document import Instruction, Kind, Modelfile
+from tampu.modelfile.parameters import parameters
+from tampu.names import ModelReference, Source
+from tampu.repl.chosen import Chosen, read_keep_alive, read_think
+from tampu.repl.commands import Talk
+from tampu.repl.media import attach, is_multimodal
+from tampu.repl.screen.answer import AnswerPrinter, show_answer
+from tampu.repl.screen.console import Console
+from tampu.repl.screen.progress import waiting
+from tampu.repl.screen.timings import timing_block
+from tampu.repl.session import Session
+
+_FIRST_WITH_EXPONENT: Final = 1e21
+
+
+@command("run", takes="MODEL [PROMPT]", words=at_least(1), variables=RUN_VARIABLES, help="Run a model")
+@flag("--dimensions", word="int", help="Truncate output embeddings to specified dimension (embedding models only)")
+@flag("--format", word="string", help="Response format (e.g. json)")
+@flag("--hidethinking", help="Hide thinking output (if provided)")
+@flag("--insecure", help="Use an insecure registry")
+@flag("--keepalive", word="string", help="Duration to keep a model loaded (e.g. 5m)")
+@flag("--nowordwrap", help="Don't wrap words to the next line automatically")
+@flag(
+    "--think",
+    word="string",
+    without_value="true",
+    help="Enable thinking mode: true/false or high/medium/low for supported models",
+)
+@flag(
+    "--truncate",
+    default=None,
+    help="For embedding models: truncate inputs exceeding context length (default: true). "
+    "Set --truncate=false to error instead",
+)
+@flag("--verbose", help="Show timings for response")
+def command_line(invocation: Invocation, words: tuple[str, ...], insecure: bool, **flags: object) -> None:
+    """Prepare the model, pulling it if it is missing, and answer or open a session."""
+    # Whether there is a server is told before what is wrong with a flag's value.
+    _ = invocation.client
+    chosen = _chosen(flags)
+    model, *prompts = words
+    prompts, is_session = _prompts(invocation.console, prompts)
+    description = _prepare(invocation, model, insecure=insecure)
+    if chosen.think is None and "thinking" in description.capabilities:
+        chosen.think = True
+    try:
+        if "embedding" in description.capabilities:
+            _embed(invocation, model, " ".join(prompts), chosen, flags)
+        elif is_session:
+            _talk(invocation, Session(model, description, chosen))
+        else:
+            _answer(invocation, model, " ".join(prompts), description, chosen)
+    except SignInRequired as error:
+        invocation.console.write("You need to be signed in to Ollama to run Cloud models.\n\n")
+        tell_where_to_sign_in(invocation.console, error.url)
+
+
+def _chosen(flags: dict[str, object]) -> Chosen:
+    think, keep_alive = flags["think"], flags["keepalive"]
+    return Chosen(
+        wrap=not flags["nowordwrap"],
+        verbose=bool(flags["verbose"]),
+        show_thinking=not flags["hidethinking"],
+        think=read_think(None if think is None else str(think)),
+        format=str(flags["format"] or ""),
+        keep_alive=read_keep_alive(None if keep_alive is None else str(keep_alive)),
+    )
+
+
+def _prompts(console: Console, words: Sequence[str]) -> tuple[list[str], bool]:
+    """The pieces of the prompt, what is piped in first; and whether a person sits at both ends instead."""
+    if console.reads_terminal:
+        return list(words), not words and console.writes_terminal
+    piped = console.input.buffer.read().decode("utf-8", "replace")
+    return ([piped] if piped else []) + list(words), False
+
+
+def _prepare(invocation: Invocation, model: str, *, insecure: bool) -> Description:
+    """The model's description; a model that is not there is pulled first."""
+    client = invocation.client
+    try:
+        description = client.describe(model)
+    except ServerError as error:
+        if error.status != 404 or ModelReference.parse(model).source is Source.CLOUD:
+            raise
+        pull_model(invocation, model, insecure=insecure, then="run")
+        description = client.describe(model)
+    if "image" in description.capabilities:
+        raise BadRequest(IMAGE_MODELS)
+    return description
+
+
+def _answer(invocation: Invocation, model: str, prompt: str, description: Description, chosen: Chosen) -> None:
+    """One answer on standard output. An interrupt ends it and is no error."""
+    console = invocation.console
+    prompt, attachments = attach(console, prompt) if is_multimodal(description) else (prompt, [])
+    printer = AnswerPrinter(
+        console,
+        wrap=chosen.wrap,
+        show_thinking=chosen.show_thinking,
+        greyed=console.colour and console.writes_terminal,
+    )
+    try:
+        with waiting(console) as progress:
+            body = {"model": model, "prompt": prompt, "options": {}, **chosen.request()}
+            if attachments:
+                body["images"] = [attachment.data for attachment in attachments]
+            end = show_answer(invocation.client.generate(body), printer, before=progress.clear)
+    except KeyboardInterrupt:
+        return
+    if prompt:
+        console.write("\n\n")
+    if chosen.verbose:
+        console.tell(timing_block(end))
+
+
+def _talk(invocation: Invocation, session: Session) -> None:
+    """A session on the terminal."""
+    # Only now: the line editor is large, and one answer does not need it.
+    from tampu.repl.line_editor import LineEditor  # noqa: PLC0415
+    from tampu.repl.loop import run_session  # noqa: PLC0415
+
+    settings, console = invocation.settings, invocation.console
+    editor = LineEditor(
+        settings.home / "history", keeps_history=not settings.no_history, coloured=invocation.console.colour
+    )
+    run_session(Talk(session, invocation.client, console, _read_parameter), editor)
+
+
+def _read_parameter(name: str, values: Sequence[str]) -> object:
+    """The value of one parameter, by the rules of a Modelfile; raises InvalidModelfile."""
+    counted = values if name == "stop" else values[:1]
+    lines = Modelfile(tuple(Instruction(Kind.PARAMETER, (name, value)) for value in counted))
+    return parameters(lines).get(name)
+
+
+def _embed(invocation: Invocation, model: str, text: str, chosen: Chosen, flags: dict[str, object]) -> None:
+    """The vector of `text` as one JSON list."""
+    if not text:
+        raise BadRequest(
+            f'embedding models require input text. Usage: {invocation.program} run {model} "your text here"'
+        )
+    body: dict[str, object] = {"model": model, "input": text}
+    if chosen.keep_alive:
+        body["keep_alive"] = chosen.keep_alive
+    if flags["truncate"] is not None:
+        body["truncate"] = flags["truncate"]
+    if isinstance(flags["dimensions"], int) and flags["dimensions"] > 0:
+        body["dimensions"] = flags["dimensions"]
+    vectors = invocation.client.embed(body)
+    if not vectors:
+        raise BadRequest("no embeddings returned")
+    invocation.console.write(f"[{','.join(map(_number, vectors[0]))}]\n")
+
+
+def _number(value: float) -> str:
+    """A number as Go writes it in JSON: `3`, `0.5`, `1e-7`, `1e+21`."""
+    if value.is_integer() and abs(value) < _FIRST_WITH_EXPONENT:
+        return str(int(value))
+    mantissa, e, exponent = msgspec.json.encode(value).decode().partition("e")
+    return mantissa if not e else f"{mantissa}e{int(exponent):+d}"

@@ -1,0 +1,9 @@
+"""What a person is told who must sign in first."""
+
+from tampu.repl.screen.console import Console
+
+
+def tell_where_to_sign_in(console: Console, url: str) -> None:
+    """The address to open, where the server gave one."""
+    if url:
+        console.write(f"If your browser did not open, navigate to:\n    {url}\n\n")

@@ -1,0 +1,70 @@
+"""What a person chose for talking to a model: by flags of `run`, or by /set in the session."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from tampu.errors import BadRequest
+from tampu.generation import Think
+from tampu.units import format_duration, parse_duration
+from tampu.wire import parse
+
+THINK_LEVELS: Final = ("high", "medium", "low", "max")
+_SPOKEN_THINK: Final[dict[str, Think]] = {
+    "": True,
+    "true": True,
+    "false": False,
+    **{word: word for word in THINK_LEVELS},
+}
+
+
+@dataclass(slots=True)
+class Chosen:
+    """The choices. None: not chosen, the model or the server decides. `format`: JSON as it goes into a request."""
+
+    wrap: bool = True
+    verbose: bool = False
+    show_thinking: bool = True
+    think: Think | str | None = None
+    format: str = ""
+    keep_alive: str = ""
+
+    def request(self) -> dict[str, Any]:
+        """The part of a request's body that the choices make; raises BadRequest for a format that is no JSON."""
+        body: dict[str, Any] = {}
+        if self.format:
+            body["format"] = msgspec.Raw(_format(self.format))
+        if self.keep_alive:
+            body["keep_alive"] = self.keep_alive
+        if self.think is not None:
+            body["think"] = self.think
+        return body
+
+
+def read_think(text: str | None) -> Think | None:
+    """The value of --think; None where the flag is not given."""
+    if text is None:
+        return None
+    if text not in _SPOKEN_THINK:
+        raise BadRequest(f'invalid value for --think: "{text}" (must be true, false, high, medium, low, or max)')
+    return _SPOKEN_THINK[text]
+
+
+def read_keep_alive(text: str | None) -> str:
+    """The value of --keepalive as Go writes durations; "" where the flag is not given."""
+    return format_duration(parse_duration(text)) if text else ""
+
+
+def _format(text: str) -> bytes:
+    if text == "json":
+        return b'"json"'
+    try:
+        parse(text.encode())
+    except BadRequest:
+        first = text.lstrip()[:1]
+        reason = (
+            f"invalid character '{first}' looking for beginning of value" if first else "unexpected end of JSON input"
+        )
+        raise BadRequest(f"json: error calling MarshalJSON for type json.RawMessage: {reason}") from None
+    return text.encode()
