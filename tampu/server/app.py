@@ -13,15 +13,22 @@ from tampu.server.middleware.log import RequestLog
 from tampu.server.operations import Operations
 from tampu.server.router import Found, MethodNotAllowed, Outcome, Redirect, Router
 from tampu.server.routes import ROUTES
+from tampu.server.stopping import Stopping
 
 _PLAIN: Header = (b"content-type", b"text/plain")
 _HTML: Header = (b"content-type", b"text/html; charset=utf-8")
 _REDIRECT_WORDS = {301: "Moved Permanently", 307: "Temporary Redirect"}
 
 
-def build_app(operations: Operations, settings: Settings, *, activity: Activity | None = None) -> App:
+def build_app(
+    operations: Operations,
+    settings: Settings,
+    *,
+    activity: Activity | None = None,
+    stopping: Stopping | None = None,
+) -> App:
     """The application. From the outside in: log, HTTP's own rules for Host, redirects, Origin, Host, endpoint."""
-    app: App = Dispatch(Behind(operations, settings))
+    app: App = Dispatch(Behind(operations, settings, stopping or Stopping()))
     app = LocalHost(app, is_loopback=settings.address.is_loopback)
     app = Cors(app, allowed_origins=settings.allowed_origins)
     app = Resolve(app, Router(ROUTES))

@@ -9,8 +9,8 @@ from tampu.server.asgi import Receive
 
 
 @asynccontextmanager
-async def stopped_by_disconnect(receive: Receive) -> AsyncIterator[None]:
-    """Cancel the body as soon as the client is gone. The request's own body must have been read before."""
+async def stopped_by_disconnect(receive: Receive) -> AsyncIterator[anyio.CancelScope]:
+    """Cancel the block, whose scope this gives, as soon as the client is gone. Read the request's body before."""
     async with anyio.create_task_group() as group:
 
         async def watch() -> None:
@@ -19,5 +19,5 @@ async def stopped_by_disconnect(receive: Receive) -> AsyncIterator[None]:
             group.cancel_scope.cancel()
 
         group.start_soon(watch)
-        yield
+        yield group.cancel_scope
         group.cancel_scope.cancel()

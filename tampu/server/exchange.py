@@ -8,6 +8,7 @@ from tampu.config import Settings
 from tampu.errors import BadRequest
 from tampu.server.asgi import Receive, Scope, Send, answer, header
 from tampu.server.operations import Operations
+from tampu.server.stopping import Stopping
 
 MAX_BODY_BYTES = 64 * 1024**2
 """The largest JSON body: room for a dozen photos. Uploads of blobs are streamed and not limited."""
@@ -19,6 +20,7 @@ class Behind:
 
     operations: Operations
     settings: Settings
+    stopping: Stopping
 
 
 class ClientGone(Exception):
@@ -28,14 +30,14 @@ class ClientGone(Exception):
 class Exchange:
     """One request being answered. Reading and writing wait; nothing else here does."""
 
-    __slots__ = ("_scope", "_send", "behind", "has_begun", "parameters", "receive")
+    __slots__ = ("_scope", "_send", "behind", "has_begun", "is_over", "parameters", "receive")
 
     def __init__(
         self, behind: Behind, scope: Scope, receive: Receive, send: Send, *, parameters: Mapping[str, str]
     ) -> None:
         self._scope, self._send = scope, send
         self.behind, self.receive, self.parameters = behind, receive, parameters
-        self.has_begun = False
+        self.has_begun = self.is_over = False
 
     @property
     def request_id(self) -> str:
@@ -78,7 +80,7 @@ class Exchange:
 
     async def reply(self, reply: Reply) -> None:
         """Send a whole answer."""
-        self.has_begun = True
+        self.has_begun = self.is_over = True
         described = () if reply.content_type is None else ((b"content-type", reply.content_type.encode()),)
         more = tuple((name.encode(), value.encode()) for name, value in reply.headers)
         await answer(self._send, reply.status, reply.body, (*described, *more))
@@ -95,6 +97,7 @@ class Exchange:
 
     async def end(self, piece: bytes = b"") -> None:
         """Send the last piece."""
+        self.is_over = True
         await self._send({"type": "http.response.body", "body": piece})
 
 

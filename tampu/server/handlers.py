@@ -12,7 +12,7 @@ from typing import TypeVar
 import anyio.to_thread
 
 from tampu.api.dialect import AnswerCodec, Call, EventWriter, Reply, StreamCodec
-from tampu.errors import TampuError
+from tampu.errors import Overloaded, TampuError
 from tampu.server.disconnect import stopped_by_disconnect
 from tampu.server.exchange import ClientGone, Exchange
 
@@ -23,6 +23,7 @@ AnswerT = TypeVar("AnswerT")
 EventT = TypeVar("EventT")
 Endpoint = Callable[[Exchange], Awaitable[None]]
 ErrorEncoder = Callable[[TampuError], Reply]
+LateErrorEncoder = Callable[[TampuError], bytes]
 
 _LONG_BODY_BYTES = 256 * 1024
 """Longer bodies are decoded in a thread, so that other requests go on."""
@@ -59,7 +60,7 @@ def answering(
         async with _errors_answered(exchange, codec.encode_error):
             call = await exchange.call() if reads_body else exchange.bodiless_call()
             request = await _decoded(codec.decode, call)
-            async with stopped_by_disconnect(exchange.receive), _errors_answered(exchange, codec.encode_error):
+            async with _while_wanted(exchange, codec.encode_error):
                 await exchange.reply(codec.encode(request, await operation(request, exchange)))
 
     return endpoint
@@ -90,8 +91,7 @@ def streaming(
             request = await _decoded(codec.decode, await exchange.call())
             writer = codec.writer(request)
             async with (
-                stopped_by_disconnect(exchange.receive),
-                _errors_answered(exchange, writer.early_error, writer.late_error),
+                _while_wanted(exchange, writer.early_error, writer.late_error),
                 _closing(operation(request, exchange)) as events,
             ):
                 await (_stream if writer.streams else _join)(exchange, writer, events)
@@ -139,8 +139,22 @@ async def _closing(events: AsyncIterator[EventT]) -> AsyncIterator[AsyncIterator
 
 
 @asynccontextmanager
+async def _while_wanted(
+    exchange: Exchange, early: ErrorEncoder, late: LateErrorEncoder | None = None
+) -> AsyncIterator[None]:
+    """Let the block work as long as its client is there and the server stays; answer its errors."""
+    stopping = exchange.behind.stopping
+    async with stopped_by_disconnect(exchange.receive) as scope:
+        with stopping.ends(scope):
+            async with _errors_answered(exchange, early, late):
+                yield
+    if stopping.has_come and not exchange.is_over:
+        await _say(exchange, Overloaded("the server is stopping; try again later"), early, late)
+
+
+@asynccontextmanager
 async def _errors_answered(
-    exchange: Exchange, early: ErrorEncoder, late: Callable[[TampuError], bytes] | None = None
+    exchange: Exchange, early: ErrorEncoder, late: LateErrorEncoder | None = None
 ) -> AsyncIterator[None]:
     """Turn an error of the body into an answer: `early` before its first byte, `late` after it."""
     try:
@@ -153,9 +167,7 @@ async def _errors_answered(
         await _say(exchange, _foreseen(error, exchange), early, late)
 
 
-async def _say(
-    exchange: Exchange, error: TampuError, early: ErrorEncoder, late: Callable[[TampuError], bytes] | None
-) -> None:
+async def _say(exchange: Exchange, error: TampuError, early: ErrorEncoder, late: LateErrorEncoder | None) -> None:
     if error.status >= 500:
         _log.warning("request %s failed: %s", exchange.request_id, error.message)
     if not exchange.has_begun:

@@ -14,6 +14,7 @@ from tampu.server.app import build_app
 from tampu.server.bindings import bind_operations
 from tampu.server.listen import listen
 from tampu.server.server import Server
+from tampu.server.stopping import Stopping
 
 _log = logging.getLogger("tampu.server")
 
@@ -29,10 +30,10 @@ def serve(settings: Settings, *, exits_when_idle: bool = False) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket, exits_when_idle: bool) -> None:
-    activity = Activity()
+    activity, stopping = Activity(), Stopping()
     async with open_services(settings) as services:
-        app = build_app(bind_operations(services), settings, activity=activity)
-        server = Server(app)
+        app = build_app(bind_operations(services), settings, activity=activity, stopping=stopping)
+        server = Server(app, stopping=stopping)
         _log.info("listening on %s (version %s)", settings.address.url, tampu.__version__)
         async with anyio.create_task_group() as group:
             group.start_soon(_stop_on_signal, server)

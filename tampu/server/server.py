@@ -1,24 +1,28 @@
 """uvicorn as this project runs it."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import anyio
 import uvicorn
 
 from tampu.server.asgi import App
 from tampu.server.protocol import Protocol
+from tampu.server.stopping import Stopping
 
 KEEP_ALIVE_S = 75
 """How long an idle connection of a client stays open: longer than clients keep theirs, so that they close first."""
-GRACE_S = 5
+GRACE_S = 3
 """How long answers that have begun may go on once the server is told to stop."""
 
 
 class Server(uvicorn.Server):
     """uvicorn, with its settings; signals are taken by the caller, who has more to close than connections."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, stopping: Stopping) -> None:
+        self._stopping = stopping
         settings: dict[str, Any] = {
             "http": Protocol,
             "ws": "none",
@@ -27,7 +31,7 @@ class Server(uvicorn.Server):
             "log_config": None,
             "server_header": False,
             "timeout_keep_alive": KEEP_ALIVE_S,
-            "timeout_graceful_shutdown": GRACE_S,
+            "timeout_graceful_shutdown": GRACE_S + 2,
         }
         super().__init__(uvicorn.Config(app, **settings))
 
@@ -36,7 +40,19 @@ class Server(uvicorn.Server):
         """Take none."""
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let answers that have begun finish for a while, then end them with an error that says why."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._end_answers_later)
+            await super().shutdown(sockets)
+            group.cancel_scope.cancel()
+
+    async def _end_answers_later(self) -> None:
+        await anyio.sleep(GRACE_S)
+        self._stopping.now()
+
     def stop(self) -> None:
-        """Stop listening, let answers finish; the second time, let them go."""
-        self.force_exit = self.should_exit
+        """Stop listening and let answers finish; the second time, end them."""
+        if self.should_exit:
+            self._stopping.now()
         self.should_exit = True

@@ -3,25 +3,25 @@
 import http.client
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import anyio
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from tampu.config import Settings, parse_address
 from tampu.server.app import build_app
 from tampu.server.listen import listen
 from tampu.server.server import Server
+from tampu.server.stopping import Stopping
 from tests.fakes.operations import FakeOperations
 
 
 class Live:
     """Where the server is, and short ways to speak to it."""
 
-    def __init__(self, port: int, operations: FakeOperations, server: Server) -> None:
-        self.port, self.operations, self._server = port, operations, server
+    def __init__(self, port: int, operations: FakeOperations, server: Server, portal: BlockingPortal) -> None:
+        self.port, self.operations, self._server, self._portal = port, operations, server, portal
         self.url = f"http://127.0.0.1:{port}"
 
     def ask(
@@ -34,6 +34,9 @@ class Live:
         content = response.read()
         connection.close()
         return response, content
+
+    def stop(self) -> None:
+        self._portal.call(self._server.stop)
 
     def connections(self) -> int:
         """Connections and requests that the server still holds."""
@@ -55,15 +58,17 @@ def live_server(operations: FakeOperations | None = None, **settings: Any) -> It
     operations = operations or FakeOperations()
     address = settings.pop("address", parse_address("127.0.0.1"))
     listener = listen(parse_address(f"127.0.0.1:{_free_port()}"))
-    server = Server(build_app(operations.bound(), Settings(address=address, **settings)))
-    thread = threading.Thread(target=anyio.run, args=(_serve, server, listener))
-    thread.start()
-    try:
-        yield Live(listener.getsockname()[1], operations, server)
-    finally:
-        server.stop()
-        thread.join(15)
-        assert not thread.is_alive()
+    stopping = Stopping()
+    server = Server(
+        build_app(operations.bound(), Settings(address=address, **settings), stopping=stopping), stopping=stopping
+    )
+    with start_blocking_portal() as portal:
+        served = portal.start_task_soon(_serve, server, listener)
+        try:
+            yield Live(listener.getsockname()[1], operations, server, portal)
+        finally:
+            portal.call(server.stop)
+            served.result(15)
 
 
 async def _serve(server: Server, listener: socket.socket) -> None:

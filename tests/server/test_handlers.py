@@ -207,3 +207,21 @@ def _wait_for(condition: object) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.002)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_stopping_server_tells_those_who_wait(*, begun: bool) -> None:
+    operations = FakeOperations([*([TextDelta("a")] if begun else []), anyio.sleep_forever], models=["m"])
+    with live_server(operations) as live, socket.create_connection(("127.0.0.1", live.port), timeout=10) as connection:
+        body = json.dumps(CHAT)
+        head = f"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall((head + body).encode())
+        _wait_for(lambda: operations.running == 1)
+        live.stop()
+        live.stop()
+        received = b""
+        while piece := connection.recv(1000):
+            received += piece
+    assert received.startswith(b"HTTP/1.1 200" if begun else b"HTTP/1.1 503")
+    assert b'{"error":"the server is stopping; try again later"}' in received
+    assert operations.running == 0
