@@ -41,3 +41,5 @@ class Placement:
     gpu_bytes: int = 0
     kv_cache_type: str = "f16"
     flash_attention: bool | None = None
+    prompt_cache_bytes: int | None = None
+    """Memory for prompts that left their slots; None: a small share of what is free."""

@@ -1,0 +1,266 @@
+"""Talks to one engine over its socket: the `Engine` of the rest of the code."""
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import aiohttp
+import msgspec
+
+from tampu import wire
+from tampu.engine.protocol import (
+    EngineChat,
+    EngineCompletion,
+    EngineEvent,
+    EngineProperties,
+    EngineVector,
+)
+from tampu.engine.replies import (
+    ChatReader,
+    CompletionReader,
+    ReplyReader,
+    UnreadableReply,
+    refusal,
+    schema_refusal,
+)
+from tampu.engine.requests import Body, chat_body, completion_body, conversation_fields, schema_of
+from tampu.engine.schema import guided, problems_of
+from tampu.engine.sse import EventReader, EventTooLong
+from tampu.errors import EngineCrashed
+from tampu.generation import Think
+from tampu.messages import Message, Tool
+
+CRASHED: Final = "an error was encountered while running the model: unexpected EOF"
+_READ_BYTES: Final = 1 << 18
+
+T = TypeVar("T")
+
+
+class _Text(msgspec.Struct):
+    content: str = ""
+    prompt: str = ""
+
+
+class _Tokens(msgspec.Struct):
+    tokens: list[int] = []
+
+
+class _Embedding(msgspec.Struct):
+    embedding: tuple[float, ...] = ()
+    index: int = 0
+
+
+class _EmbeddingUsage(msgspec.Struct):
+    prompt_tokens: int = 0
+
+
+class _Embeddings(msgspec.Struct):
+    data: list[_Embedding] = []
+    usage: _EmbeddingUsage = msgspec.field(default_factory=_EmbeddingUsage)
+
+
+class _GenerationSettings(msgspec.Struct):
+    n_ctx: int = 0
+
+
+class _Properties(msgspec.Struct):
+    default_generation_settings: _GenerationSettings = msgspec.field(default_factory=_GenerationSettings)
+    total_slots: int = 1
+    media_marker: str = "<__media__>"
+    bos_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Constraint:
+    """What one answer is held to. `mark` names it in the engine's log."""
+
+    schema: Mapping[str, Any]
+    mark: str
+    is_chat: bool
+
+
+_Request = EngineCompletion | EngineChat
+
+
+class EngineClient:
+    """Implements `Engine`. One connection a request: an engine closes idle ones whenever it likes.
+
+    `exit_code` and `schema_failure` ask the process behind: how it ended, and what its log says against the schema
+    with a mark. `is_guided`: the engine takes the bundled engine's directions inside a schema.
+    """
+
+    def __init__(
+        self,
+        socket: str | None,
+        *,
+        key: str,
+        url: str = "http://engine",
+        is_guided: bool = True,
+        exit_code: Callable[[], int | None] = lambda: None,
+        schema_failure: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        connector: aiohttp.BaseConnector = (
+            aiohttp.TCPConnector(force_close=True, limit=0)
+            if socket is None
+            else aiohttp.UnixConnector(socket, force_close=True, limit=0)
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+            timeout=aiohttp.ClientTimeout(total=None),
+            read_bufsize=_READ_BYTES,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        self._url, self._is_guided = url, is_guided
+        self._exit_code, self._schema_failure = exit_code, schema_failure
+        self._marks = (f"constraint-{number}" for number in itertools.count(1))
+        self._properties: EngineProperties | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close what is open; safe to call twice."""
+        await self._session.close()
+
+    @property
+    def properties(self) -> EngineProperties:
+        assert self._properties is not None, "introduce() comes first"  # noqa: S101  # a mistake of ours alone
+        return self._properties
+
+    async def introduce(self, *, memory_bytes: int) -> EngineProperties:
+        """Ask the engine what it is; `memory_bytes` is what its process was seen to take."""
+        told = await self._ask("GET", "/props", None, _Properties)
+        bos = await self.tokenize(told.bos_token, add_special=False) if told.bos_token else []
+        added = await self.tokenize("", add_special=True)
+        self._properties = EngineProperties(
+            num_ctx=told.default_generation_settings.n_ctx,
+            slots=told.total_slots,
+            media_marker=told.media_marker,
+            adds_bos=bool(bos) and added[:1] == bos[:1],
+            bos_text=told.bos_token,
+            memory_bytes=memory_bytes,
+        )
+        return self._properties
+
+    async def is_ready(self) -> bool:
+        """Whether the engine answers and has its model loaded; no error where nothing answers."""
+        try:
+            async with self._session.get(f"{self._url}/health") as response:
+                return response.status == 200
+        except (aiohttp.ClientError, OSError):
+            return False
+
+    def complete(self, request: EngineCompletion) -> AsyncIterator[EngineEvent]:
+        reader = CompletionReader.of(request)
+        return self._generate("/completion", request, completion_body, reader)
+
+    def chat(self, request: EngineChat) -> AsyncIterator[EngineEvent]:
+        reader = ChatReader(alternatives=request.logprobs, is_muted=request.sampling.num_predict == 0)
+        return self._generate("/v1/chat/completions", request, chat_body, reader)
+
+    async def render_chat(
+        self, messages: Sequence[Message], *, tools: Sequence[Tool] = (), think: Think | None = None
+    ) -> str:
+        body = conversation_fields(messages, tools, think)
+        return (await self._ask("POST", "/apply-template", body, _Text)).prompt
+
+    async def tokenize(self, text: str, *, add_special: bool = True) -> list[int]:
+        body = {"content": text, "add_special": add_special, "parse_special": True}
+        return (await self._ask("POST", "/tokenize", body, _Tokens)).tokens
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        return (await self._ask("POST", "/detokenize", {"tokens": list(tokens)}, _Text)).content
+
+    async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> list[EngineVector]:
+        if not inputs:
+            return []
+        if len(inputs) > 1:
+            # The engine counts the tokens of all inputs together; counted here, each vector knows its own.
+            inputs = [await self.tokenize(item) if isinstance(item, str) else item for item in inputs]
+        body = {
+            "input": [item if isinstance(item, str) else list(item) for item in inputs],
+            "encoding_format": "float",
+            "embd_normalize": 2 if normalize else -1,
+        }
+        found = await self._ask("POST", "/v1/embeddings", body, _Embeddings)
+        if len(found.data) != len(inputs):
+            raise EngineCrashed(f"the engine gave {len(found.data)} vectors for {len(inputs)} inputs")
+        vectors = sorted(found.data, key=lambda item: item.index)
+        counts = [found.usage.prompt_tokens] if len(inputs) == 1 else [len(item) for item in inputs]
+        return [EngineVector(item.embedding, count) for item, count in zip(vectors, counts, strict=True)]
+
+    async def _generate(
+        self, path: str, request: _Request, body_of: Callable[..., Body], reader: ReplyReader
+    ) -> AsyncIterator[EngineEvent]:
+        """Ask for a stream and read it to its end; closing this generator closes the socket, which frees the slot."""
+        constraint = self._constraint(request)
+        schema = None if constraint is None else constraint.schema
+        body = body_of(request, num_ctx=self.properties.num_ctx, schema=schema)
+        events = EventReader()
+        with self._crash_border():
+            async with self._session.post(self._url + path, data=wire.encode(body)) as response:
+                if response.status != 200:
+                    raise refusal(response.status, await response.text(errors="replace"))
+                while not reader.is_complete:
+                    received = await response.content.readany()
+                    if not received:
+                        raise EngineCrashed(CRASHED, exit_code=self._exit_code())
+                    for data in events.feed(received):
+                        found = reader.read(data)
+                        if constraint is not None and found:
+                            self._check(constraint)
+                        for event in found:
+                            yield event
+
+    def _constraint(self, request: _Request) -> _Constraint | None:
+        """How the answer is constrained; raises EngineRefused for a schema that no engine can follow."""
+        schema = schema_of(request.format)
+        if schema is None:
+            return None
+        is_chat = isinstance(request, EngineChat)
+        problems = problems_of(schema)
+        if problems:
+            raise schema_refusal(problems, is_chat=is_chat)
+        mark = next(self._marks)
+        return _Constraint(guided(schema, mark) if self._is_guided else schema, mark, is_chat)
+
+    def _check(self, constraint: _Constraint) -> None:
+        """Refuse an answer that the bundled engine leaves free: it only logs that it cannot compile a schema."""
+        problem = self._schema_failure(constraint.mark)
+        if problem is not None:
+            raise schema_refusal([problem], is_chat=constraint.is_chat)
+
+    async def _ask(self, method: str, path: str, body: Body | None, kind: type[T]) -> T:
+        """One request with one answer, read as `kind`."""
+        data = None if body is None else wire.encode(body)
+        with self._crash_border():
+            async with self._session.request(method, self._url + path, data=data) as response:
+                answer = await response.read()
+        if response.status != 200:
+            raise refusal(response.status, answer.decode("utf-8", "replace"))
+        try:
+            return msgspec.json.decode(answer, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise EngineCrashed(f"the engine sent what cannot be read: {error}") from None
+
+    @contextmanager
+    def _crash_border(self) -> Iterator[None]:
+        """The one place where failures of the connection become ours."""
+        try:
+            yield
+        except (aiohttp.ClientError, OSError) as error:
+            raise EngineCrashed(CRASHED, exit_code=self._exit_code()) from error
+        except UnreadableReply as error:
+            raise EngineCrashed(str(error), exit_code=self._exit_code()) from None
+        except EventTooLong:
+            raise EngineCrashed("the engine sent an event without an end", exit_code=self._exit_code()) from None

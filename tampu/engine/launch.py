@@ -1,0 +1,142 @@
+"""Prepares the start of one engine: its private folder, its key, its command and the task it gets on stdin."""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from tampu.config import Settings, engine_environment
+from tampu.engine.binary import find_engine
+from tampu.engine.parameters import (
+    QUIET,
+    Endpoint,
+    binary_environment,
+    binary_flags,
+    bundled_parameters,
+)
+from tampu.engine.spec import EngineSpec, Placement
+from tampu.hardware.devices import compute_threads
+from tampu.hardware.memory import available_memory, out_of_memory_kills
+
+FOLDER_PREFIX: Final = "tampu-engine-"
+_CHILD_PROGRAM: Final = Path(__file__).with_name("child.py")
+_SOCKET_PATH_LIMIT: Final = 100
+"""Systems allow 104 to 108 bytes."""
+_PROMPT_CACHE_SHARE: Final = 16
+_PROMPT_CACHE_MOST: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """All that is needed to start one engine and to judge how the start went."""
+
+    folder: Path
+    endpoint: Endpoint
+    key: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    first_line: bytes
+    ready_mark: str
+    is_bundled: bool
+    weights_bytes: int
+    kills_before: int
+
+
+def prepare_launch(
+    spec: EngineSpec, placement: Placement, settings: Settings, environment: Mapping[str, str] | None = None
+) -> Launch:
+    """Everything decided, the private folder made. Raises EngineStartFailed where there is no engine at all."""
+    environment = engine_environment() if environment is None else environment
+    binary = find_engine(settings.llama_server, environment)
+    if placement.threads <= 0:
+        placement = replace(placement, threads=compute_threads())
+    sweep_folders()
+    folder = make_folder()
+    endpoint = Endpoint(socket=folder / "e.sock") if _has_unix_sockets() else Endpoint(socket=None, port=_free_port())
+    key, ready_mark = secrets.token_urlsafe(32), f"ready-{secrets.token_hex(8)}"
+    task: dict[str, object] = {"parent": os.getpid()}
+    if binary is None:
+        parameters = bundled_parameters(
+            spec,
+            placement,
+            endpoint=endpoint,
+            key=key,
+            cache_bytes=_prompt_cache_bytes(placement),
+            verbosity=QUIET + settings.log_level,
+        )
+        task |= {"import_paths": sys.path, "parameters": parameters, "ready_mark": ready_mark}
+    else:
+        flags = binary_flags(spec, placement, endpoint=endpoint)
+        task |= {"command": [str(binary), *flags], "environment": binary_environment(environment, key)}
+    return Launch(
+        folder=folder,
+        endpoint=endpoint,
+        key=key,
+        # -P and -E: neither the program's folder nor the environment adds to what it imports.
+        command=(sys.executable, "-P", "-E", str(_CHILD_PROGRAM)),
+        environment=environment,
+        first_line=json.dumps(task).encode() + b"\n",
+        ready_mark=ready_mark,
+        is_bundled=binary is None,
+        weights_bytes=_weights_bytes(spec),
+        kills_before=out_of_memory_kills(),
+    )
+
+
+def make_folder() -> Path:
+    """A new folder for one engine that nobody else can enter; its name says whose it is."""
+    prefix = f"{FOLDER_PREFIX}{os.getpid()}-"
+    folder = tempfile.mkdtemp(prefix=prefix)
+    if len(folder) + len("/e.sock") > _SOCKET_PATH_LIMIT:
+        os.rmdir(folder)  # noqa: PTH106  # as mkdtemp gave it
+        folder = tempfile.mkdtemp(prefix=prefix, dir="/tmp")  # mkdtemp makes it private
+    return Path(folder)
+
+
+def sweep_folders() -> None:
+    """Remove the folders of engines whose server was killed before it could."""
+    for place in {Path(tempfile.gettempdir()), Path("/tmp")}:  # noqa: S108  # the places of make_folder
+        for folder in place.glob(f"{FOLDER_PREFIX}*-*"):
+            owner = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
+            if owner.isdigit() and not psutil.pid_exists(int(owner)) and not folder.is_symlink():
+                remove_folder(folder)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove an engine's folder; one of another user stays."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_unix_sockets() -> bool:
+    return hasattr(socket, "AF_UNIX") and sys.platform != "win32"
+
+
+def _free_port() -> int:
+    """A port of the loopback address that is free now. Should another take it first, the key keeps the engine ours."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _prompt_cache_bytes(placement: Placement) -> int:
+    """What the engine may keep of prompts that left their slots; its own default, 8 GiB, has filled machines."""
+    if placement.prompt_cache_bytes is not None:
+        return placement.prompt_cache_bytes
+    return min(available_memory().available_bytes // _PROMPT_CACHE_SHARE, _PROMPT_CACHE_MOST)
+
+
+def _weights_bytes(spec: EngineSpec) -> int:
+    paths = [spec.model_path, *spec.projector_paths, *spec.adapter_paths]
+    if spec.draft_path is not None:
+        paths.append(spec.draft_path)
+    return sum(path.stat().st_size for path in paths if path.is_file())

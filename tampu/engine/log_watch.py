@@ -1,0 +1,143 @@
+"""What an engine writes: keeps the end of it, and knows the lines that say why it cannot work."""
+
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from tampu.errors import EngineError, EngineOutOfMemory, EngineStartFailed
+
+TAIL_LINES: Final = 80
+LINE_LIMIT: Final = 2_000
+_STAMP = re.compile(r"^[0-9]+(?:\.[0-9]+){2,3} [A-Z] ")
+_SCHEMA_PROBLEM = re.compile(r"llg error: (?:at [0-9()]+: )?(?:failed to compile JSON schema: )?(.*)")
+_SCHEMA_MARK = re.compile(r'"\$comment":"(constraint-[0-9]+)"')
+_PATH = re.compile(r"(?:/[\w.@:+-]+){2,}")
+
+
+class LogTail:
+    """The last lines that an engine wrote. Fed by one thread, read by any."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=TAIL_LINES)
+        self._lock = threading.Lock()
+        self._count = 0
+        self._schema_problem = ""
+        self._schema_failures: dict[str, str] = {}
+
+    @property
+    def line_count(self) -> int:
+        """Lines ever written: a sign of life."""
+        return self._count
+
+    def add(self, line: str) -> None:
+        """Keep a line."""
+        with self._lock:
+            self._lines.append(line[:LINE_LIMIT])
+            self._count += 1
+            self._watch_schemas(line)
+
+    def schema_failure(self, mark: str) -> str | None:
+        """Why the engine could not compile the schema whose comment is `mark`; None if it could."""
+        with self._lock:
+            return self._schema_failures.get(mark)
+
+    def _watch_schemas(self, line: str) -> None:
+        """The engine writes the problem on one line and the schema on one of the next."""
+        found = _SCHEMA_PROBLEM.search(line)
+        if found is not None:
+            self._schema_problem = found[1]
+        elif self._schema_problem:
+            found = _SCHEMA_MARK.search(line)
+            if found is not None:
+                self._schema_failures[found[1]] = self._schema_problem
+                while len(self._schema_failures) > TAIL_LINES:
+                    self._schema_failures.pop(next(iter(self._schema_failures)))
+
+    def lines(self) -> list[str]:
+        """The lines kept, oldest first."""
+        with self._lock:
+            return list(self._lines)
+
+    def text(self) -> str:
+        """The lines kept, as one text."""
+        return "\n".join(self.lines())
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """A line that names a cause, and the sentence it becomes; `{}` takes the pattern's first group."""
+
+    pattern: re.Pattern[str]
+    sentence: str
+    kind: Callable[[str, str], EngineError]
+
+
+def _start_failed(message: str, tail: str) -> EngineError:
+    return EngineStartFailed(message, log_tail=tail)
+
+
+def _out_of_memory(message: str, tail: str) -> EngineError:  # noqa: ARG001  # one shape for all kinds
+    return EngineOutOfMemory(message)
+
+
+# The first row that fits any line wins, so causes stand before their consequences.
+_SIGNS: Final[tuple[_Sign, ...]] = tuple(
+    _Sign(re.compile(pattern, re.IGNORECASE), sentence, kind)
+    for pattern, sentence, kind in (
+        (
+            r"out of memory|(?:failed|unable) to allocate|cannot allocate memory|bad_alloc|insufficient memory",
+            "the model does not fit into the memory that is free; use a smaller model or a smaller num_ctx",
+            _out_of_memory,
+        ),
+        (
+            r"unknown model architecture: '([^']{1,80})'",
+            "the engine does not know the model architecture '{}'; a newer version of the engine may",
+            _start_failed,
+        ),
+        (r"invalid magic characters", "the model file is not a GGUF file", _start_failed),
+        (
+            r"failed to open GGUF file .*\(([^)]{1,80})\)",
+            "the model file cannot be opened: {}",
+            _start_failed,
+        ),
+        (
+            r"not within the file bounds|failed to read (?:key-value|tensor|header)|unexpectedly reached end of file",
+            "the model file is cut short or damaged; pull or create it again",
+            _start_failed,
+        ),
+        (r"error loading model: (.{1,300})", "error loading model: {}", _start_failed),
+        (r"couldn't bind", "the engine cannot open its socket", _start_failed),
+        (r"No module named '?xllamacpp|ImportError: (.{1,200})", "the engine library cannot be loaded", _start_failed),
+        (r"unknown argument|invalid argument: (.{1,80})", "the engine does not know an argument: {}", _start_failed),
+    )
+)
+
+
+def cause_of_failure(lines: Iterable[str]) -> EngineError | None:
+    """The error that the lines of an engine's log speak of; None where they name no cause that we know."""
+    lines = [_STAMP.sub("", line) for line in lines]
+    tail = "\n".join(lines)
+    for sign in _SIGNS:
+        for line in lines:
+            found = sign.pattern.search(line)
+            if found is not None:
+                detail = next((group for group in found.groups() if group), "")
+                return sign.kind(sign.sentence.format(without_paths(detail)), tail)
+    return None
+
+
+def last_words(lines: Iterable[str]) -> str:
+    """The last line that says anything, without its time stamp and without the server's paths."""
+    for line in reversed(list(lines)):
+        text = without_paths(_STAMP.sub("", line).strip())
+        if text:
+            return text
+    return ""
+
+
+def without_paths(text: str) -> str:
+    """`text` with file paths cut out: errors do not show how the server's disk is laid out."""
+    return _PATH.sub("...", text)

@@ -1,0 +1,164 @@
+"""What a child is told to run: parameters of the bundled engine, or the flags of a `llama-server` binary. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tampu.engine.spec import EngineSpec, Placement
+
+Parameter = str | int | float | bool | list[str]
+
+COMPLETION_BATCH: Final = 512
+EMBEDDING_BATCH: Final = 2048
+QUIET: Final = 2
+"""Warnings and errors: the information lines, several a request, cost time and say nothing to users."""
+_MIB: Final = 1 << 20
+_CACHE_TYPES: Final = {"f32": "GGML_TYPE_F32", "f16": "GGML_TYPE_F16", "bf16": "GGML_TYPE_BF16"} | {
+    name: f"GGML_TYPE_{name.upper()}" for name in ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+}
+_FLASH_ATTENTION: Final = {
+    None: "LLAMA_FLASH_ATTN_TYPE_AUTO",
+    True: "LLAMA_FLASH_ATTN_TYPE_ENABLED",
+    False: "LLAMA_FLASH_ATTN_TYPE_DISABLED",
+}
+_LOAD_MODES: Final = {None: "LLAMA_LOAD_MODE_AUTO", True: "LLAMA_LOAD_MODE_MMAP", False: "LLAMA_LOAD_MODE_NONE"}
+_FLASH_FLAGS: Final = {None: "auto", True: "on", False: "off"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a child shall listen: a socket file, or a port of the loopback address (0: any free one)."""
+
+    socket: Path | None
+    port: int = 0
+
+    @property
+    def host(self) -> str:
+        """The host as the engine wants it named."""
+        return "127.0.0.1" if self.socket is None else str(self.socket)
+
+
+def batch_size(spec: EngineSpec, placement: Placement) -> int:
+    """Prompt tokens evaluated at once. An embedding model must see a whole input at once."""
+    if spec.num_batch is not None and spec.num_batch > 0:
+        return spec.num_batch
+    return min(EMBEDDING_BATCH, placement.num_ctx) if spec.embedding else COMPLETION_BATCH
+
+
+def bundled_parameters(
+    spec: EngineSpec, placement: Placement, *, endpoint: Endpoint, key: str, cache_bytes: int, verbosity: int = QUIET
+) -> dict[str, Parameter]:
+    """Parameters of the bundled engine, by their dotted names.
+
+    All requests share one unified key/value cache that has room for every slot's whole context; the limit of a slot
+    is exactly `num_ctx`, while separate caches would round it up to a multiple of 256.
+    """
+    batch = batch_size(spec, placement)
+    threads = spec.num_thread if spec.num_thread > 0 else placement.threads
+    parameters: dict[str, Parameter] = {
+        "model.path": str(spec.model_path),
+        "hostnames": [endpoint.host],
+        "port": endpoint.port,
+        "api_keys": [key],
+        "cors_origins": "",
+        "ui": False,
+        "endpoint_slots": False,
+        "endpoint_props": False,
+        "endpoint_metrics": False,
+        "n_ctx": placement.num_ctx * placement.slots,
+        "n_parallel": placement.slots,
+        "kv_unified": True,
+        "kv_unified_per_slot": placement.num_ctx,
+        "n_batch": batch,
+        "n_ubatch": batch if spec.embedding else min(batch, COMPLETION_BATCH),
+        "n_gpu_layers": spec.num_gpu,
+        "fit_params": False,
+        "cache_type_k": _CACHE_TYPES.get(placement.kv_cache_type, "GGML_TYPE_F16"),
+        "cache_type_v": _CACHE_TYPES.get(placement.kv_cache_type, "GGML_TYPE_F16"),
+        "flash_attn_type": _FLASH_ATTENTION[placement.flash_attention],
+        "load_mode": _LOAD_MODES[spec.use_mmap],
+        "ctx_shift": spec.context_shift and not spec.embedding,
+        "embedding": spec.embedding,
+        "cache_ram_mib": cache_bytes // _MIB,
+        "use_jinja": spec.uses_own_template,
+        # Each open stream holds one of the engine's HTTP threads; tokenising must get one besides.
+        "n_threads_http": placement.slots + 8,
+        "verbosity": verbosity,
+        "offline": True,
+    }
+    if threads > 0:
+        parameters |= {"cpuparams.n_threads": threads, "cpuparams_batch.n_threads": threads}
+    return parameters | _optional_parameters(spec)
+
+
+def _optional_parameters(spec: EngineSpec) -> dict[str, Parameter]:
+    parameters: dict[str, Parameter] = {}
+    if not spec.uses_own_template:
+        parameters["chat_template"] = "chatml"
+    if spec.main_gpu is not None:
+        parameters["main_gpu"] = spec.main_gpu
+    if spec.projector_paths:
+        parameters["mmproj.path"] = str(spec.projector_paths[0])
+    if spec.adapter_paths:
+        parameters["lora_adapters"] = [str(path) for path in spec.adapter_paths]
+    if spec.draft_path is not None and spec.draft_num_predict > 0:
+        parameters |= {
+            "speculative.types": ["COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE"],
+            "speculative.draft.mparams.path": str(spec.draft_path),
+            "speculative.draft.n_max": spec.draft_num_predict,
+        }
+    return parameters
+
+
+def binary_flags(spec: EngineSpec, placement: Placement, *, endpoint: Endpoint) -> list[str]:
+    """Flags of a `llama-server` binary; only such as releases of some years know. The key is not among them.
+
+    An explicit number of slots divides the context evenly, so the whole is that of one request times the slots.
+    """
+    batch = batch_size(spec, placement)
+    threads = spec.num_thread if spec.num_thread > 0 else placement.threads
+    valued: dict[str, object] = {
+        "--model": spec.model_path,
+        "--host": endpoint.host,
+        "--ctx-size": placement.num_ctx * placement.slots,
+        "--parallel": placement.slots,
+        "--batch-size": batch,
+        "--ubatch-size": batch if spec.embedding else min(batch, COMPLETION_BATCH),
+        "--cache-type-k": placement.kv_cache_type,
+        "--cache-type-v": placement.kv_cache_type,
+        "--flash-attn": _FLASH_FLAGS[placement.flash_attention],
+    }
+    if endpoint.socket is None:
+        valued["--port"] = endpoint.port
+    if threads > 0:
+        valued["--threads"] = threads
+    if spec.num_gpu >= 0:
+        valued["--n-gpu-layers"] = spec.num_gpu
+    if spec.main_gpu is not None:
+        valued["--main-gpu"] = spec.main_gpu
+    if spec.projector_paths:
+        valued["--mmproj"] = spec.projector_paths[0]
+    if spec.draft_path is not None and spec.draft_num_predict > 0:
+        valued |= {"--model-draft": spec.draft_path, "--draft-max": spec.draft_num_predict}
+    flags = [word for flag, value in valued.items() for word in (flag, str(value))]
+    for path in spec.adapter_paths:
+        flags += ["--lora", str(path)]
+    return flags + _switches(spec)
+
+
+def _switches(spec: EngineSpec) -> list[str]:
+    switches = ["--no-webui", "--no-slots", "--offline"]
+    switches += ["--jinja"] if spec.uses_own_template else ["--no-jinja", "--chat-template", "chatml"]
+    if spec.context_shift and not spec.embedding:
+        switches.append("--context-shift")
+    if spec.use_mmap is False:
+        switches.append("--no-mmap")
+    if spec.embedding:
+        switches.append("--embeddings")
+    return switches
+
+
+def binary_environment(environment: Mapping[str, str], key: str) -> dict[str, str]:
+    """The environment of a binary: it reads the key from there, where other users cannot see it."""
+    return {**environment, "LLAMA_API_KEY": key}

@@ -1,0 +1,143 @@
+"""Starts an engine's process, waits until it is ready, and ends it: nothing of it is left behind."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from tampu.config import Settings
+from tampu.engine.client import EngineClient
+from tampu.engine.keeper import Keeper
+from tampu.engine.launch import Launch, prepare_launch, remove_folder
+from tampu.engine.loading import (
+    Vitals,
+    failure_of,
+    loaded_fraction,
+    resident_bytes,
+    vitals_of,
+    wait_until_settled,
+)
+from tampu.engine.protocol import LoadProgress
+from tampu.engine.spec import EngineSpec, Placement
+from tampu.errors import EngineStartFailed
+
+STOP_GRACE_S: Final = 2.0
+KILL_GRACE_S: Final = 10.0
+SAMPLE_S: Final = 0.25
+
+OnProgress = Callable[[LoadProgress], None]
+
+
+class ChildEngine:
+    """A running engine: implements `EngineProcess`."""
+
+    def __init__(self, keeper: Keeper, client: EngineClient, folder: Path) -> None:
+        self._keeper, self._client, self._folder = keeper, client, folder
+
+    @property
+    def engine(self) -> EngineClient:
+        return self._client
+
+    @property
+    def pid(self) -> int:
+        return self._keeper.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._keeper.is_alive
+
+    @property
+    def log_tail(self) -> str:
+        """The end of what the engine wrote."""
+        return self._keeper.log.text()
+
+    async def wait_ended(self) -> int | None:
+        """Wait until the process is gone, by whatever cause; its exit code, negative for a signal."""
+        await self._keeper.ended.wait()
+        return self._keeper.exit_code
+
+    async def stop(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._client.close()
+            await self._keeper.end(grace_s=STOP_GRACE_S, kill_grace_s=KILL_GRACE_S)
+            await anyio.to_thread.run_sync(remove_folder, self._folder)
+
+
+async def start_engine(
+    spec: EngineSpec,
+    placement: Placement,
+    *,
+    settings: Settings,
+    on_progress: OnProgress = lambda _: None,
+    environment: Mapping[str, str] | None = None,
+) -> ChildEngine:
+    """Start an engine and wait until it can answer.
+
+    Raises EngineStartFailed or EngineOutOfMemory; then, and when cancelled, the child is gone. A load that shows no
+    sign of life for `settings.load_timeout_s` has failed. `environment`: what the child may see instead of the
+    scrubbed environment of this process.
+    """
+    launch = await anyio.to_thread.run_sync(prepare_launch, spec, placement, settings, environment)
+    keeper = Keeper(
+        launch.command, environment=launch.environment, first_line=launch.first_line, mark=launch.ready_mark
+    )
+    child = ChildEngine(keeper, _client(launch, keeper), launch.folder)
+    try:
+        await _load(child, keeper, launch, on_progress, settings.load_timeout_s)
+    except BaseException:
+        await child.stop()
+        raise
+    on_progress(LoadProgress(1.0))
+    return child
+
+
+async def _load(child: ChildEngine, keeper: Keeper, launch: Launch, on_progress: OnProgress, stall_s: float) -> None:
+    try:
+        await keeper.start()
+    except OSError as error:
+        raise EngineStartFailed(f"the engine's process cannot be started: {error.strerror or error}") from error
+    is_settled = False
+    async with anyio.create_task_group() as group:
+        group.start_soon(_watch_progress, keeper, launch, on_progress, stall_s, group.cancel_scope)
+        await wait_until_settled(keeper, child.engine, launch)
+        is_settled = True
+        group.cancel_scope.cancel()
+    if not is_settled:
+        raise EngineStartFailed(
+            f"timed out waiting for the engine to load the model: no progress for {stall_s:g} s",
+            log_tail=keeper.log.text(),
+        )
+    if keeper.ended.is_set():
+        raise failure_of(launch, keeper)
+    await child.engine.introduce(memory_bytes=resident_bytes(keeper.pid))
+
+
+async def _watch_progress(
+    keeper: Keeper, launch: Launch, on_progress: OnProgress, stall_s: float, load: anyio.CancelScope
+) -> None:
+    """Report how far the load is; cancels it once nothing has moved for `stall_s`."""
+    seen, told = Vitals(), -1.0
+    moved_at = anyio.current_time()
+    while anyio.current_time() - moved_at <= stall_s:
+        vitals = vitals_of(keeper)
+        if vitals != seen:
+            seen, moved_at = vitals, anyio.current_time()
+        fraction = loaded_fraction(vitals, launch.weights_bytes)
+        if fraction > told:
+            told = fraction
+            on_progress(LoadProgress(fraction))
+        await anyio.sleep(min(SAMPLE_S, stall_s / 4))
+    load.cancel()
+
+
+def _client(launch: Launch, keeper: Keeper) -> EngineClient:
+    socket, port = launch.endpoint.socket, launch.endpoint.port
+    return EngineClient(
+        None if socket is None else str(socket),
+        key=launch.key,
+        url="http://engine" if socket is not None else f"http://127.0.0.1:{port}",
+        is_guided=launch.is_bundled,
+        exit_code=lambda: keeper.exit_code,
+        schema_failure=keeper.log.schema_failure,
+    )

@@ -1,0 +1,65 @@
+"""Small models for tests: the recorded ones, and scripted ones made on the spot. Made once a run, removed at its end."""
+
+import gzip
+import hashlib
+import importlib.util
+import json
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.recordings import GOLDEN, recorded_bytes
+
+
+@cache
+def _folder() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="tampu-models-", ignore_cleanup_errors=True)
+
+
+def models_folder() -> Path:
+    """Where the models of this run lie."""
+    return Path(_folder().name)
+
+
+@cache
+def recorded_model(name: str) -> Path:
+    """A model of tests/golden/models, by its name without ending: `scripted`, `http`, `http-jinja`, `tiny-bert` ..."""
+    path = models_folder() / f"{name}.gguf"
+    path.write_bytes(recorded_bytes(f"models/{name}.gguf"))
+    return path
+
+
+def scripted_model(*scripts: list[str], **facts: Any) -> Path:
+    """A model that says `scripts[n]`, piece by piece, after a prompt that ends in `<|sN|>`.
+
+    `facts`: more of what make_scripted.py takes, such as `context`, `chat_template`, `special`.
+    """
+    return scripted_model_of({"name": "made", **facts, "scripts": [{"pieces": pieces} for pieces in scripts]})
+
+
+def scripted_model_of(spec: dict[str, Any]) -> Path:
+    """A model made of a whole specification of make_scripted.py."""
+    text = json.dumps(spec, sort_keys=True)
+    path = models_folder() / f"made-{hashlib.sha256(text.encode()).hexdigest()[:16]}.gguf"
+    if not path.exists():
+        _make_scripted().build(str(path), spec)
+    return path
+
+
+@cache
+def _make_scripted() -> Any:
+    spec = importlib.util.spec_from_file_location("make_scripted", GOLDEN / "make_scripted.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def truncated(path: Path, share: float = 0.5) -> Path:
+    """A copy of a model that ends too early."""
+    whole = path.read_bytes()
+    cut = models_folder() / f"{path.stem}-cut-{int(share * 100)}.gguf"
+    cut.write_bytes(whole[: int(len(whole) * share)])
+    return cut
