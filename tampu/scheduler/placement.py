@@ -7,7 +7,8 @@ The rules:
    automatic context would cost start-up time as well as memory.
 3. Four slots while their cache stays within a quarter of the free memory, else two, else one. A number from the
    settings is lowered only if it does not fit at all.
-4. What does not fit with one slot does not fit.
+4. A sixteenth of what is then left, at most 1 GiB, may hold prompts that have lost their slot.
+5. What does not fit with one slot does not fit.
 """
 
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ _LARGEST_AUTOMATIC_CTX: Final = 262_144
 _AUTOMATIC_SLOTS: Final = 4
 _CTX_SHARE: Final = 8
 _SLOTS_SHARE: Final = 4
+_PROMPT_CACHE_SHARE: Final = 16
+_PROMPT_CACHE_MOST: Final = 1 << 30
 
 _KV_BYTES_OF_F16: Final = {"f32": 2.0, "f16": 1.0, "bf16": 1.0, "q8_0": 34 / 64, "q5_1": 24 / 64, "q5_0": 22 / 64,
                            "q4_1": 20 / 64, "q4_0": 18 / 64, "iq4_nl": 18 / 64}  # fmt: skip
@@ -49,20 +52,32 @@ def place(request: LoadRequest, *, free_bytes: int, limits: Limits) -> Placement
     num_ctx = automatic_ctx(request, free_bytes=free_bytes, limits=limits) if ctx is None else wanted_ctx(request, ctx)
     cache_limit = free_bytes if limits.num_parallel else free_bytes // _SLOTS_SHARE
     for slots in _halvings(limits.num_parallel or _AUTOMATIC_SLOTS):
-        placement = _placement(request, num_ctx, slots, limits)
         within_share = slots == 1 or cache_bytes(request.footprint, num_ctx, slots, limits) <= cache_limit
-        if within_share and placement.memory_bytes <= free_bytes:
-            return placement
-    return DoesNotFit(_placement(request, num_ctx, 1, limits).memory_bytes, free_bytes)
+        needed_bytes = memory_bytes(request.footprint, num_ctx, slots, limits)
+        if within_share and needed_bytes <= free_bytes:
+            return Placement(
+                num_ctx=num_ctx,
+                slots=slots,
+                threads=request.spec.num_thread or limits.cores,
+                memory_bytes=needed_bytes,
+                kv_cache_type=limits.kv_cache_type,
+                flash_attention=limits.flash_attention,
+                prompt_cache_bytes=_prompt_cache_bytes(request, free_bytes - needed_bytes),
+            )
+    return DoesNotFit(memory_bytes(request.footprint, num_ctx, 1, limits), free_bytes)
 
 
 def smaller(placement: Placement, request: LoadRequest, limits: Limits) -> Placement | None:
     """What to try after `placement` ran out of memory: half the slots, then a quarter of an automatic context."""
-    if placement.slots > 1:
-        return _placement(request, placement.num_ctx, placement.slots // 2, limits)
-    if request.spec.num_ctx is None and placement.num_ctx > SMALLEST_AUTOMATIC_CTX:
-        return _placement(request, max(placement.num_ctx // 4, SMALLEST_AUTOMATIC_CTX), 1, limits)
-    return None
+    num_ctx, slots = placement.num_ctx, placement.slots
+    if slots > 1:
+        slots //= 2
+    elif request.spec.num_ctx is None and num_ctx > SMALLEST_AUTOMATIC_CTX:
+        num_ctx = max(num_ctx // 4, SMALLEST_AUTOMATIC_CTX)
+    else:
+        return None
+    needed_bytes = memory_bytes(request.footprint, num_ctx, slots, limits)
+    return replace(placement, num_ctx=num_ctx, slots=slots, memory_bytes=needed_bytes)
 
 
 def wanted_ctx(request: LoadRequest, num_ctx: int) -> int:
@@ -105,23 +120,19 @@ def cache_bytes(footprint: Footprint, num_ctx: int, slots: int, limits: Limits) 
 
 
 def as_loaded(placement: Placement, *, slots: int, memory_bytes: int) -> Placement:
-    """`placement` with what the engine says of itself; 0 where it says nothing."""
+    """`placement` with what the engine says of itself; 0 where it says nothing.
+
+    What it holds now may be less than it will: weights that are mapped come to memory when they are used.
+    """
     return replace(
         placement,
         slots=min(placement.slots, slots) if slots else placement.slots,
-        memory_bytes=memory_bytes or placement.memory_bytes,
+        memory_bytes=max(placement.memory_bytes, memory_bytes),
     )
 
 
-def _placement(request: LoadRequest, num_ctx: int, slots: int, limits: Limits) -> Placement:
-    return Placement(
-        num_ctx=num_ctx,
-        slots=slots,
-        threads=request.spec.num_thread or limits.cores,
-        memory_bytes=memory_bytes(request.footprint, num_ctx, slots, limits),
-        kv_cache_type=limits.kv_cache_type,
-        flash_attention=limits.flash_attention,
-    )
+def _prompt_cache_bytes(request: LoadRequest, spare_bytes: int) -> int:
+    return 0 if request.spec.embedding else min(spare_bytes // _PROMPT_CACHE_SHARE, _PROMPT_CACHE_MOST)
 
 
 def _halvings(slots: int) -> Iterator[int]:

@@ -42,8 +42,9 @@ class ResidentState:
 
     @property
     def bytes(self) -> int:
-        """What it holds, as far as is known."""
-        return self.plan.placement.memory_bytes
+        """What it holds, or may come to hold."""
+        placement = self.plan.placement
+        return placement.memory_bytes + (placement.prompt_cache_bytes or 0)
 
 
 @dataclass(frozen=True, slots=True)

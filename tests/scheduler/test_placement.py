@@ -85,6 +85,12 @@ def test_a_quantized_cache_takes_less():
     assert placed(wanted, limits=Limits(kv_cache_type="q4_0")).kv_cache_type == "q4_0"
 
 
+def test_kept_prompts_have_a_bounded_share_and_vectors_need_none():
+    assert placed(load("m")).prompt_cache_bytes == 1 << 30
+    assert placed(load("m"), free_bytes=GB).prompt_cache_bytes < GB // 16
+    assert placed(load("m", embedding=True)).prompt_cache_bytes == 0
+
+
 def test_threads_are_the_wish_or_the_cores():
     assert placed(load("m")).threads == 8
     assert placed(load("m", num_thread=3)).threads == 3
@@ -108,6 +114,7 @@ def test_an_explicit_context_is_never_made_smaller():
 def test_what_the_engine_says_counts():
     placement = Placement(num_ctx=4, slots=4, memory_bytes=10)
     assert as_loaded(placement, slots=1, memory_bytes=20) == Placement(num_ctx=4, slots=1, memory_bytes=20)
+    assert as_loaded(placement, slots=4, memory_bytes=5) == placement
     assert as_loaded(placement, slots=0, memory_bytes=0) == placement
     assert as_loaded(placement, slots=9, memory_bytes=0).slots == 4
 
