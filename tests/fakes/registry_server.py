@@ -1,6 +1,6 @@
 """A registry on loopback that can be told to misbehave: the other side of every download test.
 
-Two names of one server play two hosts: `host` (127.0.0.1) is the registry, `other` (localhost) is where it redirects to.
+Two names of one server play two hosts: `host` (127.0.0.1) is the registry, `other` (localhost) is where it redirects.
 `script("part", truncate(10), status(500))` makes the next two part requests go wrong, in that order.
 """
 
@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 from aiohttp import web
 
@@ -83,7 +84,7 @@ class FakeRegistry:
         self.gate: asyncio.Event | None = None
         self._faults: dict[str, list[Fault]] = defaultdict(list)
 
-    async def __aenter__(self) -> "FakeRegistry":
+    async def __aenter__(self) -> Self:
         application = web.Application()
         application.router.add_route("*", "/{tail:.*}", self._handle)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
@@ -168,7 +169,7 @@ class FakeRegistry:
             return "head"
         if "Range" in request.headers:
             return "part"
-        located = any(a.kind in {"locate"} and a.path == request.path_qs for a in self.asked)
+        located = any(a.kind == "locate" and a.path == request.path_qs for a in self.asked)
         at_other = request.headers["Host"] == self.other
         return "whole" if at_other or (located and not self.redirects) else "locate"
 

@@ -26,7 +26,7 @@ from tests.fakes.registry_server import FakeRegistry
 
 pytestmark = pytest.mark.anyio
 
-WEIGHTS = random.Random(7).randbytes(3_000_000)
+WEIGHTS = random.Random(7).randbytes(3_000_000)  # noqa: S311  # bytes that do not compress
 DIGEST = f"sha256:{hashlib.sha256(WEIGHTS).hexdigest()}"
 BLOB = DIGEST.replace(":", "-")
 

@@ -1,0 +1,62 @@
+"""The recorded conversations between Ollama and a registry: the same questions, the same outcome."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tampu.errors import BadRequest, RegistryError
+from tampu.registry.identity import Identity
+from tests.fakes.pulling import open_services
+from tests.fakes.recorded_registry import RecordedRegistry
+from tests.recordings import recording
+
+pytestmark = pytest.mark.anyio
+
+OTHERWISE = {
+    # A plain registry, which sends blobs itself, works here.
+    "plain registry without redirect",
+    "redirect to another port of the same host name",
+    # A server that does not keep to ranges, or says so, is read whole.
+    "part with wrong Content-Range",
+    "truncated, then 200 for the range",
+    # The manifest says how long the blob is.
+    "HEAD without a length",
+}
+OWN_WORDS = {
+    # Texts of Go's JSON reader.
+    "401 token endpoint no JSON": "pull model manifest: the registry's token is unreadable: json: ",
+}
+CASES: list[dict[str, Any]] = [
+    case
+    for case in recording("registry/wire-pull.json")["cases"]
+    if case["name"] not in {"pull again", "dead registry", "wrong type", "other case of name"}
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+async def test_the_recorded_conversation(case: dict[str, Any], tmp_path: Path) -> None:
+    Identity.load_or_create(tmp_path)
+    async with RecordedRegistry(case, CASES[0]) as registry, open_services(tmp_path) as services:
+        request, last = registry.case["request"], registry.case["events"][-1]
+        try:
+            events = await services.pull(request["model"], insecure=request.get("insecure", False))
+            outcome = events[-1].status
+        except (RegistryError, BadRequest) as error:
+            outcome = error.message
+        if case["name"] in OTHERWISE:
+            assert outcome == "success"
+        elif case["name"] in OWN_WORDS:
+            assert outcome.startswith(OWN_WORDS[case["name"]])
+        else:
+            assert outcome == last.get("error", "success")
+            assert sorted(registry.requests) == sorted(registry.recorded_requests)
+            assert [each[2] for each in registry.requests] == [each[2] for each in registry.recorded_requests]
+
+
+def test_the_recorded_signature(tmp_path: Path) -> None:
+    recorded = recording("registry/signing.json")
+    identity = Identity(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(recorded["key_seed_hex"])))
+    assert f"{identity.public_line}\n" == recorded["public_key_line"]
+    assert identity.sign_token_request(recorded["url"]) == recorded["headers"]["Authorization"]
