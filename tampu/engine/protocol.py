@@ -1,6 +1,6 @@
 """What an engine does for the rest of the code: the seam behind which a child process, or a fake, stands."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -116,11 +116,11 @@ class Engine(Protocol):
         """What it said of itself when it became ready."""
         ...
 
-    def complete(self, request: EngineCompletion) -> AsyncIterator[EngineEvent]:
+    def complete(self, request: EngineCompletion) -> AsyncGenerator[EngineEvent, None]:
         """Stream a completion; the last event is EngineEnd."""
         ...
 
-    def chat(self, request: EngineChat) -> AsyncIterator[EngineEvent]:
+    def chat(self, request: EngineChat) -> AsyncGenerator[EngineEvent, None]:
         """Stream an answer to a conversation; the last event is EngineEnd."""
         ...
 

@@ -1,0 +1,122 @@
+"""From what the engine writes to the events of an answer: thinking, text, calls of tools, and an end with counts."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import assert_never
+
+from tampu.engine.protocol import EngineEnd, EngineEvent, EngineText, EngineThinking, EngineToolCalls
+from tampu.generation import GenerationEvent, TextDelta, ThinkingDelta, TokenLogprob, ToolCallReady
+from tampu.parsing.thinking import ThinkingParser
+from tampu.parsing.tool_calls import ToolCallParser
+
+_MOST_EQUAL_CHUNKS = 30
+"""A model that says the same thing more often than this is stuck, as Ollama has it."""
+
+
+class AnswerReader:
+    """Reads raw text in two steps: thinking first, then the calls of tools in what is left.
+
+    Log-probabilities go out with the first event that follows them, so none is lost while a parser holds text back.
+    """
+
+    def __init__(self, *, thinking: ThinkingParser | None = None, tool_calls: ToolCallParser | None = None) -> None:
+        self._thinking, self._tool_calls = thinking, tool_calls
+        self._held_logprobs: tuple[TokenLogprob, ...] = ()
+
+    def feed(self, text: str, logprobs: tuple[TokenLogprob, ...] = ()) -> list[GenerationEvent]:
+        """The events that `text` completes."""
+        if not self._thinking and not self._tool_calls:
+            return [TextDelta(text, logprobs)]
+        return self._with_logprobs(self._parsed(text, last=False), logprobs)
+
+    def end(self) -> list[GenerationEvent]:
+        """The events of what is still held back."""
+        events = self._with_logprobs(self._parsed("", last=True), ())
+        if self._held_logprobs:
+            events.append(TextDelta("", self._held_logprobs))
+        return events
+
+    def _parsed(self, text: str, *, last: bool) -> list[GenerationEvent]:
+        events: list[GenerationEvent] = []
+        pieces = self._thinking.feed(text, last=last) if self._thinking else [TextDelta(text)]
+        for piece in pieces:
+            if self._tool_calls and isinstance(piece, TextDelta):
+                events.extend(self._tool_calls.feed(piece.text))
+            elif piece.text:
+                events.append(piece)
+        if last and self._tool_calls:
+            events.extend(self._tool_calls.feed("", last=True))
+        return events
+
+    def _with_logprobs(
+        self, events: list[GenerationEvent], logprobs: tuple[TokenLogprob, ...]
+    ) -> list[GenerationEvent]:
+        self._held_logprobs += logprobs
+        if not self._held_logprobs:
+            return events
+        for i, event in enumerate(events):
+            if isinstance(event, TextDelta | ThinkingDelta):
+                events[i] = type(event)(event.text, self._held_logprobs)
+                self._held_logprobs = ()
+                break
+        return events
+
+
+class RepetitionGuard:
+    """Notices a model that has got stuck on one piece of text."""
+
+    def __init__(self) -> None:
+        self._piece, self._count = "", 0
+
+    def is_stuck(self, text: str) -> bool:
+        """Whether `text` is one repetition too many."""
+        piece = text.strip()
+        if piece != self._piece:
+            self._piece, self._count = piece, 0
+            return False
+        self._count += 1
+        return self._count > _MOST_EQUAL_CHUNKS
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """The end of an answer that went round in circles, after so many tokens."""
+
+    completion_tokens: int
+
+
+async def read_answer(
+    events: AsyncGenerator[EngineEvent, None], reader: AnswerReader, raw: list[str]
+) -> AsyncGenerator[GenerationEvent | EngineEnd | Stuck, None]:
+    """The events of one answer, then how it ended. `raw` collects the text as the engine wrote it."""
+    guard = RepetitionGuard()
+    end: EngineEnd | Stuck | None = None
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, EngineEnd):
+                end = event
+                break
+            for ready in _read(event, reader, raw):
+                yield ready
+            if isinstance(event, EngineText) and guard.is_stuck(event.text):
+                break
+    for ready in reader.end():
+        yield ready
+    yield end or Stuck(len(raw))
+
+
+def _read(
+    event: EngineText | EngineThinking | EngineToolCalls, reader: AnswerReader, raw: list[str]
+) -> Sequence[GenerationEvent]:
+    match event:
+        case EngineText(text=text, logprobs=logprobs):
+            raw.append(text)
+            return reader.feed(text, logprobs)
+        case EngineThinking(text=text, logprobs=logprobs):
+            raw.append(text)
+            return [ThinkingDelta(text, logprobs)]
+        case EngineToolCalls(calls=calls):
+            return [ToolCallReady(call) for call in calls]
+        case _:
+            assert_never(event)

@@ -1,0 +1,117 @@
+"""What a run has to know of a stored model: derived from its config, files and templates once, then remembered."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from anyio import to_thread
+
+from tampu.config import Settings
+from tampu.descriptions import ModelDetails
+from tampu.errors import BlobNotFound, InvalidTemplate, TampuError, TemplateFailed
+from tampu.generation import Capability
+from tampu.gguf.footprint import Footprint, footprint
+from tampu.gguf.header import Header
+from tampu.gguf.metadata import Facts, facts_of
+from tampu.store.capabilities import full_capabilities, sources_of
+from tampu.store.library import Library
+from tampu.store.model import Model
+from tampu.store.summary import details_of
+from tampu.templates.choose import PromptChoice, PromptPath, PromptSources, choose_path
+from tampu.templates.facts import BARE_TAG, ThinkingTags, thinking_tags, tool_tag
+from tampu.templates.template import Template, parse_template
+
+_REMEMBERED: Final = 128
+_DEFAULT_TEMPLATE: Final = parse_template("{{ .Prompt }}")
+_JINJA_THINKING: Final = ThinkingTags("<think>", "</think>")
+"""The tags that the chat templates inside weights files write around thinking, nearly all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """`thinking` and `tool_tag` are what the parsers of a run look for; `trained_ctx` is 0 where unknown."""
+
+    capabilities: frozenset[Capability]
+    paths: PromptChoice
+    template: Template
+    thinking: ThinkingTags | None
+    tool_tag: str
+    details: ModelDetails
+    footprint: Footprint
+    trained_ctx: int
+
+
+class FactsCache:
+    """The facts of models, by the digest of their manifest."""
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        self._library, self._go_template = library, settings.go_template
+        self._known: OrderedDict[str, ModelFacts] = OrderedDict()
+
+    async def of(self, model: Model) -> ModelFacts:
+        """The facts of `model`; raises CorruptBlob, TemplateFailed. Warm, it touches memory only."""
+        known = self._known.get(model.digest)
+        if known is None:
+            known = await to_thread.run_sync(self._derive, model)
+            self._known[model.digest] = known
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return known
+
+    def _derive(self, model: Model) -> ModelFacts:
+        header = self._weights_header(model)
+        weights = facts_of(header) if header else None
+        jinja = weights.chat_template or None if weights else None
+        template = run_template(model.template) if model.template is not None else None
+        sources = PromptSources(
+            renderer=model.config.renderer,
+            parser=model.config.parser,
+            family=model.config.model_family,
+            go=template,
+            jinja=jinja,
+        )
+        paths = choose_path(sources, go_template=self._go_template)
+        projectors = [self._facts_of_projector(path) for path in model.projectors]
+        capabilities = full_capabilities(sources_of(model, weights, projectors, go_template=self._go_template))
+        return ModelFacts(
+            capabilities=frozenset(capabilities),
+            paths=paths,
+            template=template or _DEFAULT_TEMPLATE,
+            thinking=_thinking(paths, template, frozenset(capabilities)),
+            tool_tag=tool_tag(template) if template else BARE_TAG,
+            details=details_of(model, weights),
+            footprint=footprint(header) if header else Footprint(weights_bytes=0),
+            trained_ctx=weights.context_length if weights else 0,
+        )
+
+    def _weights_header(self, model: Model) -> Header | None:
+        """The header of the weights; None for a model without, so that it can do nothing that needs them."""
+        if not model.weights:
+            return None
+        try:
+            return self._library.header(model.weights[0])
+        except BlobNotFound:
+            return None
+
+    def _facts_of_projector(self, path: Path) -> Facts | None:
+        try:
+            return facts_of(self._library.header(path))
+        except TampuError:
+            return None
+
+
+def run_template(text: str) -> Template:
+    """A template that is about to be run; raises TemplateFailed where it does not even parse."""
+    try:
+        return parse_template(text)
+    except InvalidTemplate as error:
+        raise TemplateFailed(error.message) from error
+
+
+def _thinking(
+    paths: PromptChoice, template: Template | None, capabilities: frozenset[Capability]
+) -> ThinkingTags | None:
+    if template and paths.chat is PromptPath.GO_TEMPLATE:
+        return thinking_tags(template)
+    return _JINJA_THINKING if Capability.THINKING in capabilities else None

@@ -1,0 +1,173 @@
+"""The prompt of a completion: how it is made of a request, and how it is made to fit where it is too long."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+from tampu.engine.protocol import Engine
+from tampu.errors import BadRequest, PromptTooLong
+from tampu.generation import ChatInput, CompletionInput, Dropped, Think
+from tampu.messages import Message, Tool
+from tampu.operations.conversation import chat_messages, completion_messages
+from tampu.operations.facts import ModelFacts, run_template
+from tampu.operations.selection import Selection
+from tampu.templates.choose import PromptPath
+from tampu.templates.fit import IMAGE_TOKENS, FitSearch, Fitted, cut_tokens
+from tampu.templates.images import tag_images
+from tampu.templates.render import render_fill_in_the_middle, render_messages
+from tampu.templates.template import Template
+
+_TOO_LONG = (
+    "the prompt is longer than the context length currently available to the model; shorten the prompt, "
+    "adjust the context length in settings, or use a model with a longer context length"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A rendered prompt. `[img-N]` in the text stands for image N."""
+
+    text: str
+    images: tuple[bytes, ...] = ()
+    dropped: Dropped = field(default_factory=Dropped)
+
+
+class PromptSource(Protocol):
+    """What can be rendered whole, or shortened until it fits."""
+
+    async def whole(self) -> Prompt:
+        """The prompt with everything in it."""
+        ...
+
+    async def fitted(self, engine: Engine) -> Prompt:
+        """The prompt with as much left out as is needed, and possible, to fit the engine's context."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedPrompt:
+    """A prompt that cannot be shortened by leaving messages out."""
+
+    prompt: Prompt
+
+    async def whole(self) -> Prompt:
+        """The prompt."""
+        return self.prompt
+
+    async def fitted(self, engine: Engine) -> Prompt:  # noqa: ARG002  # nothing to measure
+        """The same: only its tokens can be cut."""
+        return self.prompt
+
+
+Render = Callable[[Sequence[Message]], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationPrompt:
+    """A prompt made of messages: the oldest are left out first. `prefix`: the text of an earlier answer."""
+
+    messages: tuple[Message, ...]
+    render: Render
+    prefix: str = ""
+    image_tokens: int = 0
+
+    async def whole(self) -> Prompt:
+        """The prompt of all messages."""
+        return await self._prompt(self.messages, Dropped())
+
+    async def fitted(self, engine: Engine) -> Prompt:
+        """The prompt of the messages that `fit` keeps."""
+        kept = await self.fit(engine)
+        return await self._prompt(kept.messages, kept.dropped)
+
+    async def fit(self, engine: Engine) -> Fitted:
+        """The last messages that fit; system messages and the very last one always stay."""
+        search = FitSearch(self.messages, limit=engine.properties.num_ctx, image_tokens=self.image_tokens)
+        while (candidate := search.candidate) is not None:
+            search.measured(len(await engine.tokenize(self.prefix + await self.render(candidate))))
+        return search.result()
+
+    def continued(self, message: Message) -> "ConversationPrompt":
+        """The same with one message more."""
+        return replace(self, messages=(*self.messages, message))
+
+    async def _prompt(self, messages: tuple[Message, ...], dropped: Dropped) -> Prompt:
+        text = self.prefix + await self.render(tag_images(messages))
+        return Prompt(text, tuple(image for message in messages for image in message.images), dropped)
+
+
+def conversation_prompt(selection: Selection, chat: ChatInput, render: Render) -> ConversationPrompt:
+    """The prompt of a chat, whoever renders it."""
+    messages = tuple(chat_messages(selection.model, chat.messages))
+    return ConversationPrompt(messages, render, image_tokens=_image_tokens(selection))
+
+
+def chat_prompt(selection: Selection, chat: ChatInput) -> ConversationPrompt:
+    """The prompt that the model's Go template makes of a chat."""
+    render = _with_template(selection.facts.template, chat.tools or None, selection.request.think)
+    return conversation_prompt(selection, chat, render)
+
+
+async def completion_prompt(selection: Selection, wanted: CompletionInput, engine: Engine) -> PromptSource:
+    """The prompt of a completion, in the first of its forms that applies; raises TemplateFailed."""
+    facts, think = selection.facts, selection.request.think
+    if wanted.raw:
+        return FixedPrompt(Prompt(wanted.prompt, wanted.images))
+    prefix = await engine.detokenize(wanted.context) if wanted.context else ""
+    if wanted.suffix:
+        text = render_fill_in_the_middle(facts.template, wanted.prompt, wanted.suffix, think=think)
+        return FixedPrompt(Prompt(prefix + text))
+    messages = tuple(completion_messages(selection.model, wanted))
+    if wanted.template:
+        # The caller's own template is run as it is: no marks for images, nothing left out.
+        text = render_messages(run_template(wanted.template), messages, tools=(), think=think)
+        return FixedPrompt(Prompt(prefix + text, wanted.images))
+    render = _completion_render(facts, engine, think)
+    return ConversationPrompt(messages, render, prefix, _image_tokens(selection))
+
+
+def _image_tokens(selection: Selection) -> int:
+    return IMAGE_TOKENS if selection.model.projectors else 0
+
+
+def _completion_render(facts: ModelFacts, engine: Engine, think: Think | None) -> Render:
+    if facts.paths.generate is PromptPath.ENGINE:
+        return partial(engine.render_chat, think=think)
+    return _with_template(facts.template, (), think)
+
+
+def _with_template(template: Template, tools: Sequence[Tool] | None, think: Think | None) -> Render:
+    async def render(messages: Sequence[Message]) -> str:
+        return render_messages(template, messages, tools=tools, think=think)
+
+    return render
+
+
+def with_markers(text: str, image_count: int, marker: str) -> str:
+    """`text` with the engine's media marker for each `[img-N]`; raises BadRequest for an N that has no image."""
+    pieces = text.split("[img-")
+    parts = [pieces[0]]
+    for piece in pieces[1:]:
+        number, bracket, rest = piece.partition("]")
+        if not bracket or not (number.isascii() and number.isdigit()):
+            parts.append(f"[img-{piece}")
+            continue
+        if int(number) >= image_count:
+            raise BadRequest(f"invalid image index: {number}")
+        parts.append(marker + rest)
+    return "".join(parts)
+
+
+async def cut_to_fit(prompt: Prompt, engine: Engine, *, keep: int, may_cut: bool) -> tuple[Prompt, list[int] | None]:
+    """The prompt's token ids without their middle, or None where its text fits; raises PromptTooLong."""
+    tokens = await engine.tokenize(prompt.text)
+    properties = engine.properties
+    cut = cut_tokens(len(tokens), context=properties.num_ctx, keep=keep, adds_bos=properties.adds_bos)
+    if cut is None or prompt.images:
+        return prompt, None
+    if not may_cut:
+        raise PromptTooLong(_TOO_LONG, tokens=len(tokens), limit=properties.num_ctx)
+    kept = [*tokens[: cut.head], *tokens[len(tokens) - cut.tail :]]
+    dropped = Dropped(messages=prompt.dropped.messages, tokens=cut.dropped.tokens)
+    return Prompt(prompt.text, prompt.images, dropped), kept

@@ -1,0 +1,242 @@
+"""One run of an engine: a completion of a prompt that we make, or a chat that the engine makes a prompt of itself.
+
+Both send the prompt as it is and make it fit only where the engine says that it is too long.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Protocol
+
+from tampu.engine.protocol import Engine, EngineChat, EngineCompletion, EngineEnd, EngineEvent
+from tampu.errors import PromptTooLong
+from tampu.generation import ChatInput, Dropped, GenerationEvent, TextDelta, ThinkingDelta
+from tampu.messages import Message, Tool
+from tampu.operations.answer import AnswerReader, Stuck, read_answer
+from tampu.operations.prompt import (
+    ConversationPrompt,
+    Prompt,
+    PromptSource,
+    chat_prompt,
+    completion_prompt,
+    conversation_prompt,
+    cut_to_fit,
+    with_markers,
+)
+from tampu.operations.selection import Selection
+from tampu.parsing.thinking import ThinkingParser
+from tampu.parsing.tool_calls import ToolCallParser
+from tampu.templates.choose import PromptPath
+
+RunEvent = GenerationEvent | EngineEnd | Stuck
+
+
+class Run(Protocol):
+    """What `generate` needs of a run."""
+
+    @property
+    def dropped(self) -> Dropped:
+        """What was left out of the prompt; settled once the first event is there."""
+        ...
+
+    def events(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
+        """The events of the answer, then how it ended; `raw` collects the text as the engine wrote it."""
+        ...
+
+    async def prompt(self) -> Prompt:
+        """The prompt that was run, or is to be."""
+        ...
+
+    async def fitted_prompt(self) -> Prompt:
+        """The prompt with old messages left out until it fits; for showing, not for running."""
+        ...
+
+
+async def run_for(selection: Selection, engine: Engine) -> Run:
+    """The run that serves this request."""
+    request, facts = selection.request, selection.facts
+    if not isinstance(request.input, ChatInput):
+        return CompletionRun(selection, engine, await completion_prompt(selection, request.input, engine))
+    if facts.paths.chat is PromptPath.ENGINE:
+        return ChatRun(selection, request.input, engine)
+    source = chat_prompt(selection, request.input)
+    if request.format and request.think and facts.thinking:
+        return ThinkingFirstRun(selection, engine, source)
+    return CompletionRun(selection, engine, source)
+
+
+class CompletionRun:
+    """A prompt of our own making, and parsers of our own for what comes back."""
+
+    def __init__(self, selection: Selection, engine: Engine, source: PromptSource) -> None:
+        self._selection, self._request = selection, selection.request
+        self._engine, self._source = engine, source
+        self._prompt: Prompt | None = None
+
+    @property
+    def dropped(self) -> Dropped:
+        """See Run."""
+        return self._prompt.dropped if self._prompt else Dropped()
+
+    async def events(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
+        """See Run."""
+        reader = self._reader(await self.prompt())
+        async with aclosing(read_answer(self._engine_events(), reader, raw)) as events:
+            async for event in events:
+                yield event
+
+    async def _engine_events(self) -> AsyncGenerator[EngineEvent, None]:
+        prompt = await self.prompt()
+        try:
+            async with aclosing(self._engine.complete(self._completion(prompt))) as stream:
+                async for event in stream:
+                    yield event
+        except PromptTooLong:  # raised before the first event only
+            if not self._request.truncate:
+                raise
+        else:
+            return
+        self._prompt, tokens = await cut_to_fit(
+            await self._source.fitted(self._engine),
+            self._engine,
+            keep=self._selection.sampling.num_keep,
+            may_cut=self._selection.load.spec.context_shift,
+        )
+        async with aclosing(self._engine.complete(self._completion(self._prompt, tokens))) as stream:
+            async for event in stream:
+                yield event
+
+    def _completion(self, prompt: Prompt, tokens: Sequence[int] | None = None) -> EngineCompletion:
+        request = self._request
+        text = prompt.text
+        if prompt.images:
+            text = with_markers(text, len(prompt.images), self._engine.properties.media_marker)
+        return EngineCompletion(
+            prompt=text if tokens is None else tokens,
+            sampling=self._selection.sampling,
+            images=prompt.images,
+            format=request.format,
+            logprobs=request.top_logprobs if request.logprobs else None,
+            preserved=(self._selection.facts.tool_tag,) if _tools(request.input) else (),
+        )
+
+    def _reader(self, prompt: Prompt) -> AnswerReader:
+        facts, tools = self._selection.facts, _tools(self._request.input)
+        thinking = None
+        if self._request.think and facts.thinking:
+            is_primed = prompt.text.rstrip().endswith(facts.thinking.opening)
+            thinking = ThinkingParser(opening=facts.thinking.opening, closing=facts.thinking.closing, primed=is_primed)
+        return AnswerReader(thinking=thinking, tool_calls=ToolCallParser(facts.tool_tag, tools) if tools else None)
+
+    async def prompt(self) -> Prompt:
+        """See Run."""
+        if self._prompt is None:
+            self._prompt = await self._source.whole()
+        return self._prompt
+
+    async def fitted_prompt(self) -> Prompt:
+        """See Run."""
+        return await (self._source.fitted(self._engine) if self._request.truncate else self.prompt())
+
+
+class ThinkingFirstRun:
+    """An answer under a grammar from a model that thinks.
+
+    It thinks freely, then it is asked again with its thoughts and the grammar. Counts and times are those of the
+    second pass, as in Ollama.
+    """
+
+    def __init__(self, selection: Selection, engine: Engine, source: ConversationPrompt) -> None:
+        self._selection, self._engine, self._source = selection, engine, source
+        freely = replace(selection, request=replace(selection.request, format=None))
+        self._pass = CompletionRun(freely, engine, source)
+
+    @property
+    def dropped(self) -> Dropped:
+        """See Run."""
+        return self._pass.dropped
+
+    async def events(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
+        """See Run."""
+        thoughts: list[str] = []
+        async with aclosing(self._pass.events(raw)) as events:
+            async for event in events:
+                if isinstance(event, TextDelta):
+                    break
+                if isinstance(event, ThinkingDelta):
+                    thoughts.append(event.text)
+                yield event
+            else:
+                return
+        raw.clear()
+        source = self._source.continued(Message("assistant", thinking="".join(thoughts)))
+        self._pass = CompletionRun(self._selection, self._engine, source)
+        async with aclosing(self._pass.events(raw)) as events:
+            async for event in events:
+                yield event
+
+    async def prompt(self) -> Prompt:
+        """See Run."""
+        return await self._pass.prompt()
+
+    async def fitted_prompt(self) -> Prompt:
+        """See Run."""
+        return await self._pass.fitted_prompt()
+
+
+class ChatRun:
+    """A conversation that the engine renders with the template in the weights file, and whose answer it parses."""
+
+    def __init__(self, selection: Selection, chat: ChatInput, engine: Engine) -> None:
+        self._selection, self._request, self._engine = selection, selection.request, engine
+        self._tools = chat.tools
+        self._source = conversation_prompt(selection, chat, self._render)
+        self.dropped = Dropped()
+
+    async def events(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
+        """See Run."""
+        async with aclosing(read_answer(self._engine_events(), AnswerReader(), raw)) as events:
+            async for event in events:
+                yield event
+
+    async def _engine_events(self) -> AsyncGenerator[EngineEvent, None]:
+        try:
+            async with aclosing(self._engine.chat(self._chat(self._source.messages))) as stream:
+                async for event in stream:
+                    yield event
+        except PromptTooLong:  # raised before the first event only
+            if not self._request.truncate:
+                raise
+        else:
+            return
+        kept = await self._source.fit(self._engine)
+        self.dropped = kept.dropped
+        async with aclosing(self._engine.chat(self._chat(kept.messages))) as stream:
+            async for event in stream:
+                yield event
+
+    def _chat(self, messages: Sequence[Message]) -> EngineChat:
+        request = self._request
+        return EngineChat(
+            messages=messages,
+            sampling=self._selection.sampling,
+            tools=self._tools,
+            format=request.format,
+            think=request.think,
+            logprobs=request.top_logprobs if request.logprobs else None,
+        )
+
+    async def _render(self, messages: Sequence[Message]) -> str:
+        return await self._engine.render_chat(messages, tools=self._tools, think=self._request.think)
+
+    async def prompt(self) -> Prompt:
+        """See Run."""
+        return await self._source.whole()
+
+    async def fitted_prompt(self) -> Prompt:
+        """See Run."""
+        return await (self._source.fitted(self._engine) if self._request.truncate else self._source.whole())
+
+
+def _tools(asked: object) -> tuple[Tool, ...]:
+    return asked.tools if isinstance(asked, ChatInput) else ()

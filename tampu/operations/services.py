@@ -1,0 +1,53 @@
+"""What operations work with, opened once for the life of a server and closed in order."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from anyio import to_thread
+
+from tampu.config import Settings
+from tampu.engine.process import ChildEngine, start_engine
+from tampu.engine.spec import EngineSpec, Placement
+from tampu.hardware.devices import compute_threads
+from tampu.hardware.memory import available_memory
+from tampu.operations.facts import FactsCache
+from tampu.registry.pulls import Pulls, open_pulls
+from tampu.scheduler.records import Limits, ProgressCallback
+from tampu.scheduler.scheduler import Scheduler
+from tampu.store.gc import open_folder
+from tampu.store.library import Library
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts that an operation may use."""
+
+    settings: Settings
+    library: Library
+    facts: FactsCache
+    scheduler: Scheduler
+    pulls: Pulls
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Ready the models folder, then everything on top; raises StoreError. Leaving stops every engine."""
+    library = Library(settings.models_folder)
+    pruned = await to_thread.run_sync(partial(open_folder, library, prune_leftovers=not settings.no_prune))
+    if pruned.files:
+        _log.info("unused blobs removed", extra={"files": pruned.files, "bytes": pruned.bytes})
+    limits = Limits.of_settings(settings, cores=compute_threads())
+
+    async def start(spec: EngineSpec, placement: Placement, on_progress: ProgressCallback) -> ChildEngine:
+        return await start_engine(spec, placement, settings=settings, on_progress=on_progress)
+
+    async with (
+        open_pulls(settings.home) as pulls,
+        Scheduler(start, available_memory, limits) as scheduler,
+    ):
+        yield Services(settings, library, FactsCache(library, settings), scheduler, pulls)
