@@ -2,23 +2,30 @@
 
 from functools import partial
 
-from tampu.operations import blobs, catalog, create, embed, generate, pull, residents, show
+from tampu.operations.blobs import has_blob, receive_blob
+from tampu.operations.catalog import copy_model, delete_model, list_models
+from tampu.operations.create import create
+from tampu.operations.embed import embed
+from tampu.operations.generate import generate
+from tampu.operations.pull import pull
+from tampu.operations.residents import loaded_models
 from tampu.operations.services import Services
+from tampu.operations.show import show
 from tampu.server.operations import Operations
 
 
 def bind_operations(services: Services) -> Operations:
     """The real operations on `services`."""
     return Operations(
-        generate=partial(generate.generate, services),
-        embed=partial(embed.embed, services),
-        list_models=partial(catalog.list_models, services),
-        loaded_models=partial(residents.loaded_models, services),
-        show=partial(show.show, services),
-        create=partial(create.create, services),
-        pull=partial(pull.pull, services),
-        copy_model=partial(catalog.copy_model, services),
-        delete_model=partial(catalog.delete_model, services),
-        has_blob=partial(blobs.has_blob, services),
-        receive_blob=partial(blobs.receive_blob, services),
+        generate=partial(generate, services),
+        embed=partial(embed, services),
+        list_models=partial(list_models, services),
+        loaded_models=partial(loaded_models, services),
+        show=partial(show, services),
+        create=partial(create, services),
+        pull=partial(pull, services),
+        copy_model=partial(copy_model, services),
+        delete_model=partial(delete_model, services),
+        has_blob=partial(has_blob, services),
+        receive_blob=partial(receive_blob, services),
     )

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+import anyio
 import anyio.to_thread
 
 from tampu.api.dialect import AnswerCodec, Call, EventWriter, Reply, StreamCodec
@@ -75,8 +76,9 @@ def uploading(
     async def endpoint(exchange: Exchange) -> None:
         async with _errors_answered(exchange, codec.encode_error):
             request = codec.decode(exchange.bodiless_call())
-            answer = await operation(request, exchange)
-            await exchange.reply(codec.encode(request, answer))
+            with anyio.CancelScope() as scope, exchange.behind.stopping.ends(scope):
+                await exchange.reply(codec.encode(request, await operation(request, exchange)))
+            await _say_if_stopped(exchange, codec.encode_error)
 
     return endpoint
 
@@ -100,17 +102,15 @@ def streaming(
 
 
 async def _stream(exchange: Exchange, writer: EventWriter[EventT], events: AsyncIterator[EventT]) -> None:
-    """Send events as they come. Nothing is sent before the first one: until then an error keeps its status."""
+    """Send events as they come. Until there is something to send, an error keeps its status."""
     async for event in events:
-        if exchange.has_begun:
-            if chunk := writer.chunk(event):
-                await exchange.write(chunk)
-        elif writer.is_whole(event):
+        if not exchange.has_begun and writer.is_whole(event):
             await exchange.reply(writer.whole([event]))
             return
-        else:
-            await exchange.begin(writer.content_type)
-            await exchange.write(writer.chunk(event))
+        if chunk := writer.chunk(event):
+            if not exchange.has_begun:
+                await exchange.begin(writer.content_type)
+            await exchange.write(chunk)
     if not exchange.has_begun:
         await exchange.begin(writer.content_type)
     await exchange.end(writer.end())
@@ -143,13 +143,11 @@ async def _while_wanted(
     exchange: Exchange, early: ErrorEncoder, late: LateErrorEncoder | None = None
 ) -> AsyncIterator[None]:
     """Let the block work as long as its client is there and the server stays; answer its errors."""
-    stopping = exchange.behind.stopping
     async with stopped_by_disconnect(exchange.receive) as scope:
-        with stopping.ends(scope):
+        with exchange.behind.stopping.ends(scope):
             async with _errors_answered(exchange, early, late):
                 yield
-    if stopping.has_come and not exchange.is_over:
-        await _say(exchange, Overloaded("the server is stopping; try again later"), early, late)
+    await _say_if_stopped(exchange, early, late)
 
 
 @asynccontextmanager
@@ -165,6 +163,11 @@ async def _errors_answered(
         await _say(exchange, error, early, late)
     except Exception as error:  # noqa: BLE001  # the server's error border
         await _say(exchange, _foreseen(error, exchange), early, late)
+
+
+async def _say_if_stopped(exchange: Exchange, early: ErrorEncoder, late: LateErrorEncoder | None = None) -> None:
+    if exchange.behind.stopping.has_come and not exchange.is_over:
+        await _say(exchange, Overloaded("the server is stopping; try again later"), early, late)
 
 
 async def _say(exchange: Exchange, error: TampuError, early: ErrorEncoder, late: LateErrorEncoder | None) -> None:

@@ -34,7 +34,8 @@ def _places(address: Address) -> list[tuple[int, tuple[str, int]]]:
 
 
 def _bound(family: int, place: tuple[str, int]) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named, because asyncio sends small pieces at once (TCP_NODELAY) on sockets that say TCP only.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
             # A port whose last owner has just gone is free. On other systems this would share a live one.

@@ -15,6 +15,7 @@ from tampu.server.bindings import bind_operations
 from tampu.server.listen import listen
 from tampu.server.server import Server
 from tampu.server.stopping import Stopping
+from tampu.telemetry.logs import logging_to
 
 _log = logging.getLogger("tampu.server")
 
@@ -24,9 +25,9 @@ def serve(settings: Settings, *, exits_when_idle: bool = False) -> None:
 
     `exits_when_idle`: also return after `settings.idle_exit_s` without requests (a server that a command started).
     """
-    listener = listen(settings.address)
-    options = {"use_uvloop": _has_uvloop()}
-    anyio.run(_serve, settings, listener, exits_when_idle, backend_options=options)
+    with logging_to(level=settings.log_level), listen(settings.address) as listener:
+        options = {"use_uvloop": _has_uvloop()}
+        anyio.run(_serve, settings, listener, exits_when_idle, backend_options=options)
 
 
 async def _serve(settings: Settings, listener: socket.socket, exits_when_idle: bool) -> None:

@@ -7,7 +7,7 @@ import ipaddress
 import re
 import socket
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 from tampu.server.asgi import App, Receive, Scope, Send, answer, header, headers
 
