@@ -29,8 +29,10 @@ _SLOTS_SHARE: Final = 4
 _PROMPT_CACHE_SHARE: Final = 16
 _PROMPT_CACHE_MOST: Final = 1 << 30
 
-_KV_BYTES_OF_F16: Final = {"f32": 2.0, "f16": 1.0, "bf16": 1.0, "q8_0": 34 / 64, "q5_1": 24 / 64, "q5_0": 22 / 64,
-                           "q4_1": 20 / 64, "q4_0": 18 / 64, "iq4_nl": 18 / 64}  # fmt: skip
+_BLOCK_BYTES: Final = {
+    "f32": 128, "f16": 64, "bf16": 64, "q8_0": 34, "q5_1": 24, "q5_0": 22, "q4_1": 20, "q4_0": 18, "iq4_nl": 18,
+}  # fmt: skip
+"""What 32 numbers of the key/value cache take, by its type."""
 _PROCESS_BYTES: Final = 48 << 20
 _COMPUTED_TOKENS: Final = 512
 _BYTES_PER_NUMBER: Final = 4
@@ -116,7 +118,8 @@ def memory_bytes(footprint: Footprint, num_ctx: int, slots: int, limits: Limits)
 
 def cache_bytes(footprint: Footprint, num_ctx: int, slots: int, limits: Limits) -> int:
     """The key/value caches of `slots` requests of `num_ctx` tokens."""
-    return int(slots * footprint.sequence_bytes(num_ctx) * _KV_BYTES_OF_F16.get(limits.kv_cache_type, 1.0))
+    f16 = _BLOCK_BYTES["f16"]
+    return slots * footprint.sequence_bytes(num_ctx) * _BLOCK_BYTES.get(limits.kv_cache_type, f16) // f16
 
 
 def as_loaded(placement: Placement, *, slots: int, memory_bytes: int) -> Placement:

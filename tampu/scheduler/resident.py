@@ -1,12 +1,13 @@
 """One loaded model: its process, who uses it, and who waits for a slot of it. Waits for nothing itself."""
 
+import math
 from collections import deque
 from typing import Generic, TypeVar
 
 from tampu.engine.protocol import EngineProcess
 from tampu.scheduler.policy import ResidentState
-from tampu.scheduler.records import LoadPlan
-from tampu.units import KeepAlive
+from tampu.scheduler.records import LoadPlan, ResidentView
+from tampu.units import NS_PER_S, KeepAlive
 
 Waiter = TypeVar("Waiter")
 
@@ -92,6 +93,21 @@ class Resident(Generic[Waiter]):
             users=self.users + len(self.waiting),
             expires_at=self.expires_at(now),
             keep_alive=self.keep_alive,
+        )
+
+    def view(self, now: float, wall_ns: int) -> ResidentView:
+        """What others may see, at `now` on the clock, `wall_ns` since the epoch."""
+        request, expires_at = self.plan.request, self.expires_at(now)
+        return ResidentView(
+            key=request.key,
+            name=request.name,
+            digest=request.digest,
+            details=request.details,
+            spec=request.spec,
+            placement=self.plan.placement,
+            users=self.users,
+            expires_ns=None if math.isinf(expires_at) else wall_ns + int((expires_at - now) * NS_PER_S),
+            waiting=len(self.waiting),
         )
 
     def adopt(self, keep_alive: KeepAlive | None) -> None:

@@ -17,7 +17,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Final, Self, assert_never
@@ -34,20 +33,11 @@ from tampu.scheduler.loading import Loading
 from tampu.scheduler.policy import PATIENCE_S, Evict, Join, Refuse, Start, Wait, decide, serves
 from tampu.scheduler.records import Limits, LoadRequest, ProgressCallback, ResidentView, StartEngine
 from tampu.scheduler.resident import Resident
-from tampu.units import NS_PER_S
+from tampu.scheduler.stopping import STOP_S, Stopping
 
 _log = logging.getLogger(__name__)
 _NEVER: Final = float("inf")
 DRAIN_S: Final = 5.0
-STOP_S: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    """An engine on its way out."""
-
-    resident: Resident[Ticket]
-    done: anyio.Event
 
 
 class Scheduler:
@@ -70,7 +60,7 @@ class Scheduler:
         self._residents: dict[str, Resident[Ticket]] = {}
         self._pending: deque[Ticket] = deque()
         self._loading: Loading | None = None
-        self._stops: list[_Stop] = []
+        self._stops: list[Stopping] = []
         self._closed_key: str | None = None
         """The resident that takes no new users, because a request has waited too long for it to fall idle."""
         self._cooldown = CoolDown()
@@ -141,7 +131,7 @@ class Scheduler:
                 resident.expire_when_idle()
         self._expire()
         for stop in tuple(self._stops):
-            if stop.resident.plan.request.key == key:
+            if stop.request.key == key:
                 await stop.done.wait()
 
     def residents(self) -> list[ResidentView]:
@@ -348,18 +338,16 @@ class Scheduler:
     def _remove(self, resident: Resident[Ticket], reason: str) -> None:
         del self._residents[resident.key]
         self._refuse(resident.abandon(), _shutting_down())
-        stop = _Stop(resident, anyio.Event())
+        stop = Stopping(resident.plan.request, resident.process)
         self._stops.append(stop)
         _log.info("unloading", extra={"model": resident.plan.request.name, "reason": reason})
         self._tasks.start_soon(self._stop, stop)
 
-    async def _stop(self, stop: _Stop) -> None:
+    async def _stop(self, stop: Stopping) -> None:
         try:
-            with anyio.move_on_after(STOP_S, shield=True):
-                await stop.resident.process.stop()
+            await stop.run()
         finally:
             self._stops.remove(stop)
-            stop.done.set()
             self._look_again()
 
     def _refuse(self, tickets: "deque[Ticket] | list[Ticket]", error: TampuError) -> None:
@@ -371,19 +359,7 @@ class Scheduler:
             self._unused.set()
 
     def _view(self, resident: Resident[Ticket]) -> ResidentView:
-        request, now = resident.plan.request, self._clock.now()
-        expires_at = resident.expires_at(now)
-        return ResidentView(
-            key=request.key,
-            name=request.name,
-            digest=request.digest,
-            details=request.details,
-            spec=request.spec,
-            placement=resident.plan.placement,
-            users=resident.users,
-            expires_ns=None if expires_at == _NEVER else self._clock.wall_ns() + int((expires_at - now) * NS_PER_S),
-            waiting=len(resident.waiting),
-        )
+        return resident.view(self._clock.now(), self._clock.wall_ns())
 
 
 def _shutting_down() -> Overloaded:

@@ -129,6 +129,19 @@ async def test_who_waited_for_a_slot_of_a_dead_engine_is_first_in_the_queue():
         assert world.scheduler.residents()[0].waiting == 1
 
 
+async def test_an_engine_that_cannot_be_stopped_hurts_nobody_else(caplog):
+    async with World(max_loaded=1).open() as world:
+        await world.use("a")
+
+        async def fail():
+            raise OSError("no such process")
+
+        world.engines.processes[0].stop = fail
+        await world.use("b")
+        assert world.names() == ["b"]
+    assert "stopping the engine failed" in [record.message for record in caplog.records]
+
+
 async def test_others_never_notice_a_death():
     async with World().open() as world:
         dying, other = world.client("a"), world.client("b")
