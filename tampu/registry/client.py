@@ -49,7 +49,7 @@ class Endpoint:
     @property
     def authority(self) -> str:
         """Host and, where the name has one, port."""
-        return self.base.authority
+        return self.base.host_port_subcomponent or ""
 
     @property
     def is_insecure(self) -> bool:

@@ -38,11 +38,12 @@ class Challenge:
         """The realm, if it is the registry's own; raises RegistryDenied, for a token is worth stealing."""
         try:
             realm = URL(self.realm, encoded=True)
+            host = realm.host_port_subcomponent or ""
         except ValueError:
-            realm = URL()
-        if not realm.host or realm.authority != authority:
-            raise RegistryDenied(f'realm host "{realm.authority}" does not match original host "{authority}"')
-        return realm
+            host = ""
+        if not host or host != authority:
+            raise RegistryDenied(f'realm host "{host}" does not match original host "{authority}"')
+        return realm.with_user(None)
 
     def url(self, realm: URL, *, nonce: str, at: int) -> str:
         """The address of the token, its query in the order that the signature needs: sorted by key."""

@@ -1,4 +1,4 @@
-"""What a hostile registry tries: every attempt is refused in words, in time, and nothing outside the store is touched."""
+"""What a hostile registry tries: each attempt is refused in words and in time, and nothing outside is touched."""
 
 import gzip
 import json
@@ -165,7 +165,7 @@ def test_credentials_stay_within_an_origin() -> None:
 async def test_a_digest_that_is_none_is_refused(registry: FakeRegistry, services: PullServices, digest: str) -> None:
     layer = {"mediaType": "application/vnd.ollama.image.model", "digest": digest, "size": 3}
     registry.manifests["me/small:v1"] = json.dumps({"layers": [layer]}).encode()
-    with pytest.raises(RegistryError, match="^invalid digest format$"):
+    with pytest.raises(RegistryError, match=r"^invalid digest format$"):
         await services.pull(f"{registry.host}/me/small:v1")
     assert [asked.kind for asked in registry.asked] == ["manifest"]
 

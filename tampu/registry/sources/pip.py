@@ -97,9 +97,13 @@ async def _download(pieces: Sequence[PackagePiece], folder: Path, on_bytes: Call
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_collect, process, output)
-            await _watch(process, folder, on_bytes)
+            is_stuck = await _watch(process, folder, on_bytes)
+            if is_stuck:
+                group.cancel_scope.cancel()
     finally:
         await _stop(process)
+    if is_stuck:
+        raise RegistryUnreachable(f"pip got nothing from the package index for {_SILENCE_S:.0f} s")
     if process.returncode:
         raise explain(pieces, output.decode("utf-8", "replace"))
 
@@ -111,8 +115,11 @@ async def _collect(process: Process, output: bytearray) -> None:
         output += chunk[: _LONGEST_OUTPUT - len(output)]
 
 
-async def _watch(process: Process, folder: Path, on_bytes: Callable[[int], None]) -> None:
-    """Report what has come until pip ends; it writes no machine-readable progress that all its versions share."""
+async def _watch(process: Process, folder: Path, on_bytes: Callable[[int], None]) -> bool:
+    """Report what has come until pip ends, or True once it has been silent for too long.
+
+    Its files are watched: it writes no machine-readable progress that all its versions share.
+    """
     seen, seen_at = 0, anyio.current_time()
     while process.returncode is None:
         with anyio.move_on_after(_TICK_S):
@@ -122,7 +129,8 @@ async def _watch(process: Process, folder: Path, on_bytes: Callable[[int], None]
             seen, seen_at = fetched, anyio.current_time()
             on_bytes(fetched)
         elif anyio.current_time() - seen_at > _SILENCE_S:
-            raise RegistryUnreachable(f"pip got nothing from the package index for {_SILENCE_S:.0f} s")
+            return True
+    return False
 
 
 async def _stop(process: Process) -> None:
