@@ -29,7 +29,7 @@ class Operations:
     generate: Generate
     embed: Embed
     list_models: Callable[[], Awaitable[Sequence[ModelSummary]]]
-    loaded_models: Callable[[], Awaitable[Sequence[LoadedModel]]]
+    loaded_models: Callable[[], Sequence[LoadedModel]]
     show: Callable[[ShowRequest], Awaitable[ModelDescription]]
     create: Callable[[CreateRequest], AsyncIterator[Progress]]
     pull: Callable[[TransferRequest], AsyncIterator[Progress]]

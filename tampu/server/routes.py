@@ -29,7 +29,7 @@ async def _tags(_: None, exchange: Exchange) -> Sequence[ModelSummary]:
 
 
 async def _ps(_: None, exchange: Exchange) -> Sequence[LoadedModel]:
-    return await exchange.behind.operations.loaded_models()
+    return exchange.behind.operations.loaded_models()
 
 
 async def _show(call: models.ShowCall, exchange: Exchange) -> ModelDescription:

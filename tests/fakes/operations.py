@@ -29,7 +29,7 @@ class FakeOperations:
             generate=self._generate,
             embed=self._embed,
             list_models=self._nothing,
-            loaded_models=self._nothing,
+            loaded_models=list,
             show=self._look_up,
             create=self._report,
             pull=self._report,
