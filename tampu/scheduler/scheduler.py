@@ -90,11 +90,13 @@ class Scheduler:
         await self._tasks.__aexit__(None, None, None)
 
     async def _stop_all(self) -> None:
-        if self._loading:
-            self._loading.abort()
-            await self._loading.done.wait()
-        for resident in tuple(self._residents.values()):
-            self._remove(resident, "shutting down")
+        loading = self._loading
+        if loading:
+            loading.abort()
+        self._remove_all()
+        if loading:
+            await loading.done.wait()
+            self._remove_all()  # the load may have been over before it heard of the end
         for stop in tuple(self._stops):
             await stop.done.wait()
 
@@ -159,8 +161,10 @@ class Scheduler:
         if resident := self._joinable(ticket.request):
             self._admit(ticket, resident)
             return
-        # The head is being worked on and does not count. Who asks for a loaded model is never refused.
-        if len(self._pending) > self._limits.max_queue and ticket.request.engine_key not in self._residents:
+        # The head is being worked on and does not count. Who asks for what is loaded is never refused.
+        resident = self._residents.get(ticket.request.engine_key)
+        is_loaded = resident is not None and serves(resident.plan, ticket.request)
+        if len(self._pending) > self._limits.max_queue and not is_loaded:
             raise QueueFull
         self._pending.append(ticket)
         self._look_again()
@@ -327,13 +331,17 @@ class Scheduler:
     # Ends.
 
     def _bury(self, resident: Resident[Ticket]) -> None:
-        """It died: who waited for a slot goes to the head of the queue, for a new engine."""
+        """It died: who waited for a slot goes to the head of the queue, for a new engine, unless there will be none."""
         _log.warning("engine died", extra={"model": resident.plan.request.name, "pid": resident.process.pid})
-        orphans = resident.abandon()
+        orphans = [] if self._is_closing else resident.abandon()
         for ticket in orphans:
             ticket.resident = None
         self._pending.extendleft(reversed(orphans))
         self._remove(resident, "died")
+
+    def _remove_all(self) -> None:
+        for resident in tuple(self._residents.values()):
+            self._remove(resident, "shutting down")
 
     def _remove(self, resident: Resident[Ticket], reason: str) -> None:
         del self._residents[resident.key]

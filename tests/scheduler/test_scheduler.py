@@ -4,7 +4,8 @@ import anyio
 import pytest
 
 from tampu.engine.protocol import LoadProgress
-from tampu.errors import Overloaded, QueueFull
+from tampu.errors import EngineCrashed, Overloaded, QueueFull
+from tampu.scheduler.policy import PATIENCE_S
 from tests.scheduler.wanted import load
 from tests.scheduler.world import World, settled
 
@@ -104,6 +105,28 @@ async def test_a_full_queue_refuses_at_once_but_not_users_of_the_loaded_model():
         assert queued.is_served
 
 
+async def test_users_of_a_loaded_model_who_want_it_otherwise_are_refused_like_others():
+    async with World(max_queue=1).open() as world:
+        world.client("a")
+        await settled()
+        clients = [world.client("a", num_ctx=64) for _ in range(3)]
+        await settled()
+        assert [client.error is not None for client in clients] == [False, False, True]
+
+
+async def test_users_of_a_loaded_model_that_another_one_waits_for_are_not_refused():
+    async with World(max_loaded=1, max_queue=0).open() as world:
+        world.client("a")
+        await settled()
+        world.client("b")
+        await settled()
+        world.clock.advance(PATIENCE_S)
+        await settled()
+        late = world.client("a")
+        await settled()
+        assert (late.is_served, late.error) == (False, None)
+
+
 async def test_waiting_for_a_slot_is_not_limited():
     async with World(num_parallel=1, max_queue=1).open() as world:
         clients = [world.client("a") for _ in range(50)]
@@ -199,6 +222,29 @@ async def test_leaving_does_not_wait_for_ever():
         assert not running.is_over
         await running.end()
     assert world.engines.loading == 0
+
+
+async def test_nothing_is_started_while_leaving():
+    world = World(num_parallel=1)
+    async with anyio.create_task_group() as world.tasks:
+        async with world.scheduler:
+            first, second = world.client("a"), world.client("a")
+            await settled()
+            first.crash = EngineCrashed("gone")
+            first.may_end.set()
+        await settled()
+        assert isinstance(second.error, Overloaded)
+    assert world.engines.names == ["a"]
+
+
+async def test_a_load_that_ends_while_leaving_is_stopped():
+    world = World()
+    async with anyio.create_task_group() as world.tasks, world.scheduler:
+        world.engines.is_held = True
+        world.client("a")
+        await settled()
+        world.engines.release()
+    assert world.engines.running == []
 
 
 async def test_nobody_comes_in_after_the_end():
