@@ -4,8 +4,8 @@ Pure: it looks at names and headers, never at the disk.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from tampu.errors import InvalidModelFile
@@ -51,6 +51,19 @@ def check_shards(files: Mapping[str, Header]) -> tuple[str, ...]:
     return tuple(sorted(shards, key=lambda name: shards[name].index))
 
 
+def join_headers(headers: Sequence[Header]) -> Header:
+    """The header of a model as one: that of the first file, with the tensors of all its parts if it is split.
+
+    Only the first one counts of files that are no parts of one model. Offsets stay those within each part.
+    """
+    first = headers[0]
+    if not is_split(first):
+        return first
+    metadata = {key: value for key, value in first.metadata.items() if key not in _split_keys(first)}
+    tensors = tuple(tensor for header in headers for tensor in header.tensors)
+    return replace(first, metadata=metadata, tensors=tensors, file_bytes=sum(header.file_bytes for header in headers))
+
+
 def _check_shard(name: str, header: Header) -> Shard:
     shard = shard_of(name)
     if shard is None:
@@ -77,9 +90,16 @@ def _check_distinct(indexes: Iterable[int]) -> None:
         seen.add(index)
 
 
+def _split_keys(header: Header) -> tuple[str, ...]:
+    return tuple(key for name in ("no", "count", "tensors.count") for key in _spellings(header, name))
+
+
+def _spellings(header: Header, name: str) -> tuple[str, str]:
+    return f"split.{name}", f"{header.metadata.get('general.architecture')}.split.{name}"
+
+
 def _split_number(header: Header, name: str) -> int | None:
-    architecture = header.metadata.get("general.architecture")
-    for key in (f"split.{name}", f"{architecture}.split.{name}"):
+    for key in _spellings(header, name):
         value = header.metadata.get(key)
         if isinstance(value, int) and not isinstance(value, bool):
             return value

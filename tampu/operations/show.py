@@ -13,6 +13,7 @@ from tampu.errors import BadRequest, BlobNotFound, CorruptBlob, InvalidModelFile
 from tampu.gguf.header import ArraySummary, Header
 from tampu.gguf.metadata import facts_of, parameter_count
 from tampu.gguf.reader import NOT_GGUF, read_header
+from tampu.gguf.shards import join_headers
 from tampu.management import ShowRequest
 from tampu.messages import Message
 from tampu.modelfile.document import Instruction, Kind
@@ -68,7 +69,7 @@ def _parts_of(library: Library, model: Model, *, verbose: bool) -> _Parts:
         raise ModelNotFound(model.name.short)
     for path in (*model.weights, *model.projectors, *model.adapters, *model.drafts):
         path.stat()
-    weights = _header(library, model.weights[0], verbose=verbose)
+    weights = join_headers([_header(library, path, verbose=verbose) for path in model.weights])
     return _Parts(model, weights, tuple(_header(library, path, verbose=verbose) for path in model.projectors))
 
 

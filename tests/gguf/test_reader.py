@@ -10,8 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tampu.errors import InvalidModelFile
+from tampu.gguf.footprint import footprint
 from tampu.gguf.header import ArraySummary
+from tampu.gguf.metadata import facts_of
 from tampu.gguf.reader import MAX_SHORT_ITEMS, MAX_STRING_BYTES, NOT_GGUF, read_header
+from tampu.gguf.soundness import problems
 from tests.fakes.gguf_files import GgufFile, Tensor, Typed, small_model
 from tests.recordings import GOLDEN, recorded_bytes, recording
 
@@ -271,6 +274,9 @@ def check_survives(data, folder):
     except InvalidModelFile:
         return
     assert all(header.data_offset + tensor.offset + tensor.nbytes <= len(data) for tensor in header.tensors)
+    assert facts_of(header).parameter_count >= 0
+    assert footprint(header).kv_bytes_per_token >= 0
+    assert all(problems(header))
 
 
 @given(st.floats(width=32, allow_nan=False))

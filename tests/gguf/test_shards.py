@@ -2,8 +2,8 @@ import pytest
 
 from tampu.errors import InvalidModelFile
 from tampu.gguf.reader import read_header
-from tampu.gguf.shards import Shard, check_shards, is_split, shard_of
-from tests.fakes.gguf_files import GgufFile
+from tampu.gguf.shards import Shard, check_shards, is_split, join_headers, shard_of
+from tests.fakes.gguf_files import GgufFile, Tensor
 
 
 @pytest.fixture
@@ -60,3 +60,18 @@ def test_sets_that_are_not_whole(headers, files, message):
     with pytest.raises(InvalidModelFile) as refused:
         check_shards(headers(files))
     assert refused.value.message == message
+
+
+def test_parts_join_to_one_header(headers, tmp_path):
+    metadata = [("general.architecture", "x"), ("x.split.no", 0), ("split.count", 2), ("split.tensors.count", 2)]
+    first = GgufFile(metadata=metadata, tensors=[Tensor("a", (8,))]).write(tmp_path / "first")
+    second = GgufFile(metadata=[("split.no", 1), ("split.count", 2)], tensors=[Tensor("b", (8,))]).write(tmp_path / "2")
+    joined = join_headers([read_header(first), read_header(second)])
+    assert joined.metadata == {"general.architecture": "x"}
+    assert [tensor.name for tensor in joined.tensors] == ["a", "b"]
+    assert joined.file_bytes == first.stat().st_size + second.stat().st_size
+
+
+def test_files_that_are_no_parts_do_not_join(tmp_path):
+    header = read_header(GgufFile(tensors=[Tensor("a", (8,))]).write(tmp_path / "m"))
+    assert join_headers([header, header]) is header
