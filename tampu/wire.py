@@ -84,12 +84,25 @@ def _finite(digits: str) -> float:
 _lenient = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
+_WORDS = {
+    "Expecting value": "looking for beginning of value",
+    "Expecting property name enclosed in double quotes": "looking for beginning of object key string",
+    "Illegal trailing comma before end of object": "looking for beginning of object key string",
+    "Illegal trailing comma before end of array": "looking for beginning of value",
+    "Expecting ':' delimiter": "after object key",
+    "Expecting ',' delimiter": "after a value; a comma or a closing bracket is due",
+    "Invalid control character at": "in string literal",
+    "Invalid \\escape": "in string escape code",
+}
+
+
 def _syntax_error(error: ValueError, text: str) -> str:
     if not isinstance(error, json.JSONDecodeError):
         return str(error)
     if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
         return "unexpected EOF"
-    return f"{_first_lower(error.msg)} at character {error.pos} ({text[error.pos : error.pos + 1]!r})"
+    words = next((words for start, words in _WORDS.items() if error.msg.startswith(start)), _first_lower(error.msg))
+    return f"invalid character {text[error.pos]!r} {words}, at character {error.pos}"
 
 
 def _without_surrogates(value: Any) -> Any:

@@ -6,7 +6,6 @@ import socket
 
 import anyio
 
-import tampu
 from tampu.config import Settings
 from tampu.operations.services import open_services
 from tampu.server.activity import Activity
@@ -14,6 +13,7 @@ from tampu.server.app import build_app
 from tampu.server.bindings import bind_operations
 from tampu.server.listen import listen
 from tampu.server.server import Server
+from tampu.server.startup_log import log_start
 from tampu.server.stopping import Stopping
 from tampu.telemetry.logs import logging_to
 
@@ -35,7 +35,7 @@ async def _serve(settings: Settings, listener: socket.socket, exits_when_idle: b
     async with open_services(settings) as services:
         app = build_app(bind_operations(services), settings, activity=activity, stopping=stopping)
         server = Server(app, stopping=stopping)
-        _log.info("listening on %s (version %s)", settings.address.url, tampu.__version__)
+        log_start(settings, port=listener.getsockname()[1])
         async with anyio.create_task_group() as group:
             group.start_soon(_stop_on_signal, server)
             if exits_when_idle:

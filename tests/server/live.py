@@ -57,7 +57,7 @@ def live_server(operations: FakeOperations | None = None, **settings: Any) -> It
     """Serve until the block ends; every task must have ended by then."""
     operations = operations or FakeOperations()
     address = settings.pop("address", parse_address("127.0.0.1"))
-    listener = listen(parse_address(f"127.0.0.1:{_free_port()}"))
+    listener = listen(parse_address(f"127.0.0.1:{free_port()}"))
     stopping = Stopping()
     server = Server(
         build_app(operations.bound(), Settings(address=address, **settings), stopping=stopping), stopping=stopping
@@ -75,7 +75,7 @@ async def _serve(server: Server, listener: socket.socket) -> None:
     await server.serve(sockets=[listener])
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

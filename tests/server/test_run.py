@@ -1,0 +1,105 @@
+"""The whole server as a process: it starts, says where it listens, serves, and leaves tidily."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tampu.config import Settings
+from tampu.server.listen import listen
+from tampu.server.startup_log import described_settings
+from tests.server.live import free_port
+
+START_S = 30
+PROGRAM = """
+import sys
+from tampu.config import Settings
+from tampu.errors import TampuError
+from tampu.server.run import serve
+try:
+    serve(Settings.read(), exits_when_idle="--exits-when-idle" in sys.argv)
+except TampuError as error:
+    sys.exit(f"Error: {error.message}")
+"""
+
+
+@contextmanager
+def _server(home: Path, port: int, *words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    variables = {**os.environ, "HOME": str(home), "OLLAMA_HOST": f"127.0.0.1:{port}", **environment}
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *words], env=variables, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _answers(port: int) -> bool:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().read() == b"Ollama is running"
+        except OSError:
+            return False
+
+
+def _wait_until_answering(process: subprocess.Popen[str], port: int) -> None:
+    deadline = time.monotonic() + START_S
+    while not _answers(port):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
+    port = free_port()
+    with _server(tmp_path, port) as process:
+        _wait_until_answering(process, port)
+        process.send_signal(number)
+        _, log = process.communicate(timeout=START_S)
+    assert process.returncode == 0, log
+    assert f"Listening on 127.0.0.1:{port}" in log
+    assert "Traceback" not in log
+
+
+def test_it_leaves_by_itself_when_nobody_asks(tmp_path: Path) -> None:
+    with _server(tmp_path, free_port(), "--exits-when-idle", TAMPU_IDLE_EXIT="300ms") as process:
+        _, log = process.communicate(timeout=START_S)
+    assert process.returncode == 0
+    assert "no request for" in log
+
+
+def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with _server(tmp_path, port) as process:
+            _, log = process.communicate(timeout=START_S)
+    assert process.returncode == 1
+    assert log == f"Error: listen tcp 127.0.0.1:{port}: bind: address already in use\n"
+
+
+def test_small_pieces_are_sent_at_once() -> None:
+    # asyncio switches Nagle's delay off only where the protocol is named.
+    with listen(Settings.read({"OLLAMA_HOST": f"127.0.0.1:{free_port()}", "HOME": "/"}).address) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
+def test_settings_are_told_in_ollamas_form() -> None:
+    told = described_settings(Settings.read({"HOME": "/h", "OLLAMA_DEBUG": "1", "OLLAMA_KEEP_ALIVE": "-1"}))
+    assert told == sorted(told)
+    assert {"OLLAMA_DEBUG:DEBUG", "OLLAMA_KEEP_ALIVE:forever", "OLLAMA_HOST:http://127.0.0.1:11434"} <= set(told)
+    assert {"OLLAMA_LOAD_TIMEOUT:5m0s", "OLLAMA_NOPRUNE:false", "OLLAMA_MODELS:/h/.ollama/models"} <= set(told)
+    assert any(line.startswith("OLLAMA_ORIGINS:[http://localhost https://localhost ") for line in told)
