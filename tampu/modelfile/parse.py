@@ -5,6 +5,7 @@ The rules that surprise:
 2. There are no comments behind a value, and no escapes inside it.
 3. A quoted value ends at the first line whose last visible character is its quote; text behind a quote reopens it.
 4. Carriage return and line feed count as one line each.
+Unlike Ollama's, values keep characters that do not print (wide blanks, joiners of emoji): texts and paths hold them.
 """
 
 import codecs
@@ -22,7 +23,6 @@ _INVALID_COMMAND: Final = (
 _INVALID_ROLE: Final = 'message role must be one of "system", "user", or "assistant"'
 _ROLES: Final = frozenset({"system", "user", "assistant"})
 _KINDS: Final = {kind.value: kind for kind in Kind}
-_PROSE: Final = frozenset({Kind.TEMPLATE, Kind.SYSTEM, Kind.LICENSE, Kind.MESSAGE, Kind.PARAMETER})
 _BLANKS: Final = " \t"
 _NEWLINES: Final = "\r\n"
 
@@ -61,8 +61,7 @@ class _Parser:
         while self._find_command():
             line, kind = self._line, self._command()
             name = (self._name(kind),) if kind in _NAMES else ()
-            value = self._value()
-            found.append(Instruction(kind, (*name, value if kind in _PROSE else printable(value)), line))
+            found.append(Instruction(kind, (*name, self._value()), line))
         return found
 
     def _find_command(self) -> bool:

@@ -33,14 +33,12 @@ def trim(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Only what prints, blanks and line ends: for values that are names."""
-    if text.isprintable():
-        return text
-    return "".join(character for character in text if character.isprintable() or character in "\t\r\n")
+    """Only what prints: for words of the grammar itself."""
+    return "".join(character for character in text if character.isprintable())
 
 
 def without_controls(text: str) -> str:
-    """Without control characters: for values that are prose, where joiners and wide blanks have a meaning."""
+    """Without control characters: all else may mean something in a text or a path, joiners and wide blanks too."""
     return _CONTROLS.sub("", text)
 
 

@@ -100,8 +100,12 @@ def test_values(written, value):
     assert system(written) == value
 
 
-def test_names_hold_only_what_prints():
-    assert parse("FROM my\u200bmodel\u00a0\n").bases == ("mymodel",)
+def test_paths_keep_what_does_not_print():
+    assert parse("FROM ./shot\u202fone\u3000two.gguf\u00a0\n").bases == ("./shot\u202fone\u3000two.gguf",)
+
+
+def test_what_does_not_print_may_stand_before_a_command():
+    assert parse("\u200bFROM x\n").bases == ("x",)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def read_back(instructions):
 
 
 @settings(max_examples=600, deadline=None)
-@given(TEXTS, st.sampled_from([Kind.SYSTEM, Kind.TEMPLATE, Kind.LICENSE]))
+@given(TEXTS, st.sampled_from([Kind.SYSTEM, Kind.TEMPLATE, Kind.LICENSE, Kind.ADAPTER]))
 def test_any_text_reads_back(text, kind):
     assert read_back([FROM, Instruction(kind, (text,)), FROM]) == [
         (Kind.FROM, ("x",)),
