@@ -1,6 +1,5 @@
-"""Small models for tests: the recorded ones, and scripted ones made on the spot. Made once a run, removed at its end."""
+"""Small models for tests: the recorded ones, and scripted ones made on the spot. They live as long as the run."""
 
-import gzip
 import hashlib
 import importlib.util
 import json

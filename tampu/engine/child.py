@@ -104,8 +104,8 @@ def _serve(parameters: dict[str, Any], ready_mark: str) -> NoReturn:
     try:
         server = xllamacpp.Server(settings)
     except RuntimeError:
-        # The engine has already logged why.
-        os._exit(_LOAD_FAILED)
+        # The engine has logged why, on a thread of its own that an orderly exit waits for.
+        sys.exit(_LOAD_FAILED)
     os.write(2, f"\n{ready_mark} {server.listening_address}\n".encode())
     threading.Event().wait()
     os._exit(_PARENT_GONE)

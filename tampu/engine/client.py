@@ -1,7 +1,7 @@
 """Talks to one engine over its socket: the `Engine` of the rest of the code."""
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -160,11 +160,11 @@ class EngineClient:
         except (aiohttp.ClientError, OSError):
             return False
 
-    def complete(self, request: EngineCompletion) -> AsyncIterator[EngineEvent]:
+    def complete(self, request: EngineCompletion) -> AsyncGenerator[EngineEvent, None]:
         reader = CompletionReader.of(request)
         return self._generate("/completion", request, completion_body, reader)
 
-    def chat(self, request: EngineChat) -> AsyncIterator[EngineEvent]:
+    def chat(self, request: EngineChat) -> AsyncGenerator[EngineEvent, None]:
         reader = ChatReader(alternatives=request.logprobs, is_muted=request.sampling.num_predict == 0)
         return self._generate("/v1/chat/completions", request, chat_body, reader)
 
@@ -201,7 +201,7 @@ class EngineClient:
 
     async def _generate(
         self, path: str, request: _Request, body_of: Callable[..., Body], reader: ReplyReader
-    ) -> AsyncIterator[EngineEvent]:
+    ) -> AsyncGenerator[EngineEvent, None]:
         """Ask for a stream and read it to its end; closing this generator closes the socket, which frees the slot."""
         constraint = self._constraint(request)
         schema = None if constraint is None else constraint.schema
@@ -212,15 +212,23 @@ class EngineClient:
                 if response.status != 200:
                     raise refusal(response.status, await response.text(errors="replace"))
                 while not reader.is_complete:
-                    received = await response.content.readany()
-                    if not received:
-                        raise EngineCrashed(CRASHED, exit_code=self._exit_code())
-                    for data in events.feed(received):
+                    for data in events.feed(await self._receive(response)):
                         found = reader.read(data)
                         if constraint is not None and found:
                             self._check(constraint)
                         for event in found:
                             yield event
+
+    async def _receive(self, response: aiohttp.ClientResponse) -> bytes:
+        """What has come of a stream, at least a byte; raises EngineCrashed where nothing more will come."""
+        try:
+            received = await response.content.readany()
+        except RuntimeError as error:
+            # aiohttp's word for a connection that was closed on this side.
+            raise EngineCrashed(CRASHED, exit_code=self._exit_code()) from error
+        if not received:
+            raise EngineCrashed(CRASHED, exit_code=self._exit_code())
+        return received
 
     def _constraint(self, request: _Request) -> _Constraint | None:
         """How the answer is constrained; raises EngineRefused for a schema that no engine can follow."""
@@ -256,6 +264,8 @@ class EngineClient:
     @contextmanager
     def _crash_border(self) -> Iterator[None]:
         """The one place where failures of the connection become ours."""
+        if self._session.closed:
+            raise EngineCrashed(CRASHED, exit_code=self._exit_code())
         try:
             yield
         except (aiohttp.ClientError, OSError) as error:

@@ -85,13 +85,15 @@ class Keeper:
             return
         self._process = process
         self._tell(self._started)
-        with process:
+        try:
             self._hand_over(process)
             assert process.stderr is not None  # noqa: S101  # for the type checker
             self._read_log(process.stderr)
+        finally:
             self.exit_code = process.wait()
-        self._tell(self.settled)
-        self._tell(self.ended)
+            self._close_pipes(process)
+            self._tell(self.settled)
+            self._tell(self.ended)
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -111,6 +113,13 @@ class Keeper:
         with suppress(OSError):
             process.stdin.write(self._first_line)
             process.stdin.flush()
+
+    def _close_pipes(self, process: "subprocess.Popen[bytes]") -> None:
+        for pipe in (process.stdin, process.stderr):
+            # What a dead child did not read cannot be flushed.
+            with suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
 
     def _read_log(self, log: IO[bytes]) -> None:
         for raw in iter(lambda: log.readline(_READ_LIMIT), b""):

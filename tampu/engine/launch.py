@@ -28,6 +28,7 @@ from tampu.hardware.devices import compute_threads
 from tampu.hardware.memory import available_memory, out_of_memory_kills
 
 FOLDER_PREFIX: Final = "tampu-engine-"
+SOCKET_NAME: Final = "e.sock"
 _CHILD_PROGRAM: Final = Path(__file__).with_name("child.py")
 _SOCKET_PATH_LIMIT: Final = 100
 """Systems allow 104 to 108 bytes."""
@@ -61,7 +62,9 @@ def prepare_launch(
         placement = replace(placement, threads=compute_threads())
     sweep_folders()
     folder = make_folder()
-    endpoint = Endpoint(socket=folder / "e.sock") if _has_unix_sockets() else Endpoint(socket=None, port=_free_port())
+    endpoint = (
+        Endpoint(socket=folder / SOCKET_NAME) if _has_unix_sockets() else Endpoint(socket=None, port=_free_port())
+    )
     key, ready_mark = secrets.token_urlsafe(32), f"ready-{secrets.token_hex(8)}"
     task: dict[str, object] = {"parent": os.getpid()}
     if binary is None:
@@ -96,7 +99,7 @@ def make_folder() -> Path:
     """A new folder for one engine that nobody else can enter; its name says whose it is."""
     prefix = f"{FOLDER_PREFIX}{os.getpid()}-"
     folder = tempfile.mkdtemp(prefix=prefix)
-    if len(folder) + len("/e.sock") > _SOCKET_PATH_LIMIT:
+    if len(folder) + len(f"/{SOCKET_NAME}") > _SOCKET_PATH_LIMIT:
         os.rmdir(folder)  # noqa: PTH106  # as mkdtemp gave it
         folder = tempfile.mkdtemp(prefix=prefix, dir="/tmp")  # mkdtemp makes it private
     return Path(folder)
@@ -104,11 +107,25 @@ def make_folder() -> Path:
 
 def sweep_folders() -> None:
     """Remove the folders of engines whose server was killed before it could."""
-    for place in {Path(tempfile.gettempdir()), Path("/tmp")}:  # noqa: S108  # the places of make_folder
+    for place in {Path(tempfile.gettempdir()), Path("/tmp")}:  # noqa: S108  # where make_folder makes them
         for folder in place.glob(f"{FOLDER_PREFIX}*-*"):
             owner = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
-            if owner.isdigit() and not psutil.pid_exists(int(owner)) and not folder.is_symlink():
+            if owner.isdigit() and not psutil.pid_exists(int(owner)) and _is_deserted(folder / SOCKET_NAME):
                 remove_folder(folder)
+
+
+def _is_deserted(path: Path) -> bool:
+    """A socket that nobody listens on. A process we cannot see, as in another container, may still hold its own."""
+    if not path.is_socket() or path.parent.is_symlink():
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False
 
 
 def remove_folder(folder: Path) -> None:

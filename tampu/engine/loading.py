@@ -30,8 +30,10 @@ class Vitals:
     log_lines: int = 0
 
 
-def vitals_of(keeper: Keeper) -> Vitals:
+def vitals_of(keeper: Keeper, launch: Launch) -> Vitals:
     """What the process has done so far; nothing where the system does not say."""
+    # A binary is asked time and again whether it is ready, and may log each time that it is not.
+    log_lines = keeper.log.line_count if launch.is_bundled else 0
     try:
         process = psutil.Process(keeper.pid)
         with process.oneshot():
@@ -41,10 +43,10 @@ def vitals_of(keeper: Keeper) -> Vitals:
                 resident_mib=process.memory_info().rss // _MIB,
                 read_mib=0 if counters is None else counters.read_bytes // _MIB,
                 processor_s=int(times.user + times.system),
-                log_lines=keeper.log.line_count,
+                log_lines=log_lines,
             )
     except psutil.Error:
-        return Vitals(log_lines=keeper.log.line_count)
+        return Vitals(log_lines=log_lines)
 
 
 def resident_bytes(pid: int) -> int:

@@ -120,7 +120,7 @@ async def _watch_progress(
     seen, told = Vitals(), -1.0
     moved_at = anyio.current_time()
     while anyio.current_time() - moved_at <= stall_s:
-        vitals = vitals_of(keeper)
+        vitals = vitals_of(keeper, launch)
         if vitals != seen:
             seen, moved_at = vitals, anyio.current_time()
         fraction = loaded_fraction(vitals, launch.weights_bytes)

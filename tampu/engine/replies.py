@@ -280,12 +280,16 @@ def schema_refusal(problems: Iterable[str], *, is_chat: bool) -> EngineRefused:
 
 
 def _decoded(decoder: "msgspec.json.Decoder[_Chunk]", data: bytes) -> _Chunk | None:
-    """A chunk; None for the mark that ends a stream."""
+    """A chunk; None for the mark that ends a stream. Bytes that are no UTF-8 become U+FFFD."""
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        if data.strip() == b"[DONE]":
-            return None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        text = data.decode("utf-8", "replace")
+    if text.strip() == "[DONE]":
+        return None
+    try:
+        return decoder.decode(text)
+    except msgspec.DecodeError as error:
         raise UnreadableReply(f"the engine sent what cannot be read: {error}") from None
 
 

@@ -1,0 +1,84 @@
+"""Causes of failure read from engines' logs."""
+
+import pytest
+
+from tampu.engine.log_watch import LINE_LIMIT, TAIL_LINES, LogTail, cause_of_failure, last_words
+from tampu.errors import EngineOutOfMemory, EngineStartFailed
+
+STAMP = "0.00.004.432 E "
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "text"),
+    [
+        (
+            "llama_model_load: error loading model: unknown model architecture: 'zlama'",
+            EngineStartFailed,
+            "the engine does not know the model architecture 'zlama'; a newer version of the engine may",
+        ),
+        (
+            "ggml_backend_cuda_buffer_type_alloc_buffer: cudaMalloc failed: out of memory",
+            EngineOutOfMemory,
+            "the model does not fit into the memory that is free; use a smaller model or a smaller num_ctx",
+        ),
+        (
+            "llama_kv_cache_init: failed to allocate buffer for kv cache",
+            EngineOutOfMemory,
+            "the model does not fit into the memory that is free; use a smaller model or a smaller num_ctx",
+        ),
+        (
+            "gguf_init_from_reader: invalid magic characters: 'hell', expected 'GGUF'",
+            EngineStartFailed,
+            "the model file is not a GGUF file",
+        ),
+        (
+            "gguf_init_from_file: failed to open GGUF file '/home/ann/m.gguf' (No such file or directory)",
+            EngineStartFailed,
+            "the model file cannot be opened: No such file or directory",
+        ),
+        (
+            "llama_model_load: error loading model: tensor 'x' data is not within the file bounds, model is corrupted",
+            EngineStartFailed,
+            "the model file is cut short or damaged; pull or create it again",
+        ),
+        (
+            "llama_model_load: error loading model: missing tensor 'blk.0.x' in /home/ann/models/m.gguf",
+            EngineStartFailed,
+            "error loading model: missing tensor 'blk.0.x' in ...",
+        ),
+    ],
+)
+def test_causes(line: str, kind: type, text: str) -> None:
+    lines = ["0.00.001.000 W srv: hello", STAMP + line, STAMP + "srv load_model: failed to load model, '/home/ann/x'"]
+    error = cause_of_failure(lines)
+    assert type(error) is kind
+    assert error.message == text
+
+
+def test_no_known_cause() -> None:
+    assert cause_of_failure(["0.00.001.000 W srv: all is well"]) is None
+    assert last_words([STAMP + "first", STAMP + "cannot map /var/lib/x/y.gguf", "", "  "]) == "cannot map ..."
+    assert last_words([]) == ""
+
+
+def test_the_tail_is_bounded() -> None:
+    tail = LogTail()
+    for number in range(3 * TAIL_LINES):
+        tail.add(f"{number} " + "x" * 3 * LINE_LIMIT)
+    assert len(tail.lines()) == TAIL_LINES
+    assert tail.lines()[-1].startswith(f"{3 * TAIL_LINES - 1} ")
+    assert max(map(len, tail.lines())) == LINE_LIMIT
+    assert tail.line_count == 3 * TAIL_LINES
+
+
+def test_schemas_that_the_engine_could_not_compile() -> None:
+    tail = LogTail()
+    for line in (
+        "0.00.052.562 E llg error: at 2(8): failed to compile JSON schema: Invalid type: strange",
+        "   1 | %llguidance {}",
+        '   2 | start: %json {"$comment":"constraint-7","type":"strange"}',
+        "              ^",
+    ):
+        tail.add(line)
+    assert tail.schema_failure("constraint-7") == "Invalid type: strange"
+    assert tail.schema_failure("constraint-8") is None

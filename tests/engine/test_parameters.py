@@ -1,0 +1,99 @@
+"""What children are told to run."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tampu.engine.parameters import Endpoint, batch_size, binary_environment, binary_flags, bundled_parameters
+from tampu.engine.spec import EngineSpec, Placement
+
+HERE = Endpoint(socket=Path("/run/e.sock"))
+PLAIN = EngineSpec(model_path=Path("/m.gguf"))
+FULL = EngineSpec(
+    model_path=Path("/m.gguf"),
+    projector_paths=(Path("/p.gguf"),),
+    adapter_paths=(Path("/a.gguf"), Path("/b.gguf")),
+    draft_path=Path("/d.gguf"),
+    draft_num_predict=5,
+    num_batch=64,
+    num_gpu=7,
+    main_gpu=1,
+    use_mmap=False,
+    num_thread=3,
+    context_shift=False,
+    uses_own_template=False,
+)
+
+
+def bundled(spec: EngineSpec, placement: Placement) -> dict:
+    return bundled_parameters(spec, placement, endpoint=HERE, key="secret", cache_bytes=64 << 20)
+
+
+def test_a_slot_has_exactly_the_context_of_one_request() -> None:
+    made = bundled(PLAIN, Placement(num_ctx=100, slots=4))
+    assert (made["n_ctx"], made["n_parallel"]) == (400, 4)
+    assert (made["kv_unified"], made["kv_unified_per_slot"]) == (True, 100)
+    assert made["hostnames"] == ["/run/e.sock"]
+    assert (made["api_keys"], made["cors_origins"], made["ui"], made["endpoint_slots"]) == (
+        ["secret"],
+        "",
+        False,
+        False,
+    )
+    assert made["cache_ram_mib"] == 64
+    assert made["ctx_shift"] is True
+    assert "cpuparams.n_threads" not in made
+
+
+def test_everything_set() -> None:
+    made = bundled(FULL, Placement(num_ctx=100, threads=8, kv_cache_type="q8_0", flash_attention=True))
+    assert made["cpuparams.n_threads"] == 3
+    assert made["mmproj.path"] == "/p.gguf"
+    assert made["lora_adapters"] == ["/a.gguf", "/b.gguf"]
+    assert made["speculative.draft.mparams.path"] == "/d.gguf"
+    assert made["speculative.draft.n_max"] == 5
+    assert (made["n_batch"], made["n_gpu_layers"], made["main_gpu"]) == (64, 7, 1)
+    assert made["load_mode"] == "LLAMA_LOAD_MODE_NONE"
+    assert made["cache_type_k"] == made["cache_type_v"] == "GGML_TYPE_Q8_0"
+    assert made["flash_attn_type"] == "LLAMA_FLASH_ATTN_TYPE_ENABLED"
+    assert (made["use_jinja"], made["chat_template"], made["ctx_shift"]) == (False, "chatml", False)
+
+
+def test_an_unknown_cache_type_means_the_default() -> None:
+    assert bundled(PLAIN, Placement(num_ctx=4, kv_cache_type="q9"))["cache_type_k"] == "GGML_TYPE_F16"
+
+
+@pytest.mark.parametrize(
+    ("spec", "num_ctx", "batch"),
+    [
+        (PLAIN, 4096, 512),
+        (FULL, 4096, 64),
+        (EngineSpec(model_path=Path("/m"), embedding=True), 64, 64),
+        (EngineSpec(model_path=Path("/m"), embedding=True), 8192, 2048),
+        (EngineSpec(model_path=Path("/m"), num_batch=0), 8192, 512),
+    ],
+)
+def test_batches(spec: EngineSpec, num_ctx: int, batch: int) -> None:
+    assert batch_size(spec, Placement(num_ctx=num_ctx)) == batch
+
+
+def test_flags_of_a_binary() -> None:
+    flags = binary_flags(FULL, Placement(num_ctx=100, slots=2), endpoint=HERE)
+    pairs = dict(pairwise(flags))
+    assert pairs["--ctx-size"] == "200"
+    assert pairs["--parallel"] == "2"
+    assert pairs["--host"] == "/run/e.sock"
+    assert pairs["--lora"] == "/b.gguf"
+    assert {"--no-jinja", "--no-mmap", "--no-slots"} <= set(flags)
+    assert "--context-shift" not in flags
+    assert "--port" not in flags
+    assert binary_flags(PLAIN, Placement(num_ctx=4), endpoint=Endpoint(socket=None, port=7))[2:4] == [
+        "--host",
+        "127.0.0.1",
+    ]
+
+
+def test_the_key_of_a_binary_is_in_its_environment_alone() -> None:
+    assert binary_environment({"PATH": "/bin"}, "secret") == {"PATH": "/bin", "LLAMA_API_KEY": "secret"}
+    assert "secret" not in binary_flags(PLAIN, Placement(num_ctx=4), endpoint=HERE)

@@ -1,0 +1,172 @@
+"""A `llama-server` that plays faults: an executable for `TAMPU_LLAMA_SERVER`.
+
+The fault is the stem of the model file's name, for a child sees nothing else of the test: `die-at-3.gguf` dies after
+three tokens. A name that is no fault behaves. Run by a script that `write_fake_engine` makes.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingMixIn, UnixStreamServer
+from typing import Any
+
+TOKENS = 50
+OUT_OF_MEMORY = "ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 99999999999"
+
+
+def write_fake_engine(folder: Path) -> Path:
+    """An executable in `folder` that runs this program."""
+    program = folder / "llama-server"
+    program.write_text(f"#!{sys.executable}\nimport runpy\nrunpy.run_path({__file__!r}, run_name='__main__')\n")
+    program.chmod(0o755)
+    return program
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    fault = Path(arguments[arguments.index("--model") + 1]).stem
+    _fail_at_start(fault)
+    path = arguments[arguments.index("--host") + 1]
+    Handler.fault = fault
+    Handler.key = os.environ["LLAMA_API_KEY"]
+    with Server(path, Handler) as server:
+        server.serve_forever()
+
+
+def _fail_at_start(fault: str) -> None:
+    match fault:
+        case "exit-1":
+            sys.exit(1)
+        case "exit-with-words":
+            sys.exit("the moon is in the wrong place at /home/ann/secret/place")
+        case "illegal-instruction":
+            os.kill(os.getpid(), signal.SIGILL)
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "out-of-memory":
+            sys.exit(OUT_OF_MEMORY)
+        case "never-listens":
+            time.sleep(600)
+        case "ignores-sigterm":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        case "chatters":
+            threading.Thread(target=_chatter, daemon=True).start()
+
+
+def _chatter() -> None:
+    """Write more than any pipe holds: an engine whose log nobody reads stands still."""
+    for number in range(20_000):
+        sys.stderr.write(f"line {number} of a very talkative engine\n")
+
+
+class Server(ThreadingMixIn, UnixStreamServer):
+    daemon_threads = True
+
+
+class Handler(BaseHTTPRequestHandler):
+    fault = ""
+    key = ""
+    protocol_version = "HTTP/1.1"
+
+    def address_string(self) -> str:
+        return "socket"
+
+    def do_GET(self) -> None:
+        if self.path == "/health":
+            loading = self.fault == "never-ready"
+            self._answer(503 if loading else 200, {"status": "loading" if loading else "ok"})
+        elif self.headers["Authorization"] != f"Bearer {self.key}":
+            self._answer(401, {"error": {"code": 401, "message": "Invalid API Key"}})
+        else:
+            settings = {"n_ctx": 64}
+            self._answer(200, {"default_generation_settings": settings, "total_slots": 2, "bos_token": ""})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/tokenize":
+            self._answer(200, {"tokens": [1, 2, 3]} if self.fault != "wrong-json" else [1, 2])
+        elif self.path == "/completion":
+            self._complete()
+        else:
+            self._answer(503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}})
+
+    def _answer(self, status: int, body: Any) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _complete(self) -> None:
+        if self.fault == "closes-at-once":
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        if self.fault == "busy":
+            self._answer(503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}})
+            return
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for data in self._stream():
+            self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            self.wfile.flush()
+        if self.fault != "cut-without-end":
+            self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = True
+
+    def _stream(self) -> Any:
+        end = {"content": "", "stop": True, "stop_type": "eos", "tokens_predicted": TOKENS, "tokens_evaluated": 1}
+        for number in range(TOKENS):
+            yield from self._token(number)
+        match self.fault:
+            case "no-end" | "cut-without-end":
+                return
+            case "wrong-counts":
+                end |= {"tokens_predicted": -5}
+        yield _event(end)
+        if self.fault != "no-done":
+            yield b"data: [DONE]\n\n"
+
+    def _token(self, number: int) -> Any:
+        data = _event({"content": f"{number} "})
+        match self.fault:
+            case "hangs-at-first":
+                time.sleep(600)
+            case "die-at-3" if number == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "pings":
+                yield b": ping\n\n"
+            case "crlf":
+                data = data.replace(b"\n", b"\r\n")
+            case "byte-by-byte":
+                for byte in data:
+                    yield bytes([byte])
+                return
+            case "error-at-3" if number == 3:
+                yield _event({"error": {"code": 500, "message": "it broke", "type": "server_error"}})
+                return
+            case "old-error-at-3" if number == 3:
+                yield b'error: {"code": 500, "message": "it broke", "type": "server_error"}\n\n'
+                return
+            case "nonsense-at-3" if number == 3:
+                data = b"data: {nonsense\n\n"
+            case "huge-at-3" if number == 3:
+                for _ in range(100):
+                    yield b"x" * (1 << 20)
+                return
+        yield data
+
+
+def _event(body: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(body).encode() + b"\n\n"
+
+
+if __name__ == "__main__":
+    main()
