@@ -5,10 +5,12 @@ a remote host) and what it brings; 3. adapters and a draft model; 4. `info`; 5. 
 manifest, which is written only when every blob that it names is stored.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
+from typing import cast
 
 import msgspec
 from anyio import to_thread
@@ -26,12 +28,12 @@ from tampu.store.info import apply_info
 from tampu.store.library import Library
 from tampu.store.loading import read_config
 from tampu.store.locks import Pins
+from tampu.store.manifests import digests_of
 from tampu.store.model import Layer, Manifest, ModelConfig
 from tampu.store.quantization import check_quantization
 from tampu.store.remote import CLOUD_HOST, remote_url
 from tampu.store.sources import FileType, SourceFile, SourceModel, assemble, file_type, read_source
-from tampu.templates.go.functions import FUNCTIONS
-from tampu.templates.go.parser import parse
+from tampu.templates.template import parse_template
 
 
 @dataclass(slots=True)
@@ -56,6 +58,11 @@ async def create(services: Services, request: CreateRequest) -> AsyncIterator[Pr
     name = await to_thread.run_sync(services.library.resolve, name)
     with Pins() as pins:
         job = _Job(services, request, name, Draft(services.library.blobs, pins, _requested_config(request)))
+        if await to_thread.run_sync(_lacks_base, job):
+            # A pull owns connections and tasks: it must end here and not when its generator is collected.
+            async with aclosing(_pull_base(job)) as reports:
+                async for report in reports:
+                    yield report
         async for report in _steps(job):
             yield report
     yield SUCCESS
@@ -94,8 +101,8 @@ def _check(request: CreateRequest) -> ModelName:
 
 
 def _check_path(path: str) -> None:
-    """Only plain relative paths: no empty part, no `.` nor `..`, no leading slash, no NUL."""
-    if "\0" in path or any(part in {"", ".", ".."} for part in path.split("/")):
+    """Slash-separated and relative, without empty, `.` or `..` parts; a lone `.` is a name of its own."""
+    if path != "." and not {"", ".", ".."}.isdisjoint(path.split("/")):
         raise BadRequest("file path must be relative")
 
 
@@ -111,11 +118,10 @@ async def _take_source(job: _Job) -> AsyncIterator[Progress]:
     if request.base:
         reference = ModelReference.parse(request.base)
         base = reference.name
-        if request.remote_host or reference.source is Source.CLOUD:
+        if _is_stub(job, reference):
             _become_stub(job, reference)
-            return
-        async for report in _take_base(job, base):
-            yield report
+        else:
+            await to_thread.run_sync(_inherit, job, base)
     elif request.files is not None:
         models: list[SourceModel] = []
         async for report in _read_files(job, request.files, "model", models):
@@ -123,6 +129,10 @@ async def _take_source(job: _Job) -> AsyncIterator[Progress]:
         await to_thread.run_sync(_add_models, job, models)
     else:
         raise BadRequest("neither 'from' or 'files' was specified")
+
+
+def _is_stub(job: _Job, reference: ModelReference) -> bool:
+    return bool(job.request.remote_host) or reference.source is Source.CLOUD
 
 
 def _become_stub(job: _Job, reference: ModelReference) -> None:
@@ -133,12 +143,19 @@ def _become_stub(job: _Job, reference: ModelReference) -> None:
     job.draft.config = msgspec.structs.replace(job.draft.config, remote_host=host, remote_model=reference.base)
 
 
-async def _take_base(job: _Job, base: ModelName) -> AsyncIterator[Progress]:
-    """Take over a model, exactly as its name is spelled; one that is not stored is pulled first."""
-    if await to_thread.run_sync(job.library.manifests.stamp, base) is None:
-        async for report in pull(job.services, TransferRequest(model=base.full)):
-            yield report
-    await to_thread.run_sync(_inherit, job, base)
+def _lacks_base(job: _Job) -> bool:
+    """Whether the base, exactly as its name is spelled, is a local model that is not stored."""
+    if not job.request.base:
+        return False
+    reference = ModelReference.parse(job.request.base)
+    name = reference.name
+    return not _is_stub(job, reference) and job.library.manifests.stamp(name) is None
+
+
+def _pull_base(job: _Job) -> AsyncGenerator[Progress, None]:
+    name = ModelReference.parse(job.request.base).name
+    # What is declared an iterator is a generator, and has to be closed.
+    return cast("AsyncGenerator[Progress, None]", pull(job.services, TransferRequest(model=name.full)))
 
 
 def _inherit(job: _Job, base: ModelName) -> None:
@@ -182,7 +199,10 @@ async def _read_files(
         yield Progress("parsing GGUF")
         sources.append(await to_thread.run_sync(read_source, path, digest, blobs))
     models += await to_thread.run_sync(partial(assemble, sources, kind="draft" if what == "draft" else None))
-    if what != "draft" and any(model.kind == "model" for model in models):
+    weights = [model for model in models if model.kind == "model"]
+    for model in weights:
+        check_quantization(job.request.quantize, model.facts.quantization_label)
+    if weights:
         yield Progress("verifying conversion")
 
 
@@ -272,7 +292,7 @@ def _write_texts(job: _Job) -> None:
 
 def _check_template(text: str) -> None:
     try:
-        parse(text, FUNCTIONS)
+        parse_template(text)
     except InvalidTemplate as error:
         raise BadRequest(f"template error: {error.message}") from error
 
@@ -294,4 +314,6 @@ def _layer_report(layer: Layer, *, is_new: bool) -> Progress:
 
 
 def _commit(job: _Job, manifest: Manifest) -> None:
+    # What a base brought and the request replaced must not be kept alive by this very job.
+    job.draft.pins.keep_only({job.library.blobs.path(digest) for digest in digests_of(manifest)})
     job.library.commit(job.name, manifest, keep_unused=job.services.settings.no_prune)

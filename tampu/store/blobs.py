@@ -245,7 +245,8 @@ async def hash_file(path: Path, *, on_bytes: OnBytes | None = None) -> tuple[str
         before = os.fstat(file.fileno())
         state = hashlib.sha256()
         done = 0
-        while count := await to_thread.run_sync(_hash_some, file.fileno(), state):
+        # A file that grows as fast as it is read must not be read for ever.
+        while done <= before.st_size and (count := await to_thread.run_sync(_hash_some, file.fileno(), state)):
             done += count
             if on_bytes is not None:
                 on_bytes(done, before.st_size)

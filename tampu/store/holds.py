@@ -1,36 +1,57 @@
-"""Uploads that a client is about to use: it asked for the blob or sent it, and no manifest names it yet."""
+"""Uploads that a client is about to use: it sent the blob, and no manifest names it yet."""
 
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from tampu.store.locks import Pins
+
 _HOLD_S: Final = 600.0
+_MOST_HELD: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    pins: Pins
+    until: float
 
 
 class Holds:
-    """Digests that deletion leaves alone for a while: between an upload and the create that names it nothing else
-    protects the blob from the deletion of another model with the same content. Kept in memory only.
+    """Blobs that deletion leaves alone for a while.
+
+    Between an upload and the create that names it, nothing else protects a blob from the deletion of another model
+    with the same content. A held blob is pinned, so other processes leave it alone too.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._until: dict[str, float] = {}
+        self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()
 
-    def add(self, digest: str) -> None:
-        """Hold a digest from now on."""
-        now = self._clock()
+    def add(self, digest: str, path: Path) -> None:
+        """Hold a blob from now on; the oldest one is let go where too many are held."""
+        pins = Pins()
+        pins.add(path)
         with self._lock:
-            self._until = {held: until for held, until in self._until.items() if until > now}
-            self._until[digest] = now + _HOLD_S
+            self._let_go([digest])
+            self._held[digest] = _Held(pins, self._clock() + _HOLD_S)
+            self._let_go(list(self._held)[:-_MOST_HELD])
 
     def release(self, digests: Iterable[str]) -> None:
-        """A manifest names these now."""
+        """Let go of these (a manifest names them now), and of what was held long enough."""
+        now = self._clock()
         with self._lock:
-            for digest in digests:
-                self._until.pop(digest, None)
+            self._let_go([*digests, *(digest for digest, held in self._held.items() if held.until <= now)])
 
     def __contains__(self, digest: object) -> bool:
         with self._lock:
-            return self._until.get(str(digest), 0.0) > self._clock()
+            return digest in self._held
+
+    def _let_go(self, digests: Iterable[str]) -> None:
+        for digest in digests:
+            held = self._held.pop(digest, None)
+            if held is not None:
+                held.pins.keep_only(())

@@ -8,7 +8,7 @@ process still exclude each other and the check in `manifests.commit` still refus
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
@@ -53,31 +53,40 @@ class Pins:
     """Blobs that a running job relies on. While one is pinned, no process that follows the rule deletes it."""
 
     def __init__(self) -> None:
-        self._handles: list[int] = []
+        self._handles: dict[Path, int] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for handle in self._handles:
-            os.close(handle)
-        self._handles.clear()
+        self.keep_only(())
 
     def add(self, path: Path) -> bool:
         """Pin the blob at `path`; False if there is none."""
+        if path in self._handles and _has_name(self._handles[path]):
+            return True
         try:
             handle = os.open(path, os.O_RDONLY)
         except OSError:
             return False
         if fcntl:
             _lock(handle, fcntl.LOCK_SH)
-        # A deleter may have won between open and lock: then this is a file without a name.
-        exists = os.fstat(handle).st_nlink > 0
-        if exists and len(self._handles) < _MOST_PINS:
-            self._handles.append(handle)
+        # A deleter may have won between open and lock.
+        exists = _has_name(handle)
+        if exists and path not in self._handles and len(self._handles) < _MOST_PINS:
+            self._handles[path] = handle
         else:
             os.close(handle)
         return exists
+
+    def keep_only(self, paths: Collection[Path]) -> None:
+        """Let go of every other blob: the job does not need them after all."""
+        for path in [path for path in self._handles if path not in paths]:
+            os.close(self._handles.pop(path))
+
+
+def _has_name(handle: int) -> bool:
+    return os.fstat(handle).st_nlink > 0
 
 
 def pin_handle(handle: int) -> None:

@@ -189,6 +189,7 @@ class ManifestStore:
             sync_folder(path.parent)
 
     def _delete_unused(self, candidates: Iterable[str]) -> int:
+        self._holds.release(())
         candidates = set(candidates)
         unused = candidates - self.references() if candidates else set()
         return sum(self._delete_blob(digest) for digest in unused if digest not in self._holds)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tampu.descriptions import ModelDetails, ModelSummary
-from tampu.generation import Capability
 from tampu.gguf.header import Header
 from tampu.gguf.metadata import Facts, facts_of
+from tampu.store.capabilities import list_capabilities, sources_of
 from tampu.store.model import Model
 
 
@@ -20,7 +20,7 @@ def summarise(model: Model, header_of: Callable[[Path], Header | None]) -> Model
         size_bytes=model.size_bytes,
         modified_ns=model.modified_ns,
         details=details_of(model, facts),
-        capabilities=_capabilities(facts),
+        capabilities=list_capabilities(sources_of(model, facts, [None] * len(model.projectors))),
         remote_model=model.config.remote_model,
         remote_host=model.config.remote_host,
     )
@@ -39,9 +39,3 @@ def details_of(model: Model, facts: Facts | None) -> ModelDetails:
         context_length=config.context_length or (facts.context_length if facts else 0),
         embedding_length=config.embedding_length or (facts.embedding_length if facts else 0),
     )
-
-
-def _capabilities(facts: Facts | None) -> tuple[Capability, ...]:
-    if facts is None:
-        return ()
-    return (Capability.EMBEDDING if facts.is_embedding else Capability.COMPLETION,)
