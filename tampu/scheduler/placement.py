@@ -3,7 +3,7 @@
 The rules:
 1. A context that was asked for is raised to the smallest that works and cut to what the model was trained for.
 2. Left open, the context starts at 4096 tokens and doubles for as long as the key/value cache of all slots stays
-   within an eighth of the free memory: the engine writes every byte of that cache while it starts, so a larger
+   within a thirty-second of the free memory: the engine writes every byte of that cache while it starts, so a larger
    automatic context would cost start-up time as well as memory.
 3. Four slots while their cache stays within a quarter of the free memory, else two, else one. A number from the
    settings is lowered only if it does not fit at all.
@@ -24,7 +24,7 @@ SMALLEST_VISION_CTX: Final = 2048
 SMALLEST_AUTOMATIC_CTX: Final = 4096
 _LARGEST_AUTOMATIC_CTX: Final = 262_144
 _AUTOMATIC_SLOTS: Final = 4
-_CTX_SHARE: Final = 8
+_CTX_SHARE: Final = 32
 _SLOTS_SHARE: Final = 4
 _PROMPT_CACHE_SHARE: Final = 16
 _PROMPT_CACHE_MOST: Final = 1 << 30

@@ -49,8 +49,9 @@ def test_a_model_that_sees_gets_room_for_a_picture():
     ("free", "num_ctx", "slots"),
     [
         # 100 kB a token: 4096 tokens are 410 MB, four slots of them 1.64 GB.
-        (100 * GB, 16_384, 4),
-        (30 * GB, 8192, 4),
+        (300 * GB, 16_384, 4),
+        (110 * GB, 8192, 4),
+        (100 * GB, 4096, 4),
         (14 * GB, 4096, 4),
         (6 * GB, 4096, 2),
         (3 * GB, 4096, 1),
