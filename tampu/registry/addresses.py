@@ -56,13 +56,14 @@ class AddressPolicy:
     """
 
     def __init__(self, named_host: str) -> None:
-        self._named = {named_host.lower()}
+        self._named = named_host.lower()
+        self._proxies: set[str] = set()
         literal = literal_address(named_host)
         self._allow_loopback = named_host.lower() == "localhost" or (literal is not None and _is_loopback(literal))
 
-    def trust(self, host: str) -> None:
-        """Let `host` through, too: it comes from the user's own settings."""
-        self._named.add(host.lower())
+    def trust_proxy(self, host: str) -> None:
+        """Let a proxy of the user's own settings be dialled, wherever it is."""
+        self._proxies.add(host.lower())
 
     def check_host(self, host: str) -> None:
         """Refuse a host that spells an address which may not be dialled; raises RegistryDenied. Names pass."""
@@ -73,10 +74,10 @@ class AddressPolicy:
     def permits(self, host: str, address: str) -> bool:
         """Whether `address`, to which `host` resolved, may be dialled."""
         literal = literal_address(address.partition("%")[0])
-        return literal is not None and self._permits(host, literal)
+        return host.lower() in self._proxies or (literal is not None and self._permits(host, literal))
 
     def _permits(self, host: str, address: IPv4Address | IPv6Address) -> bool:
-        if is_public(address) or host.lower() in self._named:
+        if is_public(address) or host.lower() == self._named:
             return True
         return self._allow_loopback and _is_loopback(address)
 

@@ -36,7 +36,8 @@ async def download_blob(client: RegistryClient, blobs: BlobStore, digest: str, s
     target = blobs.path(digest)
     while not await to_thread.run_sync(_is_whole, target, size):
         try:
-            partial = await to_thread.run_sync(PartialBlob.open, target, size)
+            with anyio.CancelScope(shield=True):  # an open file must not get lost between thread and task
+                partial = await to_thread.run_sync(PartialBlob.open, target, size)
         except PartialBusy:
             await anyio.sleep(_BUSY_POLL_S)
             continue
@@ -78,7 +79,7 @@ class _Download:
         if got != self._digest:
             got = await self._repair(got)
         if got != self._digest:
-            self._partial.discard()
+            await to_thread.run_sync(self._partial.discard)
             message = f"digest mismatch, file must be downloaded again: want {self._digest}, got {got}"
             raise DigestMismatch(message, wanted=self._digest, got=got)
 

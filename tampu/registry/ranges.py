@@ -33,7 +33,7 @@ def judge(status: int, headers: Mapping[str, str], wanted: int) -> Verdict:
     if status == 206:
         return Verdict.TAKE if range_start(headers.get(hdrs.CONTENT_RANGE, "")) == wanted else Verdict.NO_RANGES
     if status in {200, 416}:
-        return Verdict.NO_RANGES
+        return Verdict.TAKE if status == 200 and wanted == 0 else Verdict.NO_RANGES
     return Verdict.LOCATE_AGAIN if status in _PLACE_IS_GONE else Verdict.RETRY
 
 

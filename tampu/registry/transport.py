@@ -5,6 +5,7 @@ not name; `Authorization` never leaves its origin; timeouts everywhere; only sma
 """
 
 import os
+import platform
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -18,14 +19,17 @@ from aiohttp import ClientResponse, ClientTimeout, hdrs
 from anyio import to_thread
 from yarl import URL
 
-from tampu import __version__
+from tampu import OLLAMA_VERSION, __version__
 from tampu.errors import RegistryDenied, RegistryError, RegistryUnreachable
 from tampu.registry.addresses import AddressPolicy, GuardedResolver
 from tampu.registry.patience import Patience
 
-USER_AGENT = f"ollama/0.33.0 tampu/{__version__}"
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+_MACHINE = _MACHINES.get(platform.machine(), platform.machine())
+USER_AGENT = f"ollama/{OLLAMA_VERSION} ({_MACHINE} {platform.system().lower()}) tampu/{__version__}"
 """Names Ollama's level first: its registry refuses models that need a newer one by this header."""
 _READ_BUFFER_BYTES = 1 << 18
+_ERROR_BYTES = 4096
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -42,11 +46,9 @@ class Transport:
     async def send(self, method: str, url: URL, headers: Mapping[str, str]) -> AsyncIterator[ClientResponse]:
         """One request, no redirect followed; raises RegistryUnreachable or RegistryDenied."""
         self._check(url)
-        proxy, proxy_auth = self._proxy_for(url)
+        options: dict[str, Any] = {"headers": headers, "allow_redirects": False, "proxy": self._proxy_for(url)}
         try:
-            async with self._session.request(
-                method, url, headers=headers, allow_redirects=False, proxy=proxy, proxy_auth=proxy_auth
-            ) as response:
+            async with self._session.request(method, url, **options) as response:
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise explain(error, method, url) from None
@@ -72,15 +74,14 @@ class Transport:
             raise RegistryDenied(f"the registry points to plain http on {url.host}: refused without the insecure flag")
         self._policy.check_host(url.host)
 
-    def _proxy_for(self, url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
-        """The proxy that the system's own settings name for `url`, with its password kept out of the address."""
+    def _proxy_for(self, url: URL) -> URL | None:
+        """The proxy that the system's own settings name for `url`."""
         text = getproxies().get(url.scheme)
         if not text or proxy_bypass(url.host or ""):
-            return None, None
+            return None
         proxy = URL(text if "://" in text else f"http://{text}")
-        self._policy.trust(proxy.host or "")
-        auth = aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None
-        return proxy.with_user(None), auth
+        self._policy.trust_proxy(proxy.host or "")
+        return proxy
 
 
 @asynccontextmanager
@@ -129,27 +130,31 @@ def headers_for(source: URL, target: URL, headers: Mapping[str, str]) -> dict[st
 
 async def read_document(response: ClientResponse, limit: int) -> bytes:
     """The body of a small document, however it is packed; raises RegistryError once it passes `limit`."""
-    inflate = _inflater(response.headers.get(hdrs.CONTENT_ENCODING, ""))
-    document = bytearray()
-    async for piece in response.content.iter_any():
-        document += inflate.decompress(piece, limit + 1 - len(document)) if inflate else piece
-        if len(document) > limit:
-            raise RegistryError(f"the registry sent more than {limit} bytes where a small document belongs: refused")
-    return bytes(document)
+    document = await _read_up_to(response, limit + 1)
+    if len(document) > limit:
+        raise RegistryError(f"the registry sent more than {limit} bytes where a small document belongs: refused")
+    return document
 
 
-def _inflater(encoding: str) -> "zlib._Decompress | None":
-    return zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding.lower() in {"gzip", "x-gzip", "deflate"} else None
-
-
-async def error_text(response: ClientResponse, limit: int = 4096) -> str:
+async def error_text(response: ClientResponse) -> str:
     """The start of an error's body, for the message."""
-    body = b""
+    return (await _read_up_to(response, _ERROR_BYTES)).decode("utf-8", "replace")
+
+
+async def _read_up_to(response: ClientResponse, limit: int) -> bytes:
+    """The first bytes of a body, unpacked; neither the rest of it nor more than that is ever held."""
+    packing = response.headers.get(hdrs.CONTENT_ENCODING, "").lower()
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if packing in {"gzip", "x-gzip", "deflate"} else None
+    taken = bytearray()
     async for piece in response.content.iter_any():
-        body += piece
-        if len(body) >= limit:
+        room = limit - len(taken)
+        try:
+            taken += inflate.decompress(piece, room) if inflate else piece[:room]
+        except zlib.error:
+            raise RegistryError("the registry sent a packed document that cannot be unpacked") from None
+        if len(taken) >= limit:
             break
-    return body[:limit].decode("utf-8", "replace")
+    return bytes(taken)
 
 
 def explain(error: Exception, method: str, url: URL) -> RegistryUnreachable:
@@ -184,6 +189,8 @@ _CAUSES: tuple[tuple[_Kinds, Callable[[Any, URL], str]], ...] = (
         lambda error, _: f"tls: failed to verify certificate: {error.certificate_error}",
     ),
     (aiohttp.ClientSSLError, _tls_cause),
+    # Its own text names the proxy with its password.
+    (aiohttp.ClientHttpProxyError, lambda error, _: f"the proxy refused: {error.status} {error.message}"),
     (aiohttp.ClientProxyConnectionError, lambda error, _: f"proxyconnect tcp: {_strerror(error)}"),
     (aiohttp.ClientConnectorError, lambda error, url: f"dial tcp {url.host}:{url.port}: connect: {_strerror(error)}"),
     (aiohttp.ConnectionTimeoutError, lambda _, url: f"dial tcp {url.host}:{url.port}: i/o timeout"),

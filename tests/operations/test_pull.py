@@ -12,6 +12,7 @@ from tampu.errors import (
     DigestMismatch,
     DiskFull,
     InvalidName,
+    RegistryDenied,
     RegistryError,
     RegistryUnreachable,
 )
@@ -186,10 +187,14 @@ async def test_lasting_corruption_is_refused_and_nothing_kept(registry: FakeRegi
 async def test_one_bad_part_is_fetched_again_rather_than_the_whole(
     registry: FakeRegistry, services: PullServices, small_parts: None
 ) -> None:
-    registry.script("part", server.corrupt(77))
+    async def corrupt_the_first(content: server.Content) -> object:
+        return await (server.corrupt(77) if content.span[0] == 0 else server.well())(content)
+
+    registry.script("part", *[corrupt_the_first] * 3)  # type: ignore[list-item]
     await services.pull(f"{registry.host}/me/small:v1")
     assert_whole(services, registry)
-    assert registry.bytes_sent < 2 * len(WEIGHTS)
+    ranges = [asked.range for asked in registry.of_kind("part") if asked.path.endswith(DIGEST)]
+    assert sorted(start for start, _ in filter(None, ranges)) == [0, 0, 1_000_000, 2_000_000]
 
 
 async def test_two_clients_share_one_download(registry: FakeRegistry, services: PullServices) -> None:
@@ -340,3 +345,85 @@ async def test_a_disk_that_fills_up_leaves_a_partial_to_go_on_with(
     first = registry.of_kind("part")[0].range
     assert first is not None
     assert first[0] > 1_000_000
+
+
+async def test_an_empty_layer_and_two_layers_with_the_same_content(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, open_services(tmp_path) as services:
+        registry.add_model("me/small:v1", ("model", WEIGHTS), ("system", b""), ("license", b"L"), ("license", b"L"))
+        events = await services.pull(f"{registry.host}/me/small:v1")
+        assert events[-1].status == "success"
+        assert len(services.files) == 4
+
+
+async def test_a_server_without_ranges_is_read_once(registry: FakeRegistry, services: PullServices) -> None:
+    registry.script("part", server.ignore_range())
+    await services.pull(f"{registry.host}/me/small:v1")
+    assert registry.of_kind("whole") == []
+    assert_whole(services, registry)
+
+
+async def test_a_cut_blob_in_the_store_is_fetched_anew(registry: FakeRegistry, services: PullServices) -> None:
+    await services.pull(f"{registry.host}/me/small:v1")
+    services.library.layout.blob(DIGEST).write_bytes(WEIGHTS[:1000])
+    await services.pull(f"{registry.host}/me/small:v1")
+    assert_whole(services, registry)
+
+
+async def test_a_partial_of_ollama_is_gone_on_with(registry: FakeRegistry, services: PullServices) -> None:
+    path = services.library.layout.blob(DIGEST)
+    path.parent.mkdir(parents=True)
+    path.with_name(f"{BLOB}-partial").write_bytes(WEIGHTS[:2_000_000].ljust(len(WEIGHTS), b"\0"))
+    states = [(0, 0, 1_500_000, 1_500_000), (1, 1_500_000, 1_500_000, 500_000)]
+    for number, offset, size, completed in states:
+        text = f'{{"N":{number},"Offset":{offset},"Size":{size},"Completed":{completed}}}\n'
+        path.with_name(f"{BLOB}-partial-{number}").write_text(text)
+    await services.pull(f"{registry.host}/me/small:v1")
+    assert_whole(services, registry)
+    assert registry.of_kind("part")[0].range == (2_000_000, len(WEIGHTS) - 1)
+
+
+@pytest.mark.parametrize("state", ["", "no json", '{"N":0}', '{"N":0,"Offset":0,"Size":5,"Completed":9}', "\xff"])
+async def test_a_damaged_state_costs_the_partial_and_not_the_pull(
+    registry: FakeRegistry, services: PullServices, state: str
+) -> None:
+    path = services.library.layout.blob(DIGEST)
+    path.parent.mkdir(parents=True)
+    path.with_name(f"{BLOB}-partial").write_bytes(b"x" * len(WEIGHTS))
+    path.with_name(f"{BLOB}-partial-0").write_text(state, encoding="latin-1")
+    await services.pull(f"{registry.host}/me/small:v1")
+    assert_whole(services, registry)
+
+
+async def test_a_lying_state_is_found_out_by_the_digest(registry: FakeRegistry, services: PullServices) -> None:
+    path = services.library.layout.blob(DIGEST)
+    path.parent.mkdir(parents=True)
+    path.with_name(f"{BLOB}-partial").write_bytes(b"x" * len(WEIGHTS))
+    state = f'{{"N":0,"Offset":0,"Size":{len(WEIGHTS)},"Completed":2000000}}\n'
+    path.with_name(f"{BLOB}-partial-0").write_text(state)
+    await services.pull(f"{registry.host}/me/small:v1")
+    assert_whole(services, registry)
+
+
+async def test_two_processes_do_not_write_into_one_partial(registry: FakeRegistry, services: PullServices) -> None:
+    held = partial.PartialBlob.open(services.library.layout.blob(DIGEST), len(WEIGHTS))
+    async with anyio.create_task_group() as group:
+        group.start_soon(services.pull, f"{registry.host}/me/small:v1")
+        while not registry.of_kind("manifest"):
+            await anyio.sleep(0.01)
+        assert registry.of_kind("head") == []
+        held.discard()
+        held.close()
+    assert_whole(services, registry)
+
+
+async def test_a_proxy_of_the_settings_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with FakeRegistry(redirects=False) as proxy, open_services(tmp_path) as services:
+        proxy.add_model("me/small:v1", ("model", WEIGHTS))
+        monkeypatch.setenv("http_proxy", f"http://user:secret@{proxy.host}")
+        monkeypatch.setenv("no_proxy", "")
+        await services.pull("registry.example/me/small:v1")
+        assert {asked.host for asked in proxy.asked} == {"registry.example"}
+        assert proxy.asked[0].headers["Proxy-Authorization"].startswith("Basic ")
+        proxy.script("manifest", server.redirect("http://10.0.0.1/x"))
+        with pytest.raises(RegistryDenied):
+            await services.pull("registry.example/me/small:v1")

@@ -208,9 +208,13 @@ async def test_a_packed_manifest_is_unpacked_up_to_the_limit(registry: FakeRegis
     async def small(content: server.Content) -> object:
         return await content.send(200, {"Content-Encoding": "gzip"}, gzip.compress(registry.manifests["me/small:v1"]))
 
-    registry.script("manifest", bomb, small)  # type: ignore[arg-type]
-    with pytest.raises(RegistryError, match="more than 1048576 bytes"):
-        await services.pull(f"{registry.host}/me/small:v1")
+    async def broken(content: server.Content) -> object:
+        return await content.send(200, {"Content-Encoding": "gzip"}, b"this is no gzip")
+
+    registry.script("manifest", bomb, broken, small)  # type: ignore[arg-type]
+    for words in ("more than 1048576 bytes", "cannot be unpacked"):
+        with pytest.raises(RegistryError, match=words):
+            await services.pull(f"{registry.host}/me/small:v1")
     assert (await services.pull(f"{registry.host}/me/small:v1"))[-1].status == "success"
 
 

@@ -31,7 +31,7 @@ OWN_WORDS = {
 CASES: list[dict[str, Any]] = [
     case
     for case in recording("registry/wire-pull.json")["cases"]
-    if case["name"] not in {"pull again", "dead registry", "wrong type", "other case of name"}
+    if case["name"] not in {"pull again", "dead registry", "wrong type"}
 ]
 
 

