@@ -278,6 +278,14 @@ def test_parameters_of_every_kind():
     )
 
 
+@pytest.mark.parametrize("case", recording("prompting/path.json"), ids=lambda case: "-".join(map(str, case["names"])))
+def test_templates_as_recorded(case, model, tmp_path):
+    path = small_model({"tokenizer.chat_template": case["jinja"]}).write(tmp_path / "m")
+    found = described(replace(model, weights=(path,), template=case["go"]))
+    assert found.template == case["show_template"]
+    assert [capability.value for capability in found.capabilities] == case["capabilities"]
+
+
 STEPS = {step["name"]: step for step in recording("store/show.json")["steps"]}
 
 
