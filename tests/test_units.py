@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tampu import units
 from tampu.errors import BadRequest
 from tampu.units import FOREVER, KeepAlive, format_duration, format_timestamp, parse_duration
 
@@ -61,3 +62,76 @@ def test_timestamps_cut_trailing_zeros() -> None:
     assert format_timestamp(1_700_000_000_123_456_000) == "2023-11-14T22:13:20.123456Z"
     assert format_timestamp(1_700_000_000_000_000_000) == "2023-11-14T22:13:20Z"
     assert format_timestamp(1_700_000_000_000_000_001) == "2023-11-14T22:13:20.000000001Z"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 KB"),
+        (1500, "1.5 KB"),
+        (10_000_000, "10 MB"),
+        (1_999_999, "2.0 MB"),
+        (815_319_791, "815 MB"),
+        (42_520_413_916, "42 GB"),
+        (1_999_999_999_999, "2.0 TB"),
+        (2_000_000_000_000, "2 TB"),
+    ],
+)
+def test_sizes_as_people_read_them(count: int, text: str) -> None:
+    assert units.format_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (950, "950"),
+        (1000, "1K"),
+        (537_856, "538K"),
+        (133_700_000, "133.70M"),
+        (2_000_000, "2M"),
+        (8_030_261_312, "8.0B"),
+        (3 * 10**9, "3B"),
+    ],
+)
+def test_counts_as_people_read_them(count: int, text: str) -> None:
+    assert units.format_count(count) == text
+
+
+HOUR = 3600
+
+
+@pytest.mark.parametrize(
+    ("ago_s", "text"),
+    [
+        (0.4, "Less than a second ago"),
+        (1.9, "1 second ago"),
+        (59, "59 seconds ago"),
+        (61, "About a minute ago"),
+        (3540, "59 minutes ago"),
+        (HOUR, "About an hour ago"),
+        (1.5 * HOUR, "2 hours ago"),
+        (30 * HOUR, "30 hours ago"),
+        (48 * HOUR, "2 days ago"),
+        (312 * HOUR, "13 days ago"),
+        (14 * 24 * HOUR, "2 weeks ago"),
+        (60 * 24 * HOUR, "2 months ago"),
+        (12_000 * HOUR, "16 months ago"),
+        (2 * 365 * 24 * HOUR, "2 years ago"),
+        (-299, "4 minutes from now"),
+        (-21 * 365 * 24 * HOUR, "Forever"),
+    ],
+)
+def test_moments_as_people_read_them(ago_s: float, text: str) -> None:
+    assert units.format_moment(1e9 - ago_s, now=1e9, never="Never") == text
+
+
+def test_a_moment_that_never_was() -> None:
+    assert units.parse_timestamp("0001-01-01T00:00:00Z") is None
+    assert units.parse_timestamp("soon") is None
+    assert units.format_moment(None, now=1e9, never="Never") == "Never"
+
+
+def test_timestamps_have_offsets_and_nine_digits() -> None:
+    assert units.parse_timestamp("2026-01-01T01:00:00.123456789+01:00") == pytest.approx(1767225600.123456)

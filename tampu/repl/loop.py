@@ -53,7 +53,8 @@ def _answer(talk: Talk, text: str) -> None:
         with waiting(console) as progress:
             end = show_answer(talk.client.chat(session.turn()), printer, before=progress.clear)
     except KeyboardInterrupt:
-        console.write("\n")
+        if printer.has_written:
+            console.write("\n")
         return
     except (ServerError, BadRequest) as error:
         _tell_or_raise(talk, error)

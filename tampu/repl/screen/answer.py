@@ -6,7 +6,7 @@ import msgspec
 
 from tampu.client import Piece
 from tampu.messages import ToolCall
-from tampu.repl.screen.console import BOLD, GREY, RESET, Console
+from tampu.repl.screen.console import BOLD, GREY, HIDE_CURSOR, RESET, SHOW_CURSOR, Console
 from tampu.repl.screen.wrap import WordWrap
 
 
@@ -20,6 +20,7 @@ class AnswerPrinter:
         self._thinking_wrap, self._text_wrap = WordWrap(width), WordWrap(width)
         self._is_thinking = False
         self._ends_in_newline = False
+        self.has_written = False
         self._texts: list[str] = []
         self._thoughts: list[str] = []
 
@@ -53,7 +54,9 @@ class AnswerPrinter:
         if calls:
             out += "\n".join(map(self._call, calls))
         if out:
-            self._console.write(out)
+            self.has_written = True
+            # The cursor would be seen to jump where a word is taken back.
+            self._console.write(f"{HIDE_CURSOR}{out}{SHOW_CURSOR}" if self._console.writes_terminal else out)
 
     def _thinking(self, text: str) -> str:
         if not text or not self._show_thinking:

@@ -10,6 +10,10 @@ from wcwidth import wcwidth
 
 MARGIN: Final = 5
 MIN_WIDTH: Final = 10
+FIRST_FLAG_LETTER: Final = "\U0001f1e6"
+LAST_FLAG_LETTER: Final = "\U0001f1ff"
+EMOJI_STYLE: Final = "\ufe0f"
+"""Makes the narrow sign before it a wide one."""
 
 
 class WordWrap:
@@ -28,7 +32,7 @@ class WordWrap:
         return "".join(map(self._put, text))
 
     def _put(self, character: str) -> str:
-        cells = max(0, wcwidth(character))
+        cells = _cells(character)
         written = character
         if self._column + 1 > self._width - MARGIN and self._word_cells <= self._width - 2 * MARGIN:
             back = f"\x1b[{self._word_cells}D" if self._word_cells else ""
@@ -49,3 +53,10 @@ class WordWrap:
         else:
             self._word += character
             self._word_cells += cells
+
+
+def _cells(character: str) -> int:
+    """Columns of one character. Two letters make a flag two columns wide, and each is one of them."""
+    if character == EMOJI_STYLE or FIRST_FLAG_LETTER <= character <= LAST_FLAG_LETTER:
+        return 1
+    return max(0, wcwidth(character))

@@ -1,0 +1,55 @@
+"""How an answer is printed: thinking, text, calls."""
+
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tampu.client import ChatPart, Piece
+from tampu.messages import ToolCall, ToolCallFunction
+from tampu.repl.screen.answer import AnswerPrinter, show_answer
+from tampu.repl.screen.console import Console
+
+
+def printed(pieces: list[Piece], **how: bool) -> str:
+    console = Console(io.StringIO(), io.StringIO(), io.StringIO())
+    options = {"wrap": False, "show_thinking": True, "greyed": False, **how}
+    show_answer(pieces, AnswerPrinter(console, **options), before=lambda: None)
+    return console.output.getvalue()
+
+
+def test_thinking_stands_between_its_markers() -> None:
+    pieces = [Piece(thinking="I think"), Piece(thinking=" so."), Piece(response="Yes"), Piece(response=".", done=True)]
+    assert printed(pieces) == "Thinking...\nI think so.\n...done thinking.\n\nYes."
+    assert printed(pieces, show_thinking=False) == "Yes."
+
+
+def test_thinking_that_never_ends_has_no_closing_marker() -> None:
+    assert printed([Piece(thinking="Only this")]) == "Thinking...\nOnly this"
+
+
+def test_chat_and_generate_look_alike() -> None:
+    one = [Piece(thinking="t\n"), Piece(response="r")]
+    other = [Piece(message=ChatPart(thinking="t\n")), Piece(message=ChatPart(content="r"))]
+    assert printed(one) == printed(other) == "Thinking...\nt\n...done thinking.\n\nr"
+
+
+def test_calls_that_nobody_asked_for() -> None:
+    calls = [ToolCall(ToolCallFunction("now")), ToolCall(ToolCallFunction("weather", {"city": "Paris"}))]
+    assert printed([Piece(tool_calls=calls)]) == (
+        "  Model called a non-existent function 'now()' with arguments: {}\n"
+        '  Model called a non-existent function \'weather()\' with arguments: {"city":"Paris"}'
+    )
+
+
+def test_grey_is_closed_after_every_write() -> None:
+    text = printed([Piece(thinking="a"), Piece(thinking="b"), Piece(response="c")], greyed=True)
+    assert text.endswith("\x1b[0mc")
+
+
+@given(st.lists(st.text(alphabet="xy \n", min_size=1, max_size=5), max_size=10))
+def test_the_printer_remembers_what_was_said(texts: list[str]) -> None:
+    console = Console(io.StringIO(), io.StringIO(), io.StringIO())
+    printer = AnswerPrinter(console, wrap=True, show_thinking=True, greyed=False)
+    show_answer([Piece(response=text) for text in texts], printer, before=lambda: None)
+    assert printer.text == "".join(texts)
