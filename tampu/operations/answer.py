@@ -97,10 +97,10 @@ async def read_answer(
             if isinstance(event, EngineEnd):
                 end = event
                 break
-            for ready in _read(event, reader, raw):
-                yield ready
             if isinstance(event, EngineText) and guard.is_stuck(event.text):
                 break
+            for ready in _read(event, reader, raw):
+                yield ready
     for ready in reader.end():
         yield ready
     yield end or Stuck(len(raw))

@@ -14,6 +14,7 @@ from tampu.generation import Capability
 from tampu.gguf.footprint import Footprint, footprint
 from tampu.gguf.header import Header
 from tampu.gguf.metadata import Facts, facts_of
+from tampu.gguf.shards import join_headers
 from tampu.store.capabilities import full_capabilities, sources_of
 from tampu.store.library import Library
 from tampu.store.model import Model
@@ -90,7 +91,7 @@ class FactsCache:
         if not model.weights:
             return None
         try:
-            return self._library.header(model.weights[0])
+            return join_headers([self._library.header(path) for path in model.weights])
         except BlobNotFound:
             return None
 
