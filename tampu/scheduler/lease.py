@@ -64,7 +64,8 @@ class Ticket:
         """Wait for the resident; raises what it was refused with."""
         await self._settled.wait()
         if self._error:
-            raise self._error
+            # Several tickets share one error: each raise starts its trace anew, or it would grow and keep frames alive.
+            raise self._error.with_traceback(None)
         if not self.resident:
             raise TampuError("the request was settled without an engine")
         return self.resident

@@ -15,7 +15,7 @@ Invariants:
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from types import TracebackType
@@ -358,7 +358,7 @@ class Scheduler:
             self._stops.remove(stop)
             self._look_again()
 
-    def _refuse(self, tickets: "deque[Ticket] | list[Ticket]", error: TampuError) -> None:
+    def _refuse(self, tickets: Iterable[Ticket], error: TampuError) -> None:
         for ticket in tickets:
             ticket.refuse(error)
 

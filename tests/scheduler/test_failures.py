@@ -52,6 +52,18 @@ async def test_the_cool_down_grows():
         assert waits == [0, 1, 2, 4, 8, 16, 32, 60]
 
 
+async def test_a_standing_failure_keeps_nothing_of_those_it_answered():
+    async with World().open() as world:
+        world.engines.refuse = lambda spec, placement: EngineStartFailed("it broke")
+        lengths = []
+        for _ in range(5):
+            with pytest.raises(EngineStartFailed) as raised:
+                await world.use("a")
+            lengths.append(len(raised.traceback))
+        assert len(set(lengths)) == 1
+        assert len(world.engines.starts) == 1
+
+
 async def test_an_unexpected_error_reaches_the_client_and_not_the_server(caplog):
     async with World().open() as world:
         world.engines.refuse = failing(1, ValueError("a bug"))
