@@ -16,6 +16,9 @@ from tampu.errors import BadRequest
 
 T = TypeVar("T")
 
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number of a request; a longer one is refused."""
+
 _encoder = msgspec.json.Encoder()
 _any_decoder = msgspec.json.Decoder()
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")

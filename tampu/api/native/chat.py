@@ -7,9 +7,11 @@ import msgspec
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.native.errors import CHAT, check_reference, native_error
 from tampu.api.native.fields import read_format, read_images, read_keep_alive, read_think, read_top_logprobs
-from tampu.api.native.generation import GenerationWriter, Layout, Piece, given, written_call
+from tampu.api.native.generation import GenerationWriter, Layout, Piece, written_call
+from tampu.api.native.members import given
 from tampu.generation import ChatInput, GenerationEvent, GenerationRequest
 from tampu.messages import Message, Tool, ToolCall, ToolCallFunction
+from tampu.wire import Int64
 from tampu.wire import decode as decode_json
 
 
@@ -56,7 +58,7 @@ class _Body(msgspec.Struct):
     truncate: bool = True
     shift: bool | None = None
     logprobs: bool = False
-    top_logprobs: int = 0
+    top_logprobs: Int64 = 0
     debug_render_only: bool = msgspec.field(default=False, name="_debug_render_only")
 
 

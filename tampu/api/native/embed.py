@@ -7,9 +7,10 @@ import msgspec
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
 from tampu.api.native.errors import EMBED, EMBEDDINGS, check_reference, native_error
 from tampu.api.native.fields import read_keep_alive
-from tampu.api.native.generation import given
+from tampu.api.native.members import given
 from tampu.errors import BadRequest
 from tampu.generation import EmbeddingRequest, Embeddings
+from tampu.wire import Int64
 from tampu.wire import decode as decode_json
 from tampu.wire import encode as encode_json
 
@@ -18,7 +19,7 @@ class _Body(msgspec.Struct):
     model: str = ""
     input: Any = None
     truncate: bool = True
-    dimensions: int = 0
+    dimensions: Int64 = 0
     keep_alive: Any = None
     options: dict[str, Any] = {}
 

@@ -7,10 +7,12 @@ from typing import Any, get_args
 
 from tampu.errors import BadRequest
 from tampu.generation import AnyJson, InvalidFormat, JsonSchema, OutputFormat, Think, ThinkLevel
-from tampu.units import KeepAlive
+from tampu.units import FOREVER_NS, NS_PER_S, KeepAlive
 from tampu.wire import encode
 
 MAX_TOP_LOGPROBS = 20
+_LONGEST_S = FOREVER_NS // NS_PER_S
+_LONGEST_DURATION = 100
 _LEVELS = get_args(ThinkLevel)
 _ACCEPTED_THINK = '"high", "medium", "low", "max", true, or false'
 _LINE_BREAKS = re.compile(r"[\r\n]+")
@@ -25,7 +27,9 @@ def read_keep_alive(value: Any) -> KeepAlive | None:
         case bool():
             raise BadRequest("Unsupported type: 'bool'")
         case int() | float():
-            return KeepAlive.of_seconds(value)
+            return KeepAlive.of_seconds(min(value, _LONGEST_S))
+        case str() if len(value) > _LONGEST_DURATION:
+            raise BadRequest(f'time: invalid duration "{value[:_LONGEST_DURATION]}..."')
         case str():
             return KeepAlive.of_text(value)
         case list():

@@ -7,8 +7,10 @@ import msgspec
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.native.errors import GENERATE, check_reference, native_error
 from tampu.api.native.fields import read_format, read_images, read_keep_alive, read_think, read_top_logprobs
-from tampu.api.native.generation import GenerationWriter, Layout, Piece, given, written_call
+from tampu.api.native.generation import GenerationWriter, Layout, Piece, written_call
+from tampu.api.native.members import given
 from tampu.generation import CompletionInput, GenerationEvent, GenerationRequest
+from tampu.wire import Int64
 from tampu.wire import decode as decode_json
 
 
@@ -18,7 +20,7 @@ class _Body(msgspec.Struct):
     suffix: str = ""
     system: str = ""
     template: str = ""
-    context: list[int] | None = None
+    context: list[Int64] | None = None
     stream: bool = True
     raw: bool = False
     format: Any = None
@@ -29,7 +31,7 @@ class _Body(msgspec.Struct):
     truncate: bool = True
     shift: bool | None = None
     logprobs: bool = False
-    top_logprobs: int = 0
+    top_logprobs: Int64 = 0
     debug_render_only: bool = msgspec.field(default=False, name="_debug_render_only")
 
 

@@ -12,8 +12,9 @@ import msgspec
 from tampu.api.dialect import JSON, JSON_UTF8, Reply
 from tampu.api.framing import NDJSON, ndjson
 from tampu.api.native.errors import RouteErrors, error_body, native_error
+from tampu.api.native.members import given
 from tampu.api.native.stamps import Clock
-from tampu.errors import EngineCrashed, EngineError, EngineRefused, TampuError
+from tampu.errors import EngineCrashed, EngineError, EngineRefused, PromptTooLong, TampuError
 from tampu.generation import (
     Finished,
     FinishReason,
@@ -113,7 +114,7 @@ class GenerationWriter:
 
     def early_error(self, error: TampuError) -> Reply:
         """What fails while a stream generates has no charset in its content type; what fails before it has one."""
-        generating = isinstance(error, EngineRefused | EngineCrashed)
+        generating = isinstance(error, EngineRefused | EngineCrashed | PromptTooLong)
         return native_error(error, self._layout.errors, content_type=JSON if self.streams and generating else JSON_UTF8)
 
     def late_error(self, error: TampuError) -> bytes:
@@ -155,11 +156,6 @@ def joined(events: Sequence[GenerationEvent]) -> Piece:
             entry for event in events if isinstance(event, TextDelta | ThinkingDelta) for entry in event.logprobs
         ),
     )
-
-
-def given(**members: Any) -> dict[str, Any]:
-    """Those of `members` that say something: zeros and empty values are left out, as Ollama does."""
-    return {name: value for name, value in members.items() if value}
 
 
 def written_call(call: ToolCall) -> dict[str, Any]:

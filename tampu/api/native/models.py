@@ -9,7 +9,7 @@ import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
 from tampu.api.native.errors import PLAIN, SHOW, check_reference, native_error
-from tampu.api.native.generation import given
+from tampu.api.native.members import given
 from tampu.descriptions import LoadedModel, ModelDescription, ModelDetails, ModelSummary
 from tampu.management import ShowRequest
 from tampu.messages import Message

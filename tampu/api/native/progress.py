@@ -6,7 +6,7 @@ from typing import Any
 from tampu.api.dialect import JSON, Reply
 from tampu.api.framing import NDJSON, ndjson
 from tampu.api.native.errors import RouteErrors, error_body, native_error
-from tampu.api.native.generation import given
+from tampu.api.native.members import given
 from tampu.errors import TampuError
 from tampu.progress import Progress
 from tampu.wire import encode as encode_json
