@@ -91,7 +91,7 @@ class RegistryClient:
     async def _manifest(self, tag: str, kind: str) -> bytes:
         headers: dict[str, str] = {hdrs.ACCEPT: kind, hdrs.ACCEPT_ENCODING: "gzip"}
         async with self._ask("GET", f"manifests/{tag}", headers) as response:
-            return await read_document(response, self.patience.max_document_bytes)
+            return await read_document(response, self.patience)
 
     async def blob_size(self, digest: str) -> int | None:
         """The blob's size in bytes; None if the registry does not say."""

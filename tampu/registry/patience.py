@@ -20,8 +20,9 @@ class Patience:
     longest_pause_s: float = 60.0
     locate_s: float = 30.0
     """To find out where the registry keeps a blob."""
+    document_s: float = 60.0
+    """For the whole of a manifest or a token: of anything that is no blob."""
     max_document_bytes: int = MIB
-    """Of a manifest or a token: of anything that is no blob."""
     max_redirects: int = 10
 
     def pause_s(self, failures: int, asked_s: float | None = None) -> float:

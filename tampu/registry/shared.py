@@ -10,6 +10,8 @@ from typing import Final
 import anyio
 from anyio.abc import TaskGroup
 
+from tampu.errors import RegistryError
+
 _WIND_DOWN_S: Final = 10.0
 
 Report = Callable[[int, int], None]
@@ -72,9 +74,9 @@ class SharedDownloads:
                 await job(download.report)
         except BaseException as error:
             # A background job's border: whatever it is, the clients get it, and the other jobs go on.
+            download.failure = error if isinstance(error, Exception) else RegistryError("the download was stopped")
             if not isinstance(error, Exception):
                 raise
-            download.failure = error
         finally:
             del self._jobs[digest]
             download.ended.set()

