@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from tampu.errors import BadRequest
+
 _ESCAPES: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _ESCAPED = re.compile("[<>&\u2028\u2029]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -14,13 +16,16 @@ _LONGEST_DEPTH: Final = 1_000
 
 
 def encode(value: object, *, sort_keys: bool = False) -> bytes:
-    """Compact JSON and a newline; `<`, `>`, `&` escaped, numbers in Go's form, keys in order or sorted."""
+    """Compact JSON and a newline; `<`, `>`, `&` escaped, numbers in Go's form, keys in order or sorted.
+
+    Raises BadRequest for what JSON cannot hold.
+    """
     return (_text(value, sort_keys, 0) + "\n").encode()
 
 
 def _text(value: object, sort_keys: bool, depth: int) -> str:
     if depth > _LONGEST_DEPTH:
-        raise ValueError("nested too deeply")
+        raise BadRequest("json: the value is nested too deeply")
     match value:
         case None | bool():
             return {None: "null", True: "true", False: "false"}[value]
@@ -48,7 +53,7 @@ def _string(value: str) -> str:
 def _number(value: float) -> str:
     """The shortest digits that read back as the same number; an exponent only where Go uses one."""
     if not math.isfinite(value):
-        raise ValueError("JSON has no form for infinity")
+        raise BadRequest("json has no form for infinity")
     if value == 0:
         return "-0" if math.copysign(1.0, value) < 0 else "0"
     if 1e-6 <= abs(value) < 1e21:

@@ -40,6 +40,6 @@ def _text(key: str, value: object) -> str:
 def _count(key: str, value: object) -> int:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise BadRequest(f'info field "{key}" must be a number')
-    if value < 0 or value != int(value):
+    if value < 0 or (isinstance(value, float) and not value.is_integer()):
         raise BadRequest(f'info field "{key}" must be a non-negative integer')
     return int(value)

@@ -21,7 +21,7 @@ from anyio import to_thread
 from tampu.descriptions import ModelSummary
 from tampu.errors import BadRequest, BlobNotFound, CorruptBlob, InvalidModelFile, ModelNotFound, TampuError
 from tampu.gguf.header import Header
-from tampu.gguf.reader import read_header
+from tampu.gguf.reader import NOT_GGUF, read_header
 from tampu.names import ModelName
 from tampu.store.blobs import BlobStore
 from tampu.store.faults import store_fault
@@ -207,7 +207,7 @@ class Library:
         except FileNotFoundError:
             raise BlobNotFound(path.name.replace("-", ":", 1)) from None
         except InvalidModelFile as error:
-            raise CorruptBlob(error.message) from error
+            raise CorruptBlob(_stored_reason(error, path)) from error
         except OSError as error:
             raise store_fault(error, "reading a model") from error
         known.checked = self._clock()
@@ -222,7 +222,7 @@ class Library:
                 self._headers.popitem(last=False)
 
     def _is_recent(self, checked: float) -> bool:
-        return self._clock() - checked <= self._recheck_s
+        return self._clock() - checked < self._recheck_s
 
     # --- changes -----------------------------------------------------------------------------------------------------
 
@@ -260,6 +260,13 @@ class Library:
             self._loaded.pop(name, None)
             self._listed.pop(name, None)
             self._spellings.clear()
+
+
+def _stored_reason(error: InvalidModelFile, path: Path) -> str:
+    """What the reader says, but of a stored file: nobody supplied it just now."""
+    if error.message != NOT_GGUF:
+        return error.message
+    return "invalid file magic" if path.stat().st_size else "EOF"
 
 
 def _content_stamp(path: Path) -> Stamp:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tampu.errors import BadRequest
 from tampu.store import go_json
 
 JSON = st.recursive(
@@ -52,7 +53,7 @@ def test_it_reads_back_as_the_same(value: object) -> None:
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_what_has_no_form_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="no form"):
+    with pytest.raises(BadRequest, match="no form"):
         go_json.encode([value])
 
 
