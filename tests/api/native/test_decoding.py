@@ -45,7 +45,7 @@ bodies = st.dictionaries(st.sampled_from(FIELDS), values, max_size=8)
 
 
 @pytest.mark.parametrize("route", CODECS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(body=bodies)
 def test_every_body_is_read_or_refused(route: str, body: dict[str, Any]) -> None:
     codec = CODECS[route]
