@@ -6,12 +6,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tampu.messages import Message
 from tampu.names import ModelName
 from tampu.registry.assembly import assemble
 from tampu.registry.catalog import CatalogModel, PackageSource, RegistrySource, find
 from tampu.store.blobs import BlobStore
 from tampu.store.layout import Layout
 from tampu.store.locks import Pins
+from tampu.templates.render import render_messages
+from tampu.templates.template import parse_template
 
 NAMES = ["smollm2:135m", "smollm2:135m-instruct-q4_1", "gemma3:270m-pt-q4_K_M"]
 
@@ -56,3 +59,11 @@ def test_the_small_layers_are_written_as_ollama_would(tmp_path: Path) -> None:
         "architecture": "amd64",
         "os": "linux",
     }
+
+
+def test_the_template_of_smollm2_writes_turns_and_lets_an_answer_go_on() -> None:
+    template = parse_template(entry("smollm2:135m").template)
+    turns = [Message("system", "S"), Message("user", "hi")]
+    start = "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    assert render_messages(template, turns) == start
+    assert render_messages(template, [*turns, Message("assistant", "Well")]) == f"{start}Well"
