@@ -101,6 +101,8 @@ def _serve(parameters: dict[str, Any], ready_mark: str) -> NoReturn:
     settings = xllamacpp.CommonParams()
     for name, value in parameters.items():
         _set(xllamacpp, settings, name, value)
+    # Fitting reads the whole header once more; without a device there is nothing to fit.
+    settings.fit_params = settings.fit_params and _has_device(xllamacpp)
     try:
         server = xllamacpp.Server(settings)
     except RuntimeError:
@@ -109,6 +111,12 @@ def _serve(parameters: dict[str, Any], ready_mark: str) -> NoReturn:
     os.write(2, f"\n{ready_mark} {server.listening_address}\n".encode())
     threading.Event().wait()
     os._exit(_PARENT_GONE)
+
+
+def _has_device(engine: Any) -> bool:
+    """Whether there is anything to compute on beside the processor."""
+    processor = engine.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
+    return any(device["type"] != processor for device in engine.get_device_info())
 
 
 def _set(engine: Any, settings: Any, name: str, value: Any) -> None:

@@ -5,6 +5,7 @@ started it ends, and why nothing else has to watch for its exit.
 """
 
 import asyncio
+import logging
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from typing import IO, Final
 import anyio
 
 from tampu.engine.log_watch import LogTail
+
+_log = logging.getLogger(__name__)
 
 _READ_LIMIT: Final = 64 * 1024
 """A longer line of a log is read in pieces."""
@@ -92,8 +95,8 @@ class Keeper:
         finally:
             self.exit_code = process.wait()
             self._close_pipes(process)
-            self._tell(self.settled)
             self._tell(self.ended)
+            self._tell(self.settled)
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -129,6 +132,7 @@ class Keeper:
                 self._tell(self.settled)
             elif line:
                 self.log.add(line)
+                _log.debug("engine: %s", line)
 
     def _tell(self, event: asyncio.Event) -> None:
         # The loop is closed where the whole server ended first.

@@ -57,6 +57,7 @@ def prepare_launch(
 ) -> Launch:
     """Everything decided, the private folder made. Raises EngineStartFailed where there is no engine at all."""
     environment = engine_environment() if environment is None else environment
+    spec = _with_absolute_paths(spec)
     binary = find_engine(settings.llama_server, environment)
     if placement.threads <= 0:
         placement = replace(placement, threads=compute_threads())
@@ -131,6 +132,17 @@ def _is_deserted(path: Path) -> bool:
 def remove_folder(folder: Path) -> None:
     """Remove an engine's folder; one of another user stays."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _with_absolute_paths(spec: EngineSpec) -> EngineSpec:
+    """The child runs in another folder."""
+    return replace(
+        spec,
+        model_path=spec.model_path.absolute(),
+        projector_paths=tuple(path.absolute() for path in spec.projector_paths),
+        adapter_paths=tuple(path.absolute() for path in spec.adapter_paths),
+        draft_path=None if spec.draft_path is None else spec.draft_path.absolute(),
+    )
 
 
 def _has_unix_sockets() -> bool:

@@ -73,7 +73,8 @@ def bundled_parameters(
         "n_batch": batch,
         "n_ubatch": batch if spec.embedding else min(batch, COMPLETION_BATCH),
         "n_gpu_layers": spec.num_gpu,
-        "fit_params": False,
+        # Only where the engine chooses what goes to a device may it look how much fits there.
+        "fit_params": spec.num_gpu < 0,
         "cache_type_k": _CACHE_TYPES.get(placement.kv_cache_type, "GGML_TYPE_F16"),
         "cache_type_v": _CACHE_TYPES.get(placement.kv_cache_type, "GGML_TYPE_F16"),
         "flash_attn_type": _FLASH_ATTENTION[placement.flash_attention],

@@ -20,11 +20,13 @@ from tampu.engine.loading import (
 )
 from tampu.engine.protocol import LoadProgress
 from tampu.engine.spec import EngineSpec, Placement
-from tampu.errors import EngineStartFailed
+from tampu.errors import EngineCrashed, EngineStartFailed
 
 STOP_GRACE_S: Final = 2.0
 KILL_GRACE_S: Final = 10.0
 SAMPLE_S: Final = 0.25
+LAST_WORDS_S: Final = 1.0
+"""How long after a lost connection the end of the process is waited for, which says why."""
 
 OnProgress = Callable[[LoadProgress], None]
 
@@ -108,9 +110,15 @@ async def _load(child: ChildEngine, keeper: Keeper, launch: Launch, on_progress:
             f"timed out waiting for the engine to load the model: no progress for {stall_s:g} s",
             log_tail=keeper.log.text(),
         )
-    if keeper.ended.is_set():
+    if not keeper.is_alive:
         raise failure_of(launch, keeper)
-    await child.engine.introduce(memory_bytes=resident_bytes(keeper.pid))
+    try:
+        await child.engine.introduce(memory_bytes=resident_bytes(keeper.pid))
+    except EngineCrashed:
+        with anyio.move_on_after(LAST_WORDS_S):
+            await keeper.ended.wait()
+            raise failure_of(launch, keeper) from None
+        raise
 
 
 async def _watch_progress(

@@ -146,6 +146,12 @@ async def test_models_that_cannot_be_loaded(model, text: str) -> None:
     assert own_children() == []
 
 
+async def test_a_relative_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(recorded_model("scripted").parent)
+    async with running(Path("scripted.gguf")) as child:
+        assert (await answer(child, "<|s3|>", num_predict=1))[0] == "la"
+
+
 async def test_an_unknown_architecture_is_named() -> None:
     model = models_folder() / "zlama.gguf"
     model.write_bytes(
