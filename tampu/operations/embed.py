@@ -6,6 +6,7 @@ import time
 from tampu.engine.protocol import Engine, EngineVector
 from tampu.errors import BadRequest, ModelNotFound, PromptTooLong
 from tampu.generation import Capability, EmbeddingRequest, Embeddings, Timings
+from tampu.operations.leasing import lease_for
 from tampu.operations.models import find_model, require_local
 from tampu.operations.services import Services
 from tampu.operations.wanted import wanted_load
@@ -35,7 +36,7 @@ async def embed(services: Services, request: EmbeddingRequest, *, started_ns: in
         # An empty request only loads; a chat model is then loaded for chats.
         embedding=is_embedding_model or bool(request.inputs),
     )
-    async with services.scheduler.lease(load) as lease:
+    async with lease_for(services, load, asked=request.model) as lease:
         load_ns = time.perf_counter_ns() - started_ns
         if not request.inputs:
             return Embeddings((), timings=_timings(started_ns, load_ns))

@@ -7,6 +7,7 @@ The rules of the path, in order (the numbers stand beside the code):
 4. An empty request ends once the model is loaded.
 5. The prompt goes to the engine as it is. Only where the engine says that it is too long is it made to fit, and the
    last event says what was left out: no second tokenizing on the usual path, nothing dropped in silence.
+6. An engine that dies before it has said anything costs the caller nothing: a new one is asked once.
 """
 
 import json
@@ -16,7 +17,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from tampu.engine.protocol import Engine, EngineEnd, StopKind
-from tampu.errors import BadRequest
+from tampu.errors import BadRequest, EngineCrashed
 from tampu.generation import (
     CompletionInput,
     Finished,
@@ -29,6 +30,7 @@ from tampu.generation import (
     Usage,
 )
 from tampu.operations.answer import Stuck
+from tampu.operations.leasing import lease_for
 from tampu.operations.models import find_model, require_local
 from tampu.operations.runs import Run, run_for
 from tampu.operations.selection import Selection, select
@@ -54,7 +56,25 @@ async def generate(
         yield Finished(reason=FinishReason.UNLOAD)
         return
     selection = await select(services, request, model)  # 3
-    async with services.scheduler.lease(selection.load) as lease:
+    has_begun = False
+    try:
+        async with aclosing(_attempt(services, selection, started_ns)) as events:
+            async for event in events:
+                has_begun = True
+                yield event
+    except EngineCrashed:  # 6
+        if has_begun:
+            raise
+    else:
+        return
+    async with aclosing(_attempt(services, selection, started_ns)) as events:
+        async for event in events:
+            yield event
+
+
+async def _attempt(services: Services, selection: Selection, started_ns: int) -> AsyncGenerator[GenerationEvent, None]:
+    request = selection.request
+    async with lease_for(services, selection.load, asked=request.model) as lease:
         clock = _Clock(started_ns, time.perf_counter_ns() - started_ns)
         if request.is_empty:  # 4
             yield Finished(reason=FinishReason.LOAD)

@@ -30,7 +30,9 @@ def test_routes() -> None:
 
     documented = {
         (method, path)
-        for methods, path in re.findall(r"^\| ((?:`[A-Z]+`(?:, )?)+) `(/[^`]*)` \|", (DOCS / "api.md").read_text(), re.M)
+        for methods, path in re.findall(
+            r"^\| ((?:`[A-Z]+`(?:, )?)+) `(/[^`]*)` \|", (DOCS / "api.md").read_text(), re.MULTILINE
+        )
         for method in re.findall(r"[A-Z]+", methods)
     }
     assert {(route.method, route.path) for route in ROUTES} == documented

@@ -1,0 +1,23 @@
+"""The use of an engine for one request, with the errors that only the store can explain."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+
+from tampu.errors import EngineStartFailed, ModelNotFound
+from tampu.operations.services import Services
+from tampu.scheduler.lease import Lease
+from tampu.scheduler.records import LoadRequest
+
+
+@asynccontextmanager
+async def lease_for(services: Services, load: LoadRequest, *, asked: str) -> AsyncGenerator[Lease, None]:
+    """Lease an engine for the model that the request calls `asked`; raises ModelNotFound where its weights are gone."""
+    try:
+        async with services.scheduler.lease(load) as lease:
+            yield lease
+    except EngineStartFailed as error:
+        if await anyio.Path(load.spec.model_path).exists():
+            raise
+        raise ModelNotFound(asked, f'model "{asked}" not found, try pulling it first') from error

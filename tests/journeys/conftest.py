@@ -1,0 +1,134 @@
+"""A real server with real engines for whole stories: `python -m tampu serve` in a home of its own."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.recordings import recorded_bytes
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Served:
+    """A running server: where it listens, its process, its home and what it wrote."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    home: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def models(self) -> Path:
+        return self.home / ".ollama" / "models"
+
+    @property
+    def log(self) -> str:
+        return (self.home / "server.log").read_text(errors="replace")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "HOME": str(self.home), "OLLAMA_HOST": f"127.0.0.1:{self.port}", "NO_COLOR": "1"}
+
+    def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+            connection.request(method, path, data, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def ask(self, path: str, body: Any = None, *, method: str = "POST") -> Any:
+        """The JSON of an answer that must be a 200; a list of its lines where it is a stream."""
+        status, raw = self.request(method, path, body)
+        assert status == 200, raw.decode()
+        lines = [json.loads(line) for line in raw.splitlines() if line.strip()]
+        return lines if len(lines) > 1 or raw.endswith(b"\n") else (lines[0] if lines else None)
+
+    def command(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this server, on pipes."""
+        return subprocess.run(
+            [sys.executable, "-m", "tampu", *words], env=self.environment, input=stdin or "", text=True,
+            capture_output=True, timeout=120,
+        )  # fmt: skip
+
+    def upload(self, name: str, model: str, **fields: Any) -> None:
+        """Create `model` from a recorded GGUF, as clients do: its blob, then its name."""
+        import hashlib
+
+        data = recorded_bytes(f"models/{name}")
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        assert self.request("POST", f"/api/blobs/{digest}", data)[0] in {200, 201}
+        self.ask("/api/create", {"model": model, "files": {name: digest}, "stream": False, **fields})
+
+
+@contextmanager
+def serving(home: Path, **variables: str) -> Iterator[Served]:
+    """A server of its own, stopped at the end."""
+    port = free_port()
+    home.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "HOME": str(home), "OLLAMA_HOST": f"127.0.0.1:{port}", **variables}
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "tampu", "serve"], env=environment, stdout=log, stderr=log)
+    served = Served(port, process, home)
+    try:
+        wait_until(lambda: answers(port) or process.poll() is not None)
+        assert process.poll() is None, served.log
+        yield served
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def wait_until(condition: Any, *, limit_s: float = 60) -> None:
+    """Poll for what only another process can bring about; the limit is a net, not a measure."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.01)
+
+
+CHATML = (
+    "{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n<|s%d|>"
+)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server for all stories that do not end it, with scripted models: `fine`, `greek`, `vectors`, `jinja`."""
+    with serving(tmp_path_factory.mktemp("home")) as server:
+        server.upload("http.gguf", "fine", template=CHATML % 0)
+        server.upload("http.gguf", "greek", template=CHATML % 19)
+        server.upload("http-jinja.gguf", "jinja")
+        server.upload("tiny-bert.gguf", "vectors")
+        yield server
