@@ -1,6 +1,6 @@
 """Engines without a process: what they say, how long a start takes and when they die is the test's to decide."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -47,13 +47,13 @@ class FakeEngine:
     def properties(self) -> EngineProperties:
         return self.said
 
-    def complete(self, request: EngineCompletion) -> AsyncIterator[EngineEvent]:
+    def complete(self, request: EngineCompletion) -> AsyncGenerator[EngineEvent, None]:
         return self._answer(request)
 
-    def chat(self, request: EngineChat) -> AsyncIterator[EngineEvent]:
+    def chat(self, request: EngineChat) -> AsyncGenerator[EngineEvent, None]:
         return self._answer(request)
 
-    async def _answer(self, request: EngineCompletion | EngineChat) -> AsyncIterator[EngineEvent]:
+    async def _answer(self, request: EngineCompletion | EngineChat) -> AsyncGenerator[EngineEvent, None]:
         self.requests.append(request)
         words = self.text.split(" ")
         for count, word in enumerate(words):
