@@ -23,41 +23,32 @@ class ThinkingTags:
 def thinking_tags(template: Template) -> ThinkingTags | None:
     """The tags around `.Thinking` in a loop over the messages; None where the template names not both."""
     opening = closing = ""
-    for surrounding in _thinking_lists(template.root, surrounding=None, in_messages=False):
+    for surrounding in _thinking_lists(template.root, in_messages=False):
         first, last = surrounding.nodes[0], surrounding.nodes[-1]
         opening = first.text.strip() if isinstance(first, nodes.TextNode) else opening
         closing = last.text.strip() if isinstance(last, nodes.TextNode) else closing
     return ThinkingTags(opening, closing) if opening and closing else None
 
 
-def _thinking_lists(
-    node: nodes.ListNode | nodes.Node, *, surrounding: nodes.ListNode | None, in_messages: bool
-) -> Iterator[nodes.ListNode]:
+def _thinking_lists(tree: nodes.ListNode, *, in_messages: bool) -> Iterator[nodes.ListNode]:
     """For each `.Thinking` inside a range over the messages: the list of nodes it stands in."""
-    if isinstance(node, nodes.ListNode):
-        for child in node.nodes:
-            yield from _thinking_lists(child, surrounding=node, in_messages=in_messages)
-        return
-    pipe = getattr(node, "pipe", None)
-    if isinstance(node, nodes.RangeNode):
-        in_messages = any(field.names[0] == "Messages" for field in _fields(node.pipe))
-    elif in_messages and surrounding is not None and isinstance(pipe, nodes.PipeNode):
-        for field in _fields(pipe):
-            if field.names[0] == "Thinking":
-                yield surrounding
-    if isinstance(node, (nodes.IfNode, nodes.RangeNode, nodes.WithNode)):
-        for part in (node.body, node.otherwise):
-            if part is not None:
-                yield from _thinking_lists(part, surrounding=surrounding, in_messages=in_messages)
+    for node in tree.nodes:
+        if isinstance(node, nodes.RangeNode):
+            is_loop = _uses(node.pipe, "Messages")
+            for part in nodes.parts(node):
+                yield from _thinking_lists(part, in_messages=is_loop)
+            continue
+        pipe = None if isinstance(node, (nodes.TextNode, nodes.BreakNode, nodes.ContinueNode)) else node.pipe
+        if in_messages and pipe is not None and _uses(pipe, "Thinking"):
+            yield tree
+        if isinstance(node, (nodes.IfNode, nodes.WithNode)):
+            for part in nodes.parts(node):
+                yield from _thinking_lists(part, in_messages=in_messages)
 
 
-def _fields(pipe: nodes.PipeNode) -> Iterator[nodes.FieldNode]:
-    for command in pipe.commands:
-        for operand in command.operands:
-            if isinstance(operand, nodes.FieldNode):
-                yield operand
-            elif isinstance(operand, nodes.PipeNode):
-                yield from _fields(operand)
+def _uses(pipe: nodes.PipeNode, field: str) -> bool:
+    """Whether a pipeline reads that field of the cursor."""
+    return any(isinstance(part, nodes.FieldNode) and part.names[0] == field for part in nodes.operands(pipe))
 
 
 def tool_tag(template: Template) -> str:
@@ -71,13 +62,17 @@ def _find_calls(tree: nodes.ListNode) -> nodes.IfNode | None:
     for node in tree.nodes:
         if not isinstance(node, (nodes.IfNode, nodes.RangeNode, nodes.WithNode)):
             continue
-        if isinstance(node, nodes.IfNode) and any("ToolCalls" in field.names for field in _fields(node.pipe)):
+        if isinstance(node, nodes.IfNode) and _asks_for_calls(node.pipe):
             return node
-        for part in (node.body, node.otherwise):
-            found = _find_calls(part) if part is not None else None
+        for part in nodes.parts(node):
+            found = _find_calls(part)
             if found is not None:
                 return found
     return None
+
+
+def _asks_for_calls(pipe: nodes.PipeNode) -> bool:
+    return any(isinstance(part, nodes.FieldNode) and "ToolCalls" in part.names for part in nodes.operands(pipe))
 
 
 def _first_text(tree: nodes.ListNode) -> str:
@@ -88,8 +83,8 @@ def _first_text(tree: nodes.ListNode) -> str:
         if isinstance(node, nodes.ActionNode):
             return ""
         if isinstance(node, (nodes.IfNode, nodes.RangeNode, nodes.WithNode)):
-            for part in (node.body, node.otherwise):
-                text = _first_text(part) if part is not None else ""
+            for part in nodes.parts(node):
+                text = _first_text(part)
                 if text:
                     return text
     return ""

@@ -108,8 +108,7 @@ class FitSearch:
         excess = self._tokens[low] - self._limit
         per_token = self._weights[low] / max(self._tokens[low], 1)
         target = self._weights[low] - excess * per_token
-        guess = next((index for index in range(low + 1, high) if self._weights[index] <= target), high - 1)
-        return guess
+        return next((index for index in range(low + 1, high) if self._weights[index] <= target), high - 1)
 
 
 def _weights_from(messages: Sequence[Message]) -> list[int]:

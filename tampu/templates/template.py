@@ -52,27 +52,21 @@ def _variables(trees: Mapping[str, nodes.ListNode]) -> frozenset[str]:
     return frozenset(name.lower() for tree in trees.values() for name in _names(tree))
 
 
-def _names(node: nodes.ListNode | nodes.Node | nodes.Operand) -> Iterator[str]:
-    """Every component of the fields and variables below a node; a field of a parenthesised pipeline hides all of it."""
-    match node:
-        case nodes.ListNode():
-            for child in node.nodes:
-                yield from _names(child)
-        case nodes.IfNode() | nodes.RangeNode() | nodes.WithNode():
-            for part in (node.pipe, node.body, node.otherwise):
-                if part is not None:
-                    yield from _names(part)
-        case nodes.ActionNode():
-            yield from _names(node.pipe)
-        case nodes.TemplateNode():
-            if node.pipe is None:
-                raise InvalidTemplate("undefined template specified")
-            yield from _names(node.pipe)
-        case nodes.PipeNode():
-            for command in node.commands:
-                for operand in command.operands:
-                    yield from _names(operand)
-        case nodes.FieldNode() | nodes.VariableNode():
-            yield from node.names
-        case _:
-            return
+def _names(tree: nodes.ListNode) -> Iterator[str]:
+    """Every component of the fields and variables below; a field of a parenthesised pipeline hides all of that."""
+    for node in tree.nodes:
+        pipe = _pipe_of(node)
+        for operand in nodes.operands(pipe) if pipe is not None else ():
+            if isinstance(operand, (nodes.FieldNode, nodes.VariableNode)):
+                yield from operand.names
+        if isinstance(node, (nodes.IfNode, nodes.RangeNode, nodes.WithNode)):
+            for part in nodes.parts(node):
+                yield from _names(part)
+
+
+def _pipe_of(node: nodes.Node) -> nodes.PipeNode | None:
+    if isinstance(node, (nodes.TextNode, nodes.BreakNode, nodes.ContinueNode)):
+        return None
+    if node.pipe is None:
+        raise InvalidTemplate("undefined template specified")
+    return node.pipe

@@ -1,6 +1,6 @@
 """Walks the tree of a template over its data. Values are looked up in dicts and records, never as Python attributes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from enum import Enum, auto
 from typing import Any, Final, NoReturn
@@ -53,7 +53,7 @@ class Execution:
         self._at: Any = None  # the node that errors name, as Go's executor keeps it
         self._variables: list[tuple[str, Value]] = []
         self._parts: list[str] = []
-        self._walkers = {
+        self._walkers: dict[type, Callable[[Value, Any], _Leave | None]] = {
             nodes.TextNode: self._text,
             nodes.ActionNode: self._action,
             nodes.IfNode: self._if,
@@ -63,7 +63,7 @@ class Execution:
             nodes.BreakNode: lambda _dot, _node: _Leave.BREAK,
             nodes.ContinueNode: lambda _dot, _node: _Leave.CONTINUE,
         }
-        self._evaluators = {
+        self._evaluators: dict[type, Callable[[Value, Any], Value]] = {
             nodes.FieldNode: self._field,
             nodes.VariableNode: self._variable,
             nodes.ChainNode: self._chain,
@@ -77,18 +77,18 @@ class Execution:
         self._list(data, self._trees[name])
         return without_cut_characters("".join(self._parts))
 
-    def _fail(self, message: str) -> NoReturn:
+    def _failure(self, message: str) -> TemplateFailed:
         position = self._at.position
         before = self._source[:position]
         line = before.count("\n") + 1
         column = len(before[before.rfind("\n") + 1 :].encode())
         where = f"template: :{line}:{column}: executing {go_quote(self._name)} at <{self._at}>"
-        raise TemplateFailed(f"{where}: {message}")
+        return TemplateFailed(f"{where}: {message}")
 
     # Nodes.
 
     def _list(self, dot: Value, tree: nodes.ListNode) -> _Leave | None:
-        self._budget.spend_steps(len(tree.nodes))
+        self._budget.spend_steps(1 + len(tree.nodes))
         for node in tree.nodes:
             leave = self._walkers[type(node)](dot, node)
             if leave is not None:
@@ -159,11 +159,11 @@ class Execution:
             return [(name, value[name]) for name in sorted_names(value)]
         if type(value) is int:
             if len(node.pipe.declared) > 1:
-                self._fail(f"can't use {value} to iterate over more than one variable")
+                raise self._failure(f"can't use {value} to iterate over more than one variable")
             return ((index, index) for index in range(value))
         if value is None:
             return ()
-        self._fail(f"range can't iterate over {format_value(value)}")
+        raise self._failure(f"range can't iterate over {format_value(value)}")
 
     def _bind(self, pipe: nodes.PipeNode, mark: int, index: Value, element: Value) -> None:
         """Give the variables of a range their values: with two, the first is the index."""
@@ -179,7 +179,7 @@ class Execution:
         self._at = node
         tree = self._trees.get(node.name)
         if tree is None:
-            self._fail(f"template {go_quote(node.name)} not defined")
+            raise self._failure(f"template {go_quote(node.name)} not defined")
         data = self._pipe(dot, node.pipe) if node.pipe is not None else None
         name, variables = self._name, self._variables
         self._name, self._variables = node.name, [("$", data)]
@@ -192,14 +192,14 @@ class Execution:
         for known, value in reversed(self._variables):
             if known == name:
                 return value
-        self._fail(f"undefined variable: {name}")
+        raise self._failure(f"undefined variable: {name}")
 
     def _assign(self, name: str, value: Value) -> None:
         for place in range(len(self._variables) - 1, -1, -1):
             if self._variables[place][0] == name:
                 self._variables[place] = (name, value)
                 return
-        self._fail(f"undefined variable: {name}")
+        raise self._failure(f"undefined variable: {name}")
 
     # Pipelines.
 
@@ -225,7 +225,7 @@ class Execution:
         if evaluate is None:
             self._at = first
             if isinstance(first, nodes.NilNode) and not takes_none:
-                self._fail("nil is not a command")
+                raise self._failure("nil is not a command")
         if takes_none:
             self._refuse_arguments(dot, first)
         return self._constant(dot, first) if evaluate is None else evaluate(dot, first)
@@ -237,8 +237,8 @@ class Execution:
             self._at = first
             self._evaluators[type(first)](dot, first)
             name = first.names[-1]
-            self._fail(f"{name} has arguments but cannot be invoked as function")
-        self._fail(f"can't give argument to non-function {first}")
+            raise self._failure(f"{name} has arguments but cannot be invoked as function")
+        raise self._failure(f"can't give argument to non-function {first}")
 
     def _constant(self, dot: Value, node: nodes.Operand) -> Value:
         if isinstance(node, nodes.DotNode):
@@ -273,7 +273,7 @@ class Execution:
     def _chain(self, dot: Value, node: nodes.ChainNode) -> Value:
         if isinstance(node.operand, nodes.NilNode):
             self._at = node
-            self._fail(f"indirection through explicit nil in {node}")
+            raise self._failure(f"indirection through explicit nil in {node}")
         value = self._operand(dot, node.operand)
         return self._fields(value, node.names, node)
 
@@ -284,7 +284,7 @@ class Execution:
                 if not (place and is_from_map and self._strict_chains):
                     return None
                 self._at = node
-                self._fail(f"nil pointer evaluating interface {{}}.{name}")
+                raise self._failure(f"nil pointer evaluating interface {{}}.{name}")
             if isinstance(value, Record):
                 found = value.fields.get(name, _MISSING)
                 is_from_map = found is None
@@ -299,14 +299,16 @@ class Execution:
                 value = as_json(value) or format_value(value)
             else:
                 self._at = node
-                self._fail(f"can't evaluate field {name} in type {'interface {}' if is_from_map else type_name(value)}")
+                raise self._failure(
+                    f"can't evaluate field {name} in type {'interface {}' if is_from_map else type_name(value)}"
+                )
         return value
 
     def _method(self, record: Record, name: str, node: nodes.Node | nodes.Operand) -> Value:
         method = record.type.methods.get(name)
         if method is None:
             self._at = node
-            self._fail(f"can't evaluate field {name} in type {record.type.name}")
+            raise self._failure(f"can't evaluate field {name} in type {record.type.name}")
         return method(record)
 
     # Functions.
@@ -321,11 +323,11 @@ class Execution:
         name = name_node.name
         function = self._functions.get(name)
         if function is None:
-            self._fail(f"{go_quote(name)} is not a defined function")
+            raise self._failure(f"{go_quote(name)} is not a defined function")
         operands = node.operands[1:] if isinstance(node, nodes.CommandNode) else ()
         count = len(operands) + (final is not _MISSING)
         if count < function.least or (count > function.least and not function.variadic):
-            self._fail(
+            raise self._failure(
                 f"wrong number of args for {name}: want {'at least ' if function.variadic else ''}{function.least} "
                 f"got {len(operands) if function.variadic else count}"
             )
@@ -344,10 +346,10 @@ class Execution:
         except NotAFunction as error:
             self._at = node
             operand = node.operands[1] if isinstance(node, nodes.CommandNode) and len(node.operands) > 1 else name
-            self._fail(f"error calling call: non-function {operand} of type {error.of_type}")
+            raise self._failure(f"error calling call: non-function {operand} of type {error.of_type}") from error
         except FunctionError as error:
             self._at = node
-            self._fail(f"error calling {name}: {error}")
+            raise self._failure(f"error calling {name}: {error}") from error
         if type(value) is str:
             self._budget.spend_text(len(value))
         return value
@@ -365,14 +367,14 @@ class Execution:
         if function.texts and function.wants_text(place):
             self._at = operand
             if isinstance(operand, (nodes.BoolNode, nodes.NumberNode)):
-                self._fail(f"expected string; found {operand}")
+                raise self._failure(f"expected string; found {operand}")
             if isinstance(operand, nodes.NilNode):
-                self._fail("cannot assign nil to string")
+                raise self._failure("cannot assign nil to string")
         return self._checked(self._operand(dot, operand), function, place)
 
     def _checked(self, value: Value, function: Function, place: int) -> Value:
         if function.texts and function.wants_text(place) and not isinstance(value, str):
             if value is None:
-                self._fail("invalid value; expected string")
-            self._fail(f"wrong type for value; expected string; got {type_name(value)}")
+                raise self._failure("invalid value; expected string")
+            raise self._failure(f"wrong type for value; expected string; got {type_name(value)}")
         return value

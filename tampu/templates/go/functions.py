@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Final
 from urllib.parse import quote_plus
 
@@ -109,7 +110,7 @@ def _slice(surroundings: Surroundings, values: Sequence[Value]) -> Value:
     bounds = [0, len(data)]
     for index, place in enumerate(places):
         bounds[index:] = [_at(place, len(data), inclusive=True), *bounds[index + 1 :]]
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in pairwise(bounds):
         if low > high:
             raise FunctionError(f"invalid slice index: {low} > {high}")
     surroundings.budget.spend_steps((bounds[1] - bounds[0]) // 100)

@@ -67,7 +67,7 @@ _QUOTED: Final = {
 }
 
 
-class _Stop(Exception):  # noqa: N818 - it ends the lexing, it is no error of the program
+class _Stop(Exception):
     """The text cannot be cut further."""
 
 

@@ -1,5 +1,6 @@
 """The tree of a parsed template. Each node knows its place and its own text, which error messages quote."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -270,3 +271,18 @@ Operand: TypeAlias = (
 )
 Node: TypeAlias = TextNode | ActionNode | IfNode | RangeNode | WithNode | TemplateNode | BreakNode | ContinueNode
 CONSTANTS: Final = (BoolNode, DotNode, NilNode, NumberNode, StringNode)
+
+
+def parts(node: BranchNode) -> tuple[ListNode, ...]:
+    """The bodies of a branch."""
+    return (node.body,) if node.otherwise is None else (node.body, node.otherwise)
+
+
+def operands(pipe: PipeNode) -> Iterator[Operand]:
+    """The operands of all commands of a pipeline, those of parenthesised pipelines in place of these."""
+    for command in pipe.commands:
+        for operand in command.operands:
+            if isinstance(operand, PipeNode):
+                yield from operands(operand)
+            else:
+                yield operand

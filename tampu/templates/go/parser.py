@@ -1,6 +1,6 @@
 """Builds the tree of a template from its tokens, with the complaints of Go's parser."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, NoReturn
 
 from tampu.errors import InvalidTemplate
@@ -13,21 +13,11 @@ MAX_TEMPLATE: Final = 4_000_000
 MAX_NESTING: Final = 60
 """Blocks and parentheses inside one another; each level costs a few Python frames."""
 _SHOWN: Final = 10
-_OPERANDS: Final = frozenset(
-    {
-        Kind.BOOL,
-        Kind.CHARACTER,
-        Kind.DOT,
-        Kind.FIELD,
-        Kind.IDENTIFIER,
-        Kind.NUMBER,
-        Kind.NIL,
-        Kind.RAW_STRING,
-        Kind.STRING,
-        Kind.VARIABLE,
-        Kind.OPEN,
-    }
-)
+_BRANCHES: Final[dict[str, Callable[..., nodes.BranchNode]]] = {
+    "if": nodes.IfNode,
+    "range": nodes.RangeNode,
+    "with": nodes.WithNode,
+}
 _ENDS: Final = (nodes.EndNode, nodes.ElseNode)
 _ListItem = nodes.Node | nodes.EndNode | nodes.ElseNode
 
@@ -50,6 +40,27 @@ class _Parser:
         self._ranges = 0
         self._variables = ["$"]
         self._trees: dict[str, nodes.ListNode] = {}
+        self._keywords: dict[str, Callable[[Token], _ListItem]] = {
+            "block": self._block,
+            "break": self._leave_range,
+            "continue": self._leave_range,
+            "else": self._else,
+            "end": self._end,
+            "template": self._template_call,
+        }
+        self._terms: dict[Kind, Callable[[Token], nodes.Operand]] = {
+            Kind.BOOL: lambda token: nodes.BoolNode(token.position, token.text == "true"),
+            Kind.CHARACTER: self._character,
+            Kind.DOT: lambda token: nodes.DotNode(token.position),
+            Kind.FIELD: lambda token: nodes.FieldNode(token.position, (token.text[1:],)),
+            Kind.IDENTIFIER: self._function,
+            Kind.NIL: lambda token: nodes.NilNode(token.position),
+            Kind.NUMBER: self._number,
+            Kind.OPEN: self._parenthesised,
+            Kind.RAW_STRING: self._string,
+            Kind.STRING: self._string,
+            Kind.VARIABLE: self._variable,
+        }
 
     def parse(self) -> dict[str, nodes.ListNode]:
         found: list[nodes.Node] = []
@@ -59,7 +70,7 @@ class _Parser:
                 continue
             node = self._text_or_action()
             if isinstance(node, _ENDS):
-                self._fail(f"unexpected {node}")
+                raise self._failure(f"unexpected {node}")
             found.append(node)
         self._add("", nodes.ListNode(0, tuple(found)))
         return self._trees
@@ -94,21 +105,21 @@ class _Parser:
             self._unexpected(token, context)
         return token
 
-    def _fail(self, message: str) -> NoReturn:
-        raise InvalidTemplate(f"template: :{self._tokens[self._furthest].line}: {message}")
+    def _failure(self, message: str) -> InvalidTemplate:
+        return InvalidTemplate(f"template: :{self._tokens[self._furthest].line}: {message}")
 
     def _unexpected(self, token: Token, context: str) -> NoReturn:
         if token.kind is Kind.ERROR:
             started = f" started at :{self._action_line}" if self._action_line not in {0, token.line} else ""
-            self._fail(
+            raise self._failure(
                 token.text + (started if token.text.endswith(" action") or not started else " in action" + started)
             )
-        self._fail(f"unexpected {_shown(token)} in {context}")
+        raise self._failure(f"unexpected {_shown(token)} in {context}")
 
     def _enter(self) -> None:
         self._depth += 1
         if self._depth > MAX_NESTING:
-            self._fail(f"more than {MAX_NESTING} blocks or parentheses inside one another")
+            raise self._failure(f"more than {MAX_NESTING} blocks or parentheses inside one another")
 
     # Lists of nodes and definitions.
 
@@ -132,7 +143,7 @@ class _Parser:
         self._variables, self._ranges = ["$"], 0
         body, end = self._items()
         if isinstance(end, nodes.ElseNode):
-            self._fail(f"unexpected {end} in {context}")
+            raise self._failure(f"unexpected {end} in {context}")
         self._add(name, body)
         self._variables, self._ranges = variables, ranges
 
@@ -141,7 +152,7 @@ class _Parser:
         if known is None or _is_blank(known):
             self._trees[name] = tree
         elif not _is_blank(tree):
-            self._fail(f"template: multiple definition of template {go_quote(name)}")
+            raise self._failure(f"template: multiple definition of template {go_quote(name)}")
 
     def _items(self) -> tuple[nodes.ListNode, nodes.EndNode | nodes.ElseNode]:
         position = self._peek_solid().position
@@ -151,7 +162,7 @@ class _Parser:
             if isinstance(node, _ENDS):
                 return nodes.ListNode(position, tuple(found)), node
             found.append(node)
-        self._fail("unexpected EOF")
+        raise self._failure("unexpected EOF")
 
     def _text_or_action(self) -> _ListItem:
         token = self._take_solid()
@@ -169,25 +180,18 @@ class _Parser:
         if token.kind is not Kind.KEYWORD or token.text == "define":
             return nodes.ActionNode(token.position, self._pipeline("command", Kind.RIGHT))
         self._take()
-        match token.text:
-            case "if" | "range" | "with":
-                return self._branch(token.text)
-            case "else":
-                return self._else(token)
-            case "end":
-                self._expect(Kind.RIGHT, "end")
-                return nodes.EndNode(token.position)
-            case "template":
-                return self._template_call()
-            case "block":
-                return self._block()
-            case _:
-                return self._leave_range(token)
+        if token.text in _BRANCHES:
+            return self._branch(token.text)
+        return self._keywords[token.text](token)
+
+    def _end(self, token: Token) -> nodes.EndNode:
+        self._expect(Kind.RIGHT, "end")
+        return nodes.EndNode(token.position)
 
     def _leave_range(self, token: Token) -> nodes.BreakNode | nodes.ContinueNode:
         self._expect(Kind.RIGHT, f"{{{{{token.text}}}}}")
         if not self._ranges:
-            self._fail(f"{{{{{token.text}}}}} outside {{{{range}}}}")
+            raise self._failure(f"{{{{{token.text}}}}} outside {{{{range}}}}")
         return nodes.BreakNode(token.position) if token.text == "break" else nodes.ContinueNode(token.position)
 
     def _else(self, token: Token) -> nodes.ElseNode:
@@ -206,8 +210,7 @@ class _Parser:
         otherwise = self._otherwise(keyword, end) if isinstance(end, nodes.ElseNode) else None
         del self._variables[outer:]
         self._depth -= 1
-        kind = {"if": nodes.IfNode, "range": nodes.RangeNode, "with": nodes.WithNode}[keyword]
-        return kind(pipe.position, pipe, body, otherwise)
+        return _BRANCHES[keyword](pipe.position, pipe, body, otherwise)
 
     def _otherwise(self, keyword: str, start: nodes.ElseNode) -> nodes.ListNode:
         following = self._peek()
@@ -216,21 +219,21 @@ class _Parser:
             return nodes.ListNode(start.position, (self._branch(keyword),))
         otherwise, end = self._items()
         if isinstance(end, nodes.ElseNode):
-            self._fail(f"expected end; found {end}")
+            raise self._failure(f"expected end; found {end}")
         return otherwise
 
-    def _template_call(self) -> nodes.TemplateNode:
+    def _template_call(self, token: Token) -> nodes.TemplateNode:
         position = self._peek_solid().position
-        name = self._name("template clause")
+        name = self._name(f"{token.text} clause")
         if self._peek_solid().kind is Kind.RIGHT:
             self._take()
             return nodes.TemplateNode(position, name, None)
         return nodes.TemplateNode(position, name, self._pipeline("template clause", Kind.RIGHT))
 
-    def _block(self) -> nodes.TemplateNode:
+    def _block(self, token: Token) -> nodes.TemplateNode:
         self._enter()
         position = self._peek_solid().position
-        name = self._name("block clause")
+        name = self._name(f"{token.text} clause")
         pipe = self._pipeline("block clause", Kind.RIGHT)
         self._separate_tree(name, "block clause")
         self._depth -= 1
@@ -246,7 +249,7 @@ class _Parser:
         try:
             return go_unquote(token.text)
         except ValueError as error:
-            self._fail(str(error))
+            raise self._failure(str(error)) from None
 
     # Pipelines.
 
@@ -255,7 +258,7 @@ class _Parser:
         declared, assigns = self._declarations(context)
         commands: list[nodes.CommandNode] = []
         while (token := self._peek_solid()).kind is not end:
-            if token.kind not in _OPERANDS:
+            if token.kind not in self._terms:
                 self._take()
                 self._unexpected(token, context)
             commands.append(self._command())
@@ -265,10 +268,10 @@ class _Parser:
 
     def _check_pipeline(self, commands: list[nodes.CommandNode], context: str) -> None:
         if not commands:
-            self._fail(f"missing value for {context}")
+            raise self._failure(f"missing value for {context}")
         for stage, command in enumerate(commands[1:], 2):
             if isinstance(command.operands[0], nodes.CONSTANTS):
-                self._fail(f"non executable command in pipeline stage {stage}")
+                raise self._failure(f"non executable command in pipeline stage {stage}")
 
     def _declarations(self, context: str) -> tuple[tuple[nodes.VariableNode, ...], bool]:
         """Variables in front of `:=` or `=`; two of them in a range only."""
@@ -290,9 +293,9 @@ class _Parser:
 
     def _check_comma(self, context: str, count: int) -> None:
         if context != "range" or count > 1:
-            self._fail(f"too many declarations in {context}")
+            raise self._failure(f"too many declarations in {context}")
         if self._peek_solid().kind not in {Kind.VARIABLE, Kind.RIGHT, Kind.CLOSE}:
-            self._fail("range can only initialize variables")
+            raise self._failure("range can only initialize variables")
 
     def _command(self) -> nodes.CommandNode:
         position = self._peek_solid().position
@@ -311,7 +314,7 @@ class _Parser:
                 self._unexpected(token, "operand")
             break
         if not operands:
-            self._fail("empty command")
+            raise self._failure("empty command")
         return nodes.CommandNode(position, tuple(operands))
 
     def _operand(self) -> nodes.Operand | None:
@@ -327,59 +330,45 @@ class _Parser:
         if isinstance(node, nodes.VariableNode):
             return nodes.VariableNode(position, (*node.names, *names))
         if isinstance(node, nodes.CONSTANTS):
-            self._fail(f"unexpected . after term {go_quote(str(node))}")
+            raise self._failure(f"unexpected . after term {go_quote(str(node))}")
         return nodes.ChainNode(position, node, tuple(names))
 
     def _term(self) -> nodes.Operand | None:
         token = self._peek_solid()
-        if token.kind not in _OPERANDS:
+        if token.kind not in self._terms:
             return None
-        self._take()
-        match token.kind:
-            case Kind.IDENTIFIER:
-                return self._function(token)
-            case Kind.DOT:
-                return nodes.DotNode(token.position)
-            case Kind.NIL:
-                return nodes.NilNode(token.position)
-            case Kind.BOOL:
-                return nodes.BoolNode(token.position, token.text == "true")
-            case Kind.FIELD:
-                return nodes.FieldNode(token.position, (token.text[1:],))
-            case Kind.VARIABLE:
-                return self._variable(token)
-            case Kind.STRING | Kind.RAW_STRING:
-                return nodes.StringNode(token.position, token.text, self._unquoted(token))
-            case Kind.OPEN:
-                return self._parenthesised()
-            case _:
-                return self._number(token)
+        return self._terms[self._take().kind](token)
 
-    def _parenthesised(self) -> nodes.PipeNode:
+    def _parenthesised(self, token: Token) -> nodes.PipeNode:
+        del token
         self._enter()
         pipe = self._pipeline("parenthesized pipeline", Kind.CLOSE)
         self._depth -= 1
         return pipe
 
+    def _string(self, token: Token) -> nodes.StringNode:
+        return nodes.StringNode(token.position, token.text, self._unquoted(token))
+
     def _function(self, token: Token) -> nodes.IdentifierNode:
         if token.text not in self._functions:
-            self._fail(f"function {go_quote(token.text)} not defined")
+            raise self._failure(f"function {go_quote(token.text)} not defined")
         return nodes.IdentifierNode(token.position, token.text)
 
     def _variable(self, token: Token) -> nodes.VariableNode:
         if token.text not in self._variables:
-            self._fail(f"undefined variable {go_quote(token.text)}")
+            raise self._failure(f"undefined variable {go_quote(token.text)}")
         return nodes.VariableNode(token.position, (token.text,))
 
     def _number(self, token: Token) -> nodes.NumberNode:
-        if token.kind is Kind.NUMBER:
-            try:
-                return nodes.NumberNode(token.position, token.text, read_number(token.text))
-            except ValueError as error:
-                self._fail(str(error))
+        try:
+            return nodes.NumberNode(token.position, token.text, read_number(token.text))
+        except ValueError as error:
+            raise self._failure(str(error)) from None
+
+    def _character(self, token: Token) -> nodes.NumberNode:
         character = self._unquoted(token)
         if len(character) != 1:
-            self._fail(f"malformed character constant: {token.text}")
+            raise self._failure(f"malformed character constant: {token.text}")
         return nodes.NumberNode(token.position, token.text, ord(character))
 
 
