@@ -1,0 +1,130 @@
+"""The program as a whole: exit codes, errors in one line, streams."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tampu.cli.catalog import COMMANDS, Program, unknown_command
+from tampu.cli.main import program_name
+from tests.cli.program import NOWHERE, run_program
+from tests.fakes.stub_server import Answer, stub_server
+from tests.fakes.terminal import environment, program_on_terminal
+
+MODELS = Answer({"models": [{"name": f"model-{number}:latest", "size": 5} for number in range(20_000)]})
+
+
+def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
+    with stub_server({("GET", "/api/tags"): MODELS}) as stub:
+        program = subprocess.Popen(
+            [sys.executable, "-m", "tampu", "list"],
+            env=environment(tmp_path, stub.address),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert program.stdout is not None
+        assert program.stdout.readline().startswith(b"NAME")
+        program.stdout.close()
+        assert program.stderr is not None
+        assert program.stderr.read() == b""
+        program.stderr.close()
+        assert program.wait(60) == 141
+
+
+def test_the_name_that_was_called_is_the_name_in_errors(tmp_path: Path) -> None:
+    done = run_program("list", home=tmp_path)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"Error: could not connect to tampu server, run 'tampu serve' to start it\n"
+    assert [program_name(path) for path in ("/bin/ollama", "tampu.exe", "/x/tampu/__main__.py")] == [
+        "ollama",
+        "tampu",
+        "tampu",
+    ]
+
+
+def test_a_bad_setting_is_code_2(tmp_path: Path) -> None:
+    done = run_program("list", home=tmp_path, OLLAMA_ORIGINS="nonsense")
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"Error: OLLAMA_ORIGINS")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer({"models": 5}),
+        Answer("[" * 100_000),
+        Answer({"models": [{"size": "big"}]}),
+        Answer("\x00\xff", status=500),
+    ],
+)
+def test_nonsense_of_a_server_is_one_line(tmp_path: Path, answer: Answer) -> None:
+    with stub_server({("GET", "/api/tags"): answer}) as stub:
+        done = run_program("list", home=tmp_path, address=stub.address)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"Error: ")
+    assert b"Traceback" not in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_listings_as_json(tmp_path: Path) -> None:
+    rows = [{"name": "a:latest", "size": 5, "digest": "0" * 64}]
+    answers = {("GET", "/api/tags"): Answer({"models": rows}), ("GET", "/api/ps"): Answer({"models": []})}
+    with stub_server(answers) as stub:
+        assert (
+            b'[{"name":"a:latest","size":5,' in run_program("ls", "--json", home=tmp_path, address=stub.address).stdout
+        )
+        assert run_program("ps", "--json", home=tmp_path, address=stub.address).stdout == b"[]\n"
+
+
+def test_colours_can_be_switched_off(tmp_path: Path) -> None:
+    lines = [{"thinking": "hm"}, {"response": "yes", "done": True}]
+    answers = {
+        ("POST", "/api/show"): Answer({"capabilities": ["completion", "thinking"]}),
+        ("POST", "/api/generate"): Answer(lines=lines),
+    }
+    with stub_server(answers) as stub:
+        done = run_program("run", "m", "hi", home=tmp_path, address=stub.address)
+        assert done.stdout == b"Thinking...\nhm\n...done thinking.\n\nyes\n\n"
+        assert done.stderr == b""
+        with program_on_terminal("run", "m", "hi", home=tmp_path, address=stub.address) as terminal:
+            assert terminal.wait_for_end() == 0
+            terminal.wait_for("Thinking...", "hm", "...done thinking.", "", "yes")
+
+
+def test_what_is_piped_in_comes_before_the_words(tmp_path: Path) -> None:
+    answers = {
+        ("POST", "/api/show"): Answer({"capabilities": ["completion"]}),
+        ("POST", "/api/generate"): Answer(lines=[{"response": "ok", "done": True}]),
+    }
+    with stub_server(answers) as stub:
+        run_program("run", "m", "and", "this", home=tmp_path, address=stub.address, stdin=b"piped \xff text\n")
+    assert stub.bodies("/api/generate")[0]["prompt"] == "piped \ufffd text\n and this"
+
+
+def test_every_command_loads_and_has_help(tmp_path: Path) -> None:
+    program = Program("tampu")
+    for entry in COMMANDS:
+        for name in (entry.name, *entry.aliases):
+            command = program.get_command(None, name)
+            assert command is not None
+            assert command.help == entry.summary
+            assert all(flag.help for flag in command.flags)
+    done = run_program("help", "run", home=tmp_path)
+    assert done.stdout.startswith(b"Run a model\n\nUsage:\n  tampu run MODEL [PROMPT] [flags]\n")
+
+
+def test_suggestions() -> None:
+    assert unknown_command("ollama", "lst") == (
+        'unknown command "lst" for "ollama"\n\nDid you mean this?\n\tlist\n\tps\n'
+    )
+    assert unknown_command("ollama", "tags") == 'unknown command "tags" for "ollama"'
+
+
+def test_the_version_without_a_server(tmp_path: Path) -> None:
+    done = run_program("--version", home=tmp_path, address=NOWHERE)
+    assert done.returncode == 0
+    assert done.stdout.startswith(
+        b"Warning: could not connect to a running Ollama instance\nWarning: client version is "
+    )
