@@ -1,8 +1,8 @@
 """Talks to one engine over its socket: the `Engine` of the rest of the code."""
 
 import itertools
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -194,7 +194,7 @@ class EngineClient:
         }
         found = await self._ask("POST", "/v1/embeddings", body, _Embeddings)
         if len(found.data) != len(inputs):
-            raise EngineCrashed(f"the engine gave {len(found.data)} vectors for {len(inputs)} inputs")
+            raise self._crashed(f"the engine gave {len(found.data)} vectors for {len(inputs)} inputs")
         vectors = sorted(found.data, key=lambda item: item.index)
         counts = [found.usage.prompt_tokens] if len(inputs) == 1 else [len(item) for item in inputs]
         return [EngineVector(item.embedding, count) for item, count in zip(vectors, counts, strict=True)]
@@ -207,17 +207,32 @@ class EngineClient:
         schema = None if constraint is None else constraint.schema
         body = body_of(request, num_ctx=self.properties.num_ctx, schema=schema)
         events = EventReader()
-        with self._crash_border():
-            async with self._session.post(self._url + path, data=wire.encode(body)) as response:
+        async with self._open("POST", path, body) as response:
+            while not reader.is_complete:
+                for data in events.feed(await self._receive(response)):
+                    for event in reader.read(data):
+                        yield self._checked(event, constraint)
+
+    @asynccontextmanager
+    async def _open(self, method: str, path: str, body: Body | None) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+        """Send a request; inside, its good answer. The one place where failures of the connection become ours."""
+        if self._session.closed:
+            raise self._crashed()
+        data = None if body is None else wire.encode(body)
+        try:
+            async with self._session.request(method, self._url + path, data=data) as response:
                 if response.status != 200:
                     raise refusal(response.status, await response.text(errors="replace"))
-                while not reader.is_complete:
-                    for data in events.feed(await self._receive(response)):
-                        found = reader.read(data)
-                        if constraint is not None and found:
-                            self._check(constraint)
-                        for event in found:
-                            yield event
+                yield response
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._crashed() from error
+        except UnreadableReply as error:
+            raise self._crashed(str(error)) from None
+        except EventTooLong:
+            raise self._crashed("the engine sent an event without an end") from None
+
+    def _crashed(self, message: str = CRASHED) -> EngineCrashed:
+        return EngineCrashed(message, exit_code=self._exit_code())
 
     async def _receive(self, response: aiohttp.ClientResponse) -> bytes:
         """What has come of a stream, at least a byte; raises EngineCrashed where nothing more will come."""
@@ -225,9 +240,9 @@ class EngineClient:
             received = await response.content.readany()
         except RuntimeError as error:
             # aiohttp's word for a connection that was closed on this side.
-            raise EngineCrashed(CRASHED, exit_code=self._exit_code()) from error
+            raise self._crashed() from error
         if not received:
-            raise EngineCrashed(CRASHED, exit_code=self._exit_code())
+            raise self._crashed()
         return received
 
     def _constraint(self, request: _Request) -> _Constraint | None:
@@ -242,35 +257,18 @@ class EngineClient:
         mark = next(self._marks)
         return _Constraint(guided(schema, mark) if self._is_guided else schema, mark, is_chat)
 
-    def _check(self, constraint: _Constraint) -> None:
-        """Refuse an answer that the bundled engine leaves free: it only logs that it cannot compile a schema."""
-        problem = self._schema_failure(constraint.mark)
-        if problem is not None:
-            raise schema_refusal([problem], is_chat=constraint.is_chat)
+    def _checked(self, event: EngineEvent, constraint: _Constraint | None) -> EngineEvent:
+        """`event`, unless it is of an answer that the engine left free: it only logs that it cannot use a schema."""
+        problem = None if constraint is None else self._schema_failure(constraint.mark)
+        if constraint is None or problem is None:
+            return event
+        raise schema_refusal([problem], is_chat=constraint.is_chat)
 
     async def _ask(self, method: str, path: str, body: Body | None, kind: type[T]) -> T:
         """One request with one answer, read as `kind`."""
-        data = None if body is None else wire.encode(body)
-        with self._crash_border():
-            async with self._session.request(method, self._url + path, data=data) as response:
-                answer = await response.read()
-        if response.status != 200:
-            raise refusal(response.status, answer.decode("utf-8", "replace"))
+        async with self._open(method, path, body) as response:
+            answer = await response.read()
         try:
             return msgspec.json.decode(answer, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise EngineCrashed(f"the engine sent what cannot be read: {error}") from None
-
-    @contextmanager
-    def _crash_border(self) -> Iterator[None]:
-        """The one place where failures of the connection become ours."""
-        if self._session.closed:
-            raise EngineCrashed(CRASHED, exit_code=self._exit_code())
-        try:
-            yield
-        except (aiohttp.ClientError, OSError) as error:
-            raise EngineCrashed(CRASHED, exit_code=self._exit_code()) from error
-        except UnreadableReply as error:
-            raise EngineCrashed(str(error), exit_code=self._exit_code()) from None
-        except EventTooLong:
-            raise EngineCrashed("the engine sent an event without an end", exit_code=self._exit_code()) from None
+            raise self._crashed(f"the engine sent what cannot be read: {error}") from None
