@@ -139,8 +139,9 @@ async def read_document(response: ClientResponse, patience: Patience) -> bytes:
 
 
 async def error_text(response: ClientResponse) -> str:
-    """The start of an error's body, for the message."""
-    return (await _read_up_to(response, _ERROR_BYTES)).decode("utf-8", "replace")
+    """The start of an error's body, for the message; nothing in it can steer a terminal."""
+    text = (await _read_up_to(response, _ERROR_BYTES)).decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)
 
 
 async def _read_up_to(response: ClientResponse, limit: int) -> bytes:

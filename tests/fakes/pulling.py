@@ -13,7 +13,7 @@ from tampu.registry.patience import Patience
 from tampu.registry.pulls import Pulls, open_pulls
 from tampu.store.library import Library
 
-HURRIED = Patience(connect_s=2.0, silence_s=0.3, retries=3, first_pause_s=0.01, locate_s=0.3)
+HURRIED = Patience(connect_s=2.0, silence_s=0.3, retries=3, first_pause_s=0.01, locate_s=0.3, document_s=0.5)
 
 
 @dataclass

@@ -240,6 +240,19 @@ def stall(keep: int) -> Fault:
     return answer
 
 
+def drip(every_s: float) -> Fault:
+    """Sends a byte now and then, for as long as the client stays."""
+
+    async def answer(content: Content) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(content.request)
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(every_s)
+
+    return answer
+
+
 def ignore_range() -> Fault:
     return lambda content: content.send(200, {}, content.whole)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from tampu.errors import RegistryDenied, RegistryError
+from tampu.errors import RegistryDenied, RegistryError, RegistryUnreachable
 from tampu.registry.addresses import AddressPolicy, GuardedResolver, is_public, literal_address
 from tampu.registry.token import Challenge
 from tampu.registry.transport import headers_for
@@ -225,3 +225,18 @@ async def test_a_blob_of_another_size_than_the_manifest_says_is_refused(
     with pytest.raises(RegistryError, match="its manifest says"):
         await services.pull(f"{registry.host}/me/small:v1")
     assert registry.of_kind("part") == []
+
+
+@pytest.mark.parametrize("fault", [server.drip(0.05), server.stall(0)])
+async def test_a_registry_that_takes_its_time_is_left(
+    registry: FakeRegistry, services: PullServices, fault: server.Fault
+) -> None:
+    registry.script("manifest", fault)
+    with pytest.raises(RegistryUnreachable, match="no answer in time"):
+        await services.pull(f"{registry.host}/me/small:v1")
+
+
+async def test_an_error_text_cannot_steer_a_terminal(registry: FakeRegistry, services: PullServices) -> None:
+    registry.script("manifest", server.status(500, "a\x1b]0;evil\x07b\n"))
+    with pytest.raises(RegistryError, match="500: a\ufffd]0;evil\ufffdb\n"):
+        await services.pull(f"{registry.host}/me/small:v1")
