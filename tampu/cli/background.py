@@ -48,7 +48,7 @@ def _spawn(log: Path) -> subprocess.Popen[bytes]:
 def _wait(client: Client, server: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + START_S
     while time.monotonic() < until:
-        if client.is_answering():
+        if _has_come_up(client):
             # It outlives us: tell Popen not to warn about a child that still runs.
             server.returncode = 0
             return
@@ -58,6 +58,14 @@ def _wait(client: Client, server: subprocess.Popen[bytes], log: Path) -> None:
     server.terminate()
     server.wait()
     raise ServerUnreachable(f"the server did not answer within {START_S:.0f} seconds; {_end_of(log)}")
+
+
+def _has_come_up(client: Client) -> bool:
+    """Whether the server answers. One that dies while it starts may take the connection first and drop it then."""
+    try:
+        return client.is_answering()
+    except ServerUnreachable:
+        return False
 
 
 def _rotate(log: Path) -> None:

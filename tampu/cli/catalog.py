@@ -1,6 +1,7 @@
 """The table of commands. A command's module is imported when it is called, or when its help is asked for."""
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +22,7 @@ class Entry:
     beyond: bool = False
 
 
-COMMANDS: Final = (
+_ENTRIES: Final = (
     Entry("serve", "serve", "Start the server", ("start",)),
     Entry("create", "create", "Create a model"),
     Entry("show", "show", "Show information for a model"),
@@ -34,6 +35,8 @@ COMMANDS: Final = (
     Entry("cp", "cp", "Copy a model"),
     Entry("rm", "rm", "Remove a model"),
 )
+COMMANDS: Final[Mapping[str, Entry]] = {entry.name: entry for entry in _ENTRIES}
+"""The table by name, in the order of the help page."""
 ROOT_FLAGS: Final = (
     Flag(["--nowordwrap"], help="Don't wrap words to the next line automatically"),
     Flag(["--verbose"], help="Show timings for response"),
@@ -46,10 +49,10 @@ class Program(click.Group):
     """The program as click sees it; every command is loaded when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        return [entry.name for entry in COMMANDS]
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> Command | None:  # noqa: ARG002  # click's signature
-        for entry in COMMANDS:
+        for entry in COMMANDS.values():
             if cmd_name == entry.name or cmd_name in entry.aliases:
                 command = importlib.import_module(f"tampu.cli.{entry.module}").command_line
                 assert isinstance(command, Command)  # noqa: S101  # a contract of this package
@@ -60,7 +63,7 @@ class Program(click.Group):
 def unknown_command(program: str, name: str) -> str:
     """What is said of a command that does not exist, with those that may have been meant."""
     text = f'unknown command "{name}" for "{program}"'
-    if close := [entry.name for entry in COMMANDS if _is_close(name, entry.name)]:
+    if close := [known for known in COMMANDS if _is_close(name, known)]:
         text += "\n\nDid you mean this?\n" + "".join(f"\t{meant}\n" for meant in close)
     return text
 

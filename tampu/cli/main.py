@@ -101,10 +101,10 @@ def _run_bare(invocation: Invocation, arguments: Sequence[str]) -> int:
     page = program_page(
         invocation.program,
         commands=[
-            *((entry.name, entry.summary) for entry in COMMANDS if not entry.beyond),
+            *((entry.name, entry.summary) for entry in COMMANDS.values() if not entry.beyond),
             (HELP, "Help about any command"),
         ],
-        more_commands=[(entry.name, entry.summary) for entry in COMMANDS if entry.beyond],
+        more_commands=[(entry.name, entry.summary) for entry in COMMANDS.values() if entry.beyond],
         flags=ROOT_FLAGS,
     )
     invocation.console.write(page)

@@ -43,15 +43,15 @@ def test_two_commands_at_once_start_one_server_that_ends_when_idle(tmp_path: Pat
     until = time.monotonic() + DEADLINE_S
     while Client(address).is_answering():
         assert time.monotonic() < until, log.read_text()
-        time.sleep(0.5)  # asking is a request: leave it idle for longer than a second now and then
-        time.sleep(1.0)
+        # Asking is a request: the server must be left alone for longer than its second.
+        time.sleep(1.5)
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path, address: Address) -> None:
     done = run_program("ps", home=tmp_path, address=address, TAMPU_AUTOSTART="1", OLLAMA_MODELS="/proc/nope")
     assert done.returncode == 1
     assert done.stderr.startswith(b"Error: the server ended at once; the end of its log (")
-    assert b"/proc/nope" in done.stderr
+    assert b"models folder" in done.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, address: Address) -> None:

@@ -105,7 +105,7 @@ def test_what_is_piped_in_comes_before_the_words(tmp_path: Path) -> None:
 
 def test_every_command_loads_and_has_help(tmp_path: Path) -> None:
     program = Program("tampu")
-    for entry in COMMANDS:
+    for entry in COMMANDS.values():
         for name in (entry.name, *entry.aliases):
             command = program.get_command(None, name)
             assert command is not None
