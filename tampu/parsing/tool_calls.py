@@ -22,6 +22,8 @@ from tampu.parsing.calls import CallReader, FoundCall
 from tampu.parsing.stream import split_partial_tag
 
 _BARE_TAGS: Final = frozenset({"{", "["})
+_MOST_UNCLOSED: Final = 32
+"""Calls that were never closed, looked for at the end of a reply; each look costs its length."""
 _ID_LETTERS: Final = string.ascii_lowercase + string.digits
 _OUTSIDE = re.compile(r"[{\[\]]")
 _INSIDE = re.compile(r'[{}\[\]"]')
@@ -195,7 +197,9 @@ class ToolCallParser:
     def _finish(self, events: list[ToolEvent]) -> None:
         rest = "".join(self._pieces)
         is_open = self._brackets.is_in_object
-        while is_open and "{" in rest:
+        for _ in range(_MOST_UNCLOSED):
+            if not is_open or "{" not in rest:
+                break
             before, brace, behind = rest.partition("{")
             call = self._reader.read(self._without_tag(before), brace + behind)
             if call is None:

@@ -24,5 +24,9 @@ def test_marks(content, count, tagged):
 
 
 def test_numbers_run_over_all_messages():
-    messages = [Message("user", "a", images=(b"1", b"2")), Message("assistant", "b"), Message("user", "c", images=(b"3",))]
+    messages = [
+        Message("user", "a", images=(b"1", b"2")),
+        Message("assistant", "b"),
+        Message("user", "c", images=(b"3",)),
+    ]
     assert [message.content for message in tag_images(messages)] == ["[img-0][img-1]a", "b", "[img-2]c"]

@@ -51,7 +51,9 @@ def test_recorded_errors(case):
 
 
 def render_user(text, **settings):
-    return render_messages(parse_template(text), [Message("system", "S"), Message("user", "P")], today=TODAY, **settings)
+    return render_messages(
+        parse_template(text), [Message("system", "S"), Message("user", "P")], today=TODAY, **settings
+    )
 
 
 def exchange(text):
@@ -129,5 +131,7 @@ def test_cut_characters_become_replacement_characters():
 
 @pytest.mark.parametrize("text", ["lone \ud800 half", "\udc80"])
 def test_lone_surrogates_in_messages_do_no_harm(text):
-    template = parse_template('{{ range .Messages }}{{ len .Content }}{{ json .Content }}{{ printf "%q" .Content }}{{ end }}')
+    template = parse_template(
+        '{{ range .Messages }}{{ len .Content }}{{ json .Content }}{{ printf "%q" .Content }}{{ end }}'
+    )
     render_messages(template, [Message("user", text)]).encode()

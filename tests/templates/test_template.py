@@ -21,10 +21,12 @@ def test_recorded_variables(row):
         ("{{ (index .Messages 0) }}", {"messages"}),
         ("{{ .Function.Name }}{{ .Messages }}", {"function", "name", "messages"}),
         ('{{ define "x" }}{{ .Suffix }}{{ end }}{{ .Response }}', {"suffix", "response"}),
-        ("{{ if .A }}{{ else if $.B }}{{ else }}{{ with .C }}{{ .D }}{{ end }}{{ end }}{{ .Response }}",
-         {"a", "$", "b", "c", "d", "response"}),
+        (
+            "{{ if .A }}{{ else if $.B }}{{ else }}{{ with .C }}{{ .D }}{{ end }}{{ end }}{{ .Response }}",
+            {"a", "$", "b", "c", "d", "response"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_variables(text, variables):
     assert parse_template(text).variables == variables
 

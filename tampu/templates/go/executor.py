@@ -271,9 +271,6 @@ class Execution:
         return value if len(node.names) == 1 else self._fields(value, node.names[1:], node)
 
     def _chain(self, dot: Value, node: nodes.ChainNode) -> Value:
-        if isinstance(node.operand, nodes.NilNode):
-            self._at = node
-            raise self._failure(f"indirection through explicit nil in {node}")
         value = self._operand(dot, node.operand)
         return self._fields(value, node.names, node)
 
