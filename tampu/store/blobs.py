@@ -61,7 +61,8 @@ class BlobStore:
 
     def has(self, digest: str) -> bool:
         """Whether the blob is stored; raises BadRequest for a malformed digest."""
-        return self.path(digest).is_file()
+        with store_faults(f"looking for blob {digest}"):
+            return self.path(digest).is_file()
 
     def read(self, digest: str, *, limit: int) -> bytes:
         """The content of a small blob; raises BlobNotFound, CorruptBlob where it has more than `limit` bytes."""

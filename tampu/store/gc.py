@@ -45,8 +45,12 @@ def open_folder(library: Library, *, prune_leftovers: bool) -> Pruned:
 def rename_old_blobs(folder: Path) -> None:
     """Give blobs of early versions of Ollama (`sha256:...`) the name that is looked for today."""
     for path in list(folder.iterdir()):
-        if is_old_spelling(path.name):
+        if not is_old_spelling(path.name):
+            continue
+        try:
             path.replace(path.with_name(path.name.replace(":", "-", 1)))
+        except OSError as error:
+            _log.warning("a blob keeps its old name: %s", error.strerror)
 
 
 def prune(library: Library, *, now: float | None = None) -> Pruned:
@@ -88,9 +92,18 @@ def _prune_blobs(folder: Path, used: set[str], now: float) -> Pruned:
         youngest = PARTIAL_AGE_S if is_partial(path.name) else LEFTOVER_AGE_S
         if (digest is not None and digest in used) or now - status.st_mtime < youngest or not path.is_file():
             continue
-        if remove_unpinned(path):
+        if _remove(path):
             files, freed = files + 1, freed + status.st_size
     return Pruned(files, freed)
+
+
+def _remove(path: Path) -> bool:
+    """Delete a leftover; a folder that only others may change is no reason not to start."""
+    try:
+        return remove_unpinned(path)
+    except OSError as error:
+        _log.warning("a leftover stays: %s", error.strerror)
+        return False
 
 
 def _remove_empty_folders(root: Path) -> None:

@@ -82,6 +82,7 @@ class Library:
         self.manifests = ManifestStore(self.layout, self.blobs, self.holds)
         self._recheck_s, self._clock = recheck_s, clock
         self._lock = threading.RLock()
+        self._list_lock = threading.Lock()  # a first list may read many headers; single models do not wait for it
         self._loaded: dict[ModelName, _Loaded] = {}
         self._spellings: dict[ModelName, ModelName] = {}
         self._listed: dict[ModelName, _Listed] = {}
@@ -156,12 +157,12 @@ class Library:
 
     def models(self) -> list[Model]:
         """Every model whose manifest and config can be read, in order of names; damaged texts count as left out."""
-        with self._lock:
+        with self._list_lock:
             return [listed.model for listed in self._refresh_list().values() if listed.model is not None]
 
     def summaries(self) -> list[ModelSummary]:
         """The same as list entries, newest first by the second, then by name; reads the disk for what is new."""
-        with self._lock:
+        with self._list_lock:
             found = [listed.summary for listed in self._refresh_list().values() if listed.summary is not None]
         return sorted(found, key=lambda summary: (-(summary.modified_ns // 1_000_000_000), summary.name))
 
