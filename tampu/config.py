@@ -232,6 +232,8 @@ class Settings:
     autostart: bool = True
     no_color: bool = False
     idle_exit_s: float = 1800.0
+    warnings: tuple[str, ...] = ()
+    """Values that mean nothing, so that their defaults count; to be told to the user, in Ollama's words."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -239,6 +241,7 @@ class Settings:
         environment = os.environ if environment is None else environment
         home = Path(environment.get("HOME") or Path.home()) / ".ollama"
         values: dict[str, Any] = {"home": home, "models_folder": home / "models"}
+        warnings = []
         for setting in SETTINGS:
             text = clean(environment.get(setting.variable, ""))
             if not text:
@@ -246,12 +249,24 @@ class Settings:
             value = setting.read(text)
             if value is not None:
                 values[setting.name] = value
-        return cls(**values)
+            warnings += _warnings(setting, text, value)
+        return cls(**values, warnings=tuple(warnings))
 
     @cached_property
     def allowed_origins(self) -> tuple[str, ...]:
         """The configured origins, then the built-in ones."""
         return (*self.origins, *BUILT_IN_ORIGINS)
+
+
+def _warnings(setting: Setting, text: str, value: object) -> list[str]:
+    if isinstance(value, Address):
+        port = _split_port(text.partition("://")[2].partition("/")[0] or text.partition("/")[0])[1]
+        is_read = not port or (port.isascii() and port.isdigit() and int(port) <= 65535)
+        return [] if is_read else [f"invalid port, using default port={port} default={DEFAULT_PORT}"]
+    if value is None:
+        default = f" default={setting.default}" if isinstance(setting.default, int) else ""
+        return [f"invalid environment variable, using default key={setting.variable} value={text}{default}"]
+    return []
 
 
 def clean(value: str) -> str:

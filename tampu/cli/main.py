@@ -5,6 +5,7 @@ Exit codes: 0 success, 1 an error, 2 a setting with an impossible value, 130 int
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -20,7 +21,7 @@ from tampu.cli.help import program_page
 from tampu.cli.invocation import Invocation
 from tampu.config import Settings
 from tampu.errors import BadRequest, ConfigError, TampuError
-from tampu.repl.screen.console import SHOW_CURSOR, Console
+from tampu.repl.screen.console import SHOW_CURSOR, Console, printable
 
 FAILED: Final = 1
 MISCONFIGURED: Final = 2
@@ -47,6 +48,8 @@ def run(arguments: Sequence[str], program: str, console: Console) -> int:
         settings = Settings.read()
         is_verbose = settings.log_level > 0
         console.colour = not settings.no_color
+        for warning in settings.warnings:
+            console.tell(f"{time.strftime('%Y/%m/%d %H:%M:%S')} WARN {printable(warning)}\n")
         code = _dispatch(arguments, Invocation(program, console, settings))
     except BrokenPipeError:
         return _leave_quietly()

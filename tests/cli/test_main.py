@@ -43,6 +43,15 @@ def test_the_name_that_was_called_is_the_name_in_errors(tmp_path: Path) -> None:
     ]
 
 
+def test_values_that_mean_nothing_are_told(tmp_path: Path) -> None:
+    done = run_program("list", home=tmp_path, OLLAMA_HOST="127.0.0.1:99999", OLLAMA_MAX_QUEUE="many")
+    told = done.stderr.decode().splitlines()
+    assert told[0].endswith(" WARN invalid port, using default port=99999 default=11434")
+    assert told[1].endswith(
+        " WARN invalid environment variable, using default key=OLLAMA_MAX_QUEUE value=many default=512"
+    )
+
+
 def test_a_bad_setting_is_code_2(tmp_path: Path) -> None:
     done = run_program("list", home=tmp_path, OLLAMA_ORIGINS="nonsense")
     assert done.returncode == 2
