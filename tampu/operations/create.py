@@ -159,6 +159,7 @@ def _pull_base(job: _Job) -> AsyncGenerator[Progress, None]:
 
 
 def _inherit(job: _Job, base: ModelName) -> None:
+    base = job.library.resolve(base)  # a pull stores under the spelling that other names have
     manifest = job.library.read_manifest(base).manifest
     job.draft.inherit(base, manifest)
     for layer in manifest.layers:

@@ -273,6 +273,18 @@ async def test_a_missing_base_is_pulled_first(services: StoreServices, monkeypat
     assert services.library.get(name("m")).system == "pulled"
 
 
+async def test_a_pulled_base_is_found_under_the_spelling_that_pull_chose(
+    services: StoreServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def pull(_: object, __: TransferRequest) -> AsyncIterator[Progress]:
+        yield Progress("pulling manifest")
+        put(services.library, "base", {"model": model_file("a-f16.gguf")})
+
+    monkeypatch.setattr(create_module, "pull", pull)
+    await made(services, model="m", **{"from": "BASE"})
+    assert services.library.get(name("m")).parent == "base:latest"
+
+
 async def test_a_create_that_is_left_closes_its_pull(services: StoreServices, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = []
 
