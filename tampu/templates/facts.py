@@ -78,15 +78,15 @@ def _asks_for_calls(pipe: nodes.PipeNode) -> bool:
 def _first_text(tree: nodes.ListNode) -> str:
     """The first text that is not blank; empty where an output comes before it."""
     for node in tree.nodes:
-        if isinstance(node, nodes.TextNode) and node.text.strip():
-            return node.text
+        text = ""
         if isinstance(node, nodes.ActionNode):
             return ""
-        if isinstance(node, (nodes.IfNode, nodes.RangeNode, nodes.WithNode)):
-            for part in nodes.parts(node):
-                text = _first_text(part)
-                if text:
-                    return text
+        if isinstance(node, nodes.TextNode):
+            text = node.text
+        elif isinstance(node, (nodes.IfNode, nodes.RangeNode, nodes.WithNode)):
+            text = next(filter(None, map(_first_text, nodes.parts(node))), "")
+        if text.strip():
+            return text
     return ""
 
 

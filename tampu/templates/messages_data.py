@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from tampu.errors import BadRequest
 from tampu.messages import Message, Tool, ToolCall, ToolProperty
 from tampu.templates.go.json_text import json_text
 from tampu.templates.go.typescript import typescript_type
 from tampu.templates.go.values import JsonField, JsonList, JsonMap, OrderedMap, Record, RecordType, TypeNames, Value
 
+MAX_DEPTH: Final = 64
+"""Values inside one another in schemas and arguments; printing them costs stack."""
 _LARGEST: Final = 1.7976931348623157e308
 
 
@@ -60,15 +63,21 @@ _PROPERTY: Final = _type(
 )
 
 
-def free_value(value: Any) -> Value:
-    """JSON as Go reads it without knowing a type: every number is a float."""
+def free_value(value: Any, depth: int = 0) -> Value:
+    """JSON as Go reads it without knowing a type: every number is a float. Raises BadRequest where it is too deep."""
+    _check(depth)
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
     if isinstance(value, (int, float)):
         return _float(value)
     if isinstance(value, dict):
-        return {str(name): free_value(item) for name, item in value.items()}
-    return [free_value(item) for item in value]
+        return {str(name): free_value(item, depth + 1) for name, item in value.items()}
+    return [free_value(item, depth + 1) for item in value]
+
+
+def _check(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise BadRequest(f"a tool's schema or arguments hold values more than {MAX_DEPTH} levels inside one another")
 
 
 def _float(value: float) -> float:
@@ -145,14 +154,15 @@ def _tool_value(tool: Tool) -> Record:
     )
 
 
-def _property_value(schema: ToolProperty) -> Record:
+def _property_value(schema: ToolProperty, depth: int = 0) -> Record:
+    _check(depth)
     nested = schema.properties
-    values = {name: _property_value(nested[name]) for name in nested} if nested is not None else None
+    values = {name: _property_value(nested[name], depth + 1) for name in nested} if nested is not None else None
     names = [schema.type] if isinstance(schema.type, str) else schema.type
     return Record(
         _PROPERTY,
         {
-            "AnyOf": [_property_value(choice) for choice in schema.any_of],
+            "AnyOf": [_property_value(choice, depth + 1) for choice in schema.any_of],
             "Type": TypeNames([name for name in names if name] if isinstance(schema.type, str) else names),
             "Items": _free_or_absent(schema.items),
             "Description": schema.description,

@@ -2,8 +2,16 @@
 
 import pytest
 
-from tampu.errors import InvalidTemplate, TampuError, TemplateFailed
-from tampu.messages import Message
+from tampu.errors import BadRequest, InvalidTemplate, TampuError, TemplateFailed
+from tampu.messages import (
+    Message,
+    Tool,
+    ToolCall,
+    ToolCallFunction,
+    ToolFunction,
+    ToolParameters,
+    ToolProperty,
+)
 from tampu.templates.render import collate, render_messages
 from tampu.templates.template import parse_template
 from tests.recordings import GOLDEN, recording
@@ -92,7 +100,7 @@ def test_last_turn_knows_no_defined_template():
 
 def test_earlier_turns_keep_functions_and_the_strict_chain():
     messages = [Message("user", "a"), Message("assistant", "b"), Message("user", "c")]
-    with pytest.raises(TemplateFailed, match="nil pointer evaluating interface {}.X"):
+    with pytest.raises(TemplateFailed, match=r"nil pointer evaluating interface {}\.X"):
         render_messages(parse_template("{{ .Nope.X }}{{ .Response }}"), messages)
 
 
@@ -135,3 +143,28 @@ def test_lone_surrogates_in_messages_do_no_harm(text):
         '{{ range .Messages }}{{ len .Content }}{{ json .Content }}{{ printf "%q" .Content }}{{ end }}'
     )
     render_messages(template, [Message("user", text)]).encode()
+
+
+@pytest.mark.parametrize("part", ["items", "arguments", "properties"])
+def test_values_too_deep_to_print_are_refused(part):
+    deep, schema = {}, ToolProperty()
+    for _ in range(900):
+        deep, schema = {"a": deep}, ToolProperty(properties={"a": schema})
+    parameters = ToolParameters(items=deep if part == "items" else None, properties={"a": schema})
+    tools = [Tool(function=ToolFunction(parameters=parameters))] if part != "arguments" else None
+    calls = (ToolCall(function=ToolCallFunction(arguments=deep)),) if part == "arguments" else ()
+    template = parse_template("{{ .Tools }}{{ range .Messages }}{{ json .ToolCalls }}{{ end }}")
+    with pytest.raises(BadRequest, match="levels inside one another"):
+        render_messages(template, [Message("user", tool_calls=calls)], tools=tools)
+
+
+def test_values_of_the_greatest_depth_print():
+    deep = {}
+    for _ in range(60):
+        deep = {"a": deep}
+    calls = (ToolCall(function=ToolCallFunction(arguments={"x": deep})),)
+    inner = (
+        '{{ range .Messages }}{{ .ToolCalls }}{{ json .ToolCalls }}{{ printf "%v %q" .ToolCalls .ToolCalls }}{{ end }}'
+    )
+    template = parse_template("{{ with . }}" * 40 + inner + "{{ end }}" * 40)
+    assert render_messages(template, [Message("user", tool_calls=calls)])

@@ -32,7 +32,7 @@ def test_variables(text, variables):
 
 
 def test_a_call_without_pipeline_is_refused():
-    with pytest.raises(InvalidTemplate, match="^undefined template specified$"):
+    with pytest.raises(InvalidTemplate, match=r"^undefined template specified$"):
         parse_template('{{ template "x" }}')
 
 

@@ -11,8 +11,6 @@ from tampu.templates.go.values import JsonList, JsonMap, Record, TypeNames, Valu
 
 NO_VALUE: Final = "<no value>"
 TEXT_VERBS: Final = "vsqxX"
-MAX_NESTING: Final = 200
-"""Lists and maps inside one another; JSON is not read deeper than it can be printed."""
 
 
 def print_value(value: Value) -> str:

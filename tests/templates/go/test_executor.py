@@ -186,14 +186,16 @@ def render(body):
         ),
         (
             (
-                "{{ range .Tools }}{{ range $n, $p := .Function.Parameters.Properties }}{{ $p.ToTypeScriptType }};{{ $p.Type }};"
+                "{{ range .Tools }}{{ range $n, $p := .Function.Parameters.Properties }}"
+                "{{ $p.ToTypeScriptType }};{{ $p.Type }};"
                 "{{ end }}{{ .Function.Parameters.Properties.nope.Type }}{{ end }}"
             ),
             "number | any[] | null;;string;string;",
         ),
         (
             (
-                '{{ range .Messages }}{{ range .ToolCalls }}{{ .Function.Arguments.c }}{{ printf "%T" .Function.Arguments.b }}'
+                "{{ range .Messages }}{{ range .ToolCalls }}{{ .Function.Arguments.c }}"
+                '{{ printf "%T" .Function.Arguments.b }}'
                 "{{ end }}{{ end }}"
             ),
             "map[x:[2] y:1]float64",
