@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,7 @@ from tampu.modelfile.document import Modelfile
 from tampu.modelfile.files import files_of, locate, resolve
 
 HASHING_THREADS: Final = 4
+BLOCK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,18 @@ def _named(files: Sequence[Path], digests: dict[Path, str]) -> dict[str, str]:
 def _hashed(files: set[Path]) -> dict[Path, str]:
     """The digest of each file. Hashing leaves the interpreter's lock, so several run at once."""
     ordered = sorted(files)
+    is_over = threading.Event()
     with ThreadPoolExecutor(max_workers=HASHING_THREADS) as pool:
-        return dict(zip(ordered, pool.map(_digest, ordered), strict=True))
+        try:
+            return dict(zip(ordered, pool.map(partial(_digest, is_over=is_over), ordered), strict=True))
+        finally:
+            # Ctrl-C must not wait until the last gigabyte is read.
+            is_over.set()
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, *, is_over: threading.Event) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        while not is_over.is_set() and (block := file.read(BLOCK_BYTES)):
+            digest.update(block)
+    return f"sha256:{digest.hexdigest()}"

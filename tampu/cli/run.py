@@ -1,5 +1,7 @@
 """`run`: one answer to a prompt, or a session with a model."""
 
+import signal
+import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -26,6 +28,7 @@ from tampu.repl.screen.progress import waiting
 from tampu.repl.screen.timings import timing_block
 from tampu.repl.session import Session
 
+TERMINATED: Final = 143
 _FIRST_WITH_EXPONENT: Final = 1e21
 
 
@@ -140,6 +143,8 @@ def _talk(invocation: Invocation, session: Session) -> None:
     editor = LineEditor(
         settings.home / "history", keeps_history=not settings.no_history, coloured=invocation.console.colour
     )
+    # As an exception it passes through the line editor, which then gives the terminal back as it was.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     run_session(Talk(session, invocation.client, console, _read_parameter), editor)
 
 

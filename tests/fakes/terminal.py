@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +36,15 @@ class Terminal:
     def send(self, keys: str) -> None:
         self._child.send(keys)
 
+    def kill(self, number: int) -> None:
+        """Send the program a signal."""
+        self._child.kill(number)
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal is in its usual mode, not a line editor's."""
+        return self._child.getecho()
+
     def resize(self, columns: int, rows: int) -> None:
         self._child.setwinsize(rows, columns)
         self._screen.resize(rows, columns)
@@ -45,6 +54,12 @@ class Terminal:
         until = time.monotonic() + DEADLINE_S
         while self.lines[-len(lines) :] != list(lines):
             assert time.monotonic() < until, f"wanted {lines}, the screen shows {self.lines}"
+            self._pump()
+
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        until = time.monotonic() + DEADLINE_S
+        while not is_so():
+            assert time.monotonic() < until, f"the screen shows {self.lines}"
             self._pump()
 
     def wait_for_end(self) -> int | None:

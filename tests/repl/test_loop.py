@@ -1,5 +1,6 @@
 """The session as a person sees it: the real program on a terminal, against a scripted server."""
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,3 +145,11 @@ def test_wide_characters_wrap_on_a_narrow_screen(tmp_path: Path) -> None:
         terminal.resize(21, 24)
         terminal.send("hi\r")
         terminal.wait_for("山路很长，骆马慢", "慢地走。", "", ">>> Send a message (/", "... ? for help)")
+
+
+def test_a_signal_to_end_gives_the_terminal_back(tmp_path: Path) -> None:
+    with session(tmp_path, spoken("ok")) as (terminal, _):
+        assert not terminal.echoes
+        terminal.kill(signal.SIGTERM)
+        terminal.wait_until(lambda: terminal.echoes)
+        assert terminal.wait_for_end() == 143
