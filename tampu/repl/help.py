@@ -69,7 +69,7 @@ _MEDIA_HINT: Final = "Use /path/to/file to include .jpg, .png, .webp images, or 
 def overview(*, is_multimodal: bool) -> str:
     """What `/?` prints."""
     hint = 'Use """ to begin a multi-line message.\n' + (_MEDIA_HINT if is_multimodal else "")
-    return f"{_listing('Available Commands:', _COMMANDS, 16)}{hint}\n"
+    return f"{_listing('Available Commands:', _COMMANDS, 15)}{hint}\n"
 
 
 def set_listing() -> str:
