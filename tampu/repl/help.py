@@ -47,7 +47,7 @@ _PARAMETERS: Final[Sequence[Row]] = (
     ("/set parameter repeat_penalty <float>", "How strongly to penalize repetitions"),
     ("/set parameter repeat_last_n <int>", "Set how far back to look for repetitions"),
     ("/set parameter num_gpu <int>", "The number of layers to send to the GPU"),
-    ("/set parameter stop <string> <string> ...", " Set the stop parameters"),
+    ("/set parameter stop <string> <string> ...", "  Set the stop parameters"),
 )
 _SHORTCUTS: Final[Sequence[Row]] = (
     ("Ctrl + a", "Move to the beginning of the line (Home)"),
