@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tampu.client import Client
+from tampu.client.client import Client
 from tampu.config import Settings
 from tampu.errors import ServerUnreachable
 

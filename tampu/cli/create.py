@@ -7,13 +7,13 @@ from tampu.cli.command import command
 from tampu.cli.components import Components, gather
 from tampu.cli.grammar import exactly, flag
 from tampu.cli.invocation import Invocation
-from tampu.client import Client
+from tampu.client.client import Client
 from tampu.errors import BadRequest, InvalidModelfile, InvalidName
 from tampu.modelfile.document import Modelfile
 from tampu.modelfile.parameters import deprecated_parameters, deprecation_warning, parameters
 from tampu.modelfile.parse import parse_modelfile
 from tampu.names import ModelName
-from tampu.repl.screen.progress import Progress, Spinner, follow
+from tampu.terminal.progress import Progress, Spinner, follow
 
 _WITHOUT_A_FILE: Final = b"FROM ."
 

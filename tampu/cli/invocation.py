@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from tampu.client import Client
+from tampu.client.client import Client
 from tampu.config import Settings
 from tampu.errors import ServerUnreachable
-from tampu.repl.screen.console import Console
+from tampu.terminal.console import Console
 
 
 @dataclass

@@ -7,7 +7,7 @@ import msgspec
 from tampu.cli.command import command
 from tampu.cli.grammar import Words, flag
 from tampu.cli.invocation import Invocation
-from tampu.repl.screen.listings import models_table
+from tampu.terminal.listings import models_table
 
 
 @command("list", words=Words(), aliases=("ls",), help="List models")

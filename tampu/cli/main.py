@@ -21,7 +21,7 @@ from tampu.cli.help import program_page
 from tampu.cli.invocation import Invocation
 from tampu.config import Settings
 from tampu.errors import BadRequest, ConfigError, TampuError
-from tampu.repl.screen.console import SHOW_CURSOR, Console, printable
+from tampu.terminal.console import SHOW_CURSOR, Console, printable
 
 FAILED: Final = 1
 MISCONFIGURED: Final = 2

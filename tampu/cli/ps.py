@@ -7,7 +7,7 @@ import msgspec
 from tampu.cli.command import command
 from tampu.cli.grammar import Words, flag
 from tampu.cli.invocation import Invocation
-from tampu.repl.screen.listings import loaded_table
+from tampu.terminal.listings import loaded_table
 
 
 @command("ps", words=Words(), help="List running models")

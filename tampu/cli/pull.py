@@ -3,10 +3,10 @@
 from tampu.cli.command import command
 from tampu.cli.grammar import exactly, flag
 from tampu.cli.invocation import Invocation
-from tampu.client import Report
+from tampu.client.answers import Report
 from tampu.errors import ServerError, TampuError
 from tampu.names import DEFAULT_HOST, ModelName, ModelReference, Source
-from tampu.repl.screen.progress import Progress, follow
+from tampu.terminal.progress import Progress, follow
 
 _NOT_THERE = "pull model manifest: file does not exist"
 

@@ -6,7 +6,7 @@ from tampu.cli.invocation import Invocation
 from tampu.cli.signin import tell_where_to_sign_in
 from tampu.errors import ServerError, SignInRequired
 from tampu.names import DEFAULT_HOST, DEFAULT_TAG, ModelName
-from tampu.repl.screen.progress import Progress, follow
+from tampu.terminal.progress import Progress, follow
 
 
 @command("push", takes="MODEL", words=exactly(1), help="Push a model to a registry")

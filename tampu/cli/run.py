@@ -14,7 +14,7 @@ from tampu.cli.invocation import Invocation
 from tampu.cli.pull import pull_model
 from tampu.cli.show import IMAGE_MODELS
 from tampu.cli.signin import tell_where_to_sign_in
-from tampu.client import Description
+from tampu.client.answers import Description
 from tampu.errors import BadRequest, ServerError, SignInRequired
 from tampu.modelfile.document import Instruction, Kind, Modelfile
 from tampu.modelfile.parameters import parameters
@@ -22,11 +22,11 @@ from tampu.names import ModelReference, Source
 from tampu.repl.chosen import Chosen, read_keep_alive, read_think
 from tampu.repl.commands import Talk
 from tampu.repl.media import attach, is_multimodal
-from tampu.repl.screen.answer import AnswerPrinter, show_answer
-from tampu.repl.screen.console import Console
-from tampu.repl.screen.progress import waiting
-from tampu.repl.screen.timings import timing_block
 from tampu.repl.session import Session
+from tampu.terminal.answer import AnswerPrinter, show_answer
+from tampu.terminal.console import Console
+from tampu.terminal.progress import waiting
+from tampu.terminal.timings import timing_block
 
 TERMINATED: Final = 143
 _FIRST_WITH_EXPONENT: Final = 1e21

@@ -5,9 +5,9 @@ import msgspec
 from tampu.cli.command import command
 from tampu.cli.grammar import exactly, flag
 from tampu.cli.invocation import Invocation
-from tampu.client import Description
+from tampu.client.answers import Description
 from tampu.errors import BadRequest
-from tampu.repl.screen.description import description_page
+from tampu.terminal.description import description_page
 
 IMAGE_MODELS = "image generation models are not currently supported"
 _PARTS = ("license", "modelfile", "parameters", "system", "template")

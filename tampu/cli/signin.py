@@ -1,6 +1,6 @@
 """What a person is told who must sign in first."""
 
-from tampu.repl.screen.console import Console
+from tampu.terminal.console import Console
 
 
 def tell_where_to_sign_in(console: Console, url: str) -> None:

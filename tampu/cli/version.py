@@ -2,7 +2,7 @@
 
 from tampu import OLLAMA_VERSION, __version__
 from tampu.cli.invocation import Invocation
-from tampu.client import Client
+from tampu.client.client import Client
 from tampu.errors import TampuError
 
 

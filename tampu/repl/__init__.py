@@ -1,1 +1,1 @@
-"""The interactive session with a model, and the parts of a terminal's screen."""
+"""The interactive session with a model."""

@@ -5,17 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from tampu.client import Client
+from tampu.client.client import Client
 from tampu.errors import BadRequest, InvalidName, ServerError
 from tampu.names import ModelName
 from tampu.repl import help as listings
 from tampu.repl.blocks import unfenced
 from tampu.repl.media import is_multimodal
-from tampu.repl.screen.console import Console
-from tampu.repl.screen.description import description_page
-from tampu.repl.screen.listings import models_table
-from tampu.repl.screen.progress import Progress, follow, waiting
 from tampu.repl.session import Session
+from tampu.terminal.console import Console
+from tampu.terminal.description import description_page
+from tampu.terminal.listings import models_table
+from tampu.terminal.progress import Progress, follow, waiting
 
 ReadParameter = Callable[[str, Sequence[str]], object]
 """Turns the words of a parameter into its value; raises BadRequest."""

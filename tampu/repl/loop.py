@@ -5,9 +5,9 @@ from tampu.repl.blocks import FENCE, message_of
 from tampu.repl.commands import Leave, Talk, run_command
 from tampu.repl.line_editor import PROMPT, LineEditor
 from tampu.repl.media import attach, is_media_path, is_multimodal
-from tampu.repl.screen.answer import AnswerPrinter, show_answer
-from tampu.repl.screen.progress import waiting
-from tampu.repl.screen.timings import timing_block
+from tampu.terminal.answer import AnswerPrinter, show_answer
+from tampu.terminal.progress import waiting
+from tampu.terminal.timings import timing_block
 
 _BEARABLE = ("does not support thinking", "invalid think value")
 _UPSTREAM = "upstream error"

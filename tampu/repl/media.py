@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tampu.client import Description
+from tampu.client.answers import Description
 from tampu.errors import BadRequest
-from tampu.repl.screen.console import Console
+from tampu.terminal.console import Console
 
 MAX_BYTES: Final = 100 << 20
 _PATH = re.compile(

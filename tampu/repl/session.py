@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tampu.client import Description
+from tampu.client.answers import Description
 from tampu.repl.chosen import Chosen
 
 SYSTEM = "system"

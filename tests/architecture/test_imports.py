@@ -23,8 +23,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "api": frozenset(),
     "server": frozenset({"operations", "api", "telemetry"}),
     "client": frozenset(),
-    "repl": frozenset({"client"}),
-    "cli": frozenset({"client", "repl", "modelfile"}),
+    "terminal": frozenset({"client"}),
+    "repl": frozenset({"client", "terminal"}),
+    "cli": frozenset({"client", "terminal", "repl", "modelfile"}),
     "__main__": frozenset({"cli"}),
 }
 ONLY_INSIDE = {("tampu.cli.serve", "server")}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tampu.client import Client
+from tampu.client.client import Client
 from tampu.config import Address
 from tests.cli.program import run_program
 from tests.fakes.terminal import environment

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from tampu.client import Client, Description, Details
+from tampu.client.answers import Description, Details
+from tampu.client.client import Client
 from tampu.errors import BadRequest, ServerError
 from tampu.messages import Message
 from tampu.repl.chosen import Chosen
 from tampu.repl.commands import Leave, Talk, run_command
-from tampu.repl.screen.console import Console
 from tampu.repl.session import Session
+from tampu.terminal.console import Console
 from tests.fakes.stub_server import Answer, StubServer, stub_server
 
 SHOW = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tampu.client import Description
+from tampu.client.answers import Description
 from tampu.errors import BadRequest
 from tampu.repl.media import extract_media, is_media_path, is_multimodal, sniff
 

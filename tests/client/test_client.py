@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from tampu.client import USER_AGENT, Client
+from tampu.client.client import Client
+from tampu.client.connection import USER_AGENT
 from tampu.config import Address
 from tampu.errors import ServerError, ServerUnreachable, SignInRequired
 from tests.fakes.stub_server import Answer, stub_server

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from tampu.client import Report
-from tampu.repl.screen.console import HIDE_CURSOR, SHOW_CURSOR, Console, printable
+from tampu.client.answers import Report
+from tampu.terminal.console import HIDE_CURSOR, SHOW_CURSOR, Console, printable
 from tampu.units import NS_PER_S, format_bytes, format_duration
 
 FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"

@@ -6,8 +6,8 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import Any, Final
 
-from tampu.client import Description
-from tampu.repl.screen.console import printable
+from tampu.client.answers import Description
+from tampu.terminal.console import printable
 from tampu.units import format_count
 
 CELL_WIDTH: Final = 30

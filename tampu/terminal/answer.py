@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from tampu.client import Piece
+from tampu.client.answers import Piece
 from tampu.messages import ToolCall
-from tampu.repl.screen.console import BOLD, GREY, HIDE_CURSOR, RESET, SHOW_CURSOR, Console
-from tampu.repl.screen.wrap import WordWrap
+from tampu.terminal.console import BOLD, GREY, HIDE_CURSOR, RESET, SHOW_CURSOR, Console
+from tampu.terminal.wrap import WordWrap
 
 
 class AnswerPrinter:

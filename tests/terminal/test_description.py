@@ -2,8 +2,8 @@
 
 import pytest
 
-from tampu.client import Description, Details, Tensor
-from tampu.repl.screen.description import description_page, short_number
+from tampu.client.answers import Description, Details, Tensor
+from tampu.terminal.description import description_page, short_number
 
 
 def test_only_details() -> None:

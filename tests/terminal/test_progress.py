@@ -5,10 +5,10 @@ import io
 import pyte
 import pytest
 
-from tampu.client import Report
+from tampu.client.answers import Report
 from tampu.errors import ServerError
-from tampu.repl.screen.console import Console
-from tampu.repl.screen.progress import Bar, Progress, Spinner, follow, waiting
+from tampu.terminal.console import Console
+from tampu.terminal.progress import Bar, Progress, Spinner, follow, waiting
 
 GB = 10**9
 

@@ -4,7 +4,7 @@ import pyte
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tampu.repl.screen.wrap import WordWrap
+from tampu.terminal.wrap import WordWrap
 
 
 def wrapped(text: str, width: int) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from tampu.client import ListedModel, LoadedModel
-from tampu.repl.screen.console import printable
-from tampu.repl.screen.table import table
+from tampu.client.answers import ListedModel, LoadedModel
+from tampu.terminal.console import printable
+from tampu.terminal.table import table
 from tampu.units import format_bytes, format_moment, parse_timestamp
 
 

@@ -5,10 +5,10 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tampu.client import ChatPart, Piece
+from tampu.client.answers import ChatPart, Piece
 from tampu.messages import ToolCall, ToolCallFunction
-from tampu.repl.screen.answer import AnswerPrinter, show_answer
-from tampu.repl.screen.console import Console
+from tampu.terminal.answer import AnswerPrinter, show_answer
+from tampu.terminal.console import Console
 
 
 def printed(pieces: list[Piece], **how: bool) -> str:

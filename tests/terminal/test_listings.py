@@ -1,7 +1,7 @@
 """The tables of list and ps."""
 
-from tampu.client import ListedModel, LoadedModel
-from tampu.repl.screen.listings import loaded_table, models_table, processor
+from tampu.client.answers import ListedModel, LoadedModel
+from tampu.terminal.listings import loaded_table, models_table, processor
 from tampu.units import parse_timestamp
 
 NOW = parse_timestamp("2026-06-01T12:00:00Z") or 0.0

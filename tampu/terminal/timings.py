@@ -1,6 +1,6 @@
 """The block of counts and times that `--verbose` prints after an answer."""
 
-from tampu.client import Piece
+from tampu.client.answers import Piece
 from tampu.units import NS_PER_S, format_duration
 
 

@@ -1,0 +1,110 @@
+"""What a server answers, as types. Absent and unknown fields do no harm: other versions have others."""
+
+from typing import Any
+
+import msgspec
+
+from tampu.messages import Message, ToolCall
+
+
+class Details(msgspec.Struct, omit_defaults=True):
+    """The short facts of a model."""
+
+    parent_model: str = ""
+    format: str = ""
+    family: str = ""
+    families: list[str] = []
+    parameter_size: str = ""
+    quantization_level: str = ""
+    context_length: int = 0
+    embedding_length: int = 0
+
+
+class ListedModel(msgspec.Struct, omit_defaults=True):
+    """One row of `/api/tags`."""
+
+    name: str = ""
+    model: str = ""
+    modified_at: str = ""
+    size: int = 0
+    digest: str = ""
+    details: Details = msgspec.field(default_factory=Details)
+    capabilities: list[str] = []
+    remote_model: str = ""
+    remote_host: str = ""
+
+
+class LoadedModel(msgspec.Struct):
+    """One row of `/api/ps`."""
+
+    name: str = ""
+    model: str = ""
+    size: int = 0
+    size_vram: int = 0
+    digest: str = ""
+    details: Details = msgspec.field(default_factory=Details)
+    expires_at: str = ""
+    context_length: int = 0
+
+
+class Tensor(msgspec.Struct):
+    """One tensor of a model."""
+
+    name: str = ""
+    type: str = ""
+    shape: list[int] = []
+
+
+class Description(msgspec.Struct, omit_defaults=True):
+    """The answer of `/api/show`."""
+
+    license: str = ""
+    modelfile: str = ""
+    parameters: str = ""
+    template: str = ""
+    system: str = ""
+    details: Details = msgspec.field(default_factory=Details)
+    messages: list[Message] = []
+    model_info: dict[str, Any] = {}
+    projector_info: dict[str, Any] = {}
+    tensors: list[Tensor] = []
+    capabilities: list[str] = []
+    modified_at: str = ""
+    remote_model: str = ""
+    remote_host: str = ""
+    requires: str = ""
+
+
+class ChatPart(msgspec.Struct):
+    """The message of one piece of a chat."""
+
+    role: str = "assistant"
+    content: str = ""
+    thinking: str = ""
+    tool_calls: list[ToolCall] = []
+
+
+class Piece(msgspec.Struct):
+    """One piece of an answer, of `/api/generate` or `/api/chat`. Times are nanoseconds."""
+
+    response: str = ""
+    thinking: str = ""
+    tool_calls: list[ToolCall] = []
+    message: ChatPart = msgspec.field(default_factory=ChatPart)
+    done: bool = False
+    done_reason: str = ""
+    total_duration: int = 0
+    load_duration: int = 0
+    prompt_eval_count: int = 0
+    prompt_eval_duration: int = 0
+    eval_count: int = 0
+    eval_duration: int = 0
+
+
+class Report(msgspec.Struct):
+    """One report of a pull, push or create. With a digest it counts bytes of that layer."""
+
+    status: str = ""
+    digest: str = ""
+    total: int = 0
+    completed: int = 0

@@ -1,0 +1,172 @@
+"""Asks a running server over HTTP: typed answers, streams piece by piece, errors in words. Knows no terminal."""
+
+import http.client
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from tampu.client.answers import Description, ListedModel, LoadedModel, Piece, Report
+from tampu.client.connection import BLOCK_BYTES, LOST, Connector, checked, lines_of, parsed
+from tampu.config import Address
+from tampu.errors import ServerError, ServerUnreachable
+from tampu.wire import convert, encode
+
+Answer = TypeVar("Answer", bound=msgspec.Struct)
+
+
+class _Listed(msgspec.Struct):
+    models: list[ListedModel] = []
+
+
+class _Loaded(msgspec.Struct):
+    models: list[LoadedModel] = []
+
+
+class _Embedded(msgspec.Struct):
+    embeddings: list[list[float]] = []
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
+class _Version(msgspec.Struct):
+    version: str = ""
+
+
+class Client:
+    """One server. Every call opens a connection of its own, so an abandoned answer is simply hung up on."""
+
+    def __init__(self, address: Address) -> None:
+        self._server = Connector(address)
+
+    def is_answering(self) -> bool:
+        """Whether a server is there; False where the connection is refused, ServerUnreachable for any other trouble."""
+        try:
+            with self._server.exchange("HEAD", "/") as response:
+                return response.status > 0
+        except ServerUnreachable as error:
+            if isinstance(error.__cause__, ConnectionRefusedError):
+                return False
+            raise
+
+    def version(self) -> str:
+        """The version that the server says it has."""
+        return self._get("/api/version", _Version).version
+
+    def list_models(self) -> list[ListedModel]:
+        """Every stored model, newest first."""
+        return self._get("/api/tags", _Listed).models
+
+    def loaded_models(self) -> list[LoadedModel]:
+        """Every model in memory."""
+        return self._get("/api/ps", _Loaded).models
+
+    def describe(
+        self, model: str, *, verbose: bool = False, shown_as: Mapping[str, object] | None = None
+    ) -> Description:
+        """What `show` tells; `shown_as`: a session's `system` and `options` in place of the stored ones."""
+        return self._post("/api/show", {"model": model, "verbose": verbose, **(shown_as or {})}, Description)
+
+    def copy(self, source: str, destination: str) -> None:
+        """Give a model a second name."""
+        self._post("/api/copy", {"source": source, "destination": destination}, msgspec.Struct)
+
+    def delete(self, model: str) -> None:
+        """Forget a model."""
+        self._ask("DELETE", "/api/delete", {"model": model}, msgspec.Struct)
+
+    def unload(self, model: str) -> None:
+        """Take a model out of memory; quiet where it is not loaded."""
+        for _ in self.generate({"model": model, "keep_alive": "0s"}):
+            pass
+
+    def embed(self, body: Mapping[str, object]) -> list[list[float]]:
+        """The vectors of `body`'s inputs."""
+        return self._post("/api/embed", body, _Embedded).embeddings
+
+    def generate(self, body: Mapping[str, object]) -> Iterator[Piece]:
+        """The answer to a prompt, piece by piece."""
+        return self._stream("/api/generate", body, Piece)
+
+    def chat(self, body: Mapping[str, object]) -> Iterator[Piece]:
+        """The answer to a conversation, piece by piece."""
+        return self._stream("/api/chat", body, Piece)
+
+    def pull(self, model: str, *, insecure: bool = False) -> Iterator[Report]:
+        """Fetch a model from its registry."""
+        return self._job("/api/pull", _transfer(model, insecure))
+
+    def push(self, model: str, *, insecure: bool = False) -> Iterator[Report]:
+        """Send a model to its registry."""
+        return self._job("/api/push", _transfer(model, insecure))
+
+    def create(self, body: Mapping[str, object]) -> Iterator[Report]:
+        """Make a model."""
+        return self._job("/api/create", body)
+
+    def user_name(self) -> str:
+        """The name of the signed-in user; raises SignInRequired."""
+        return self._post("/api/me", None, _Named).name
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether the server has the bytes of that digest already."""
+        with self._server.exchange("HEAD", f"/api/blobs/{digest}") as response:
+            return response.status == http.client.OK
+
+    def upload_blob(self, digest: str, path: Path, *, on_sent: Callable[[int], None]) -> None:
+        """Send a file; `on_sent` is told the number of bytes of each block."""
+        with path.open("rb") as file:
+            size = path.stat().st_size
+
+            def blocks() -> Iterator[bytes]:
+                while block := file.read(BLOCK_BYTES):
+                    yield block
+                    on_sent(len(block))
+
+            headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+            with self._server.exchange("POST", f"/api/blobs/{digest}", blocks(), headers) as response:
+                checked(response, streaming=False)
+
+    def _get(self, path: str, kind: type[Answer]) -> Answer:
+        return self._ask("GET", path, None, kind)
+
+    def _post(self, path: str, body: Mapping[str, object] | None, kind: type[Answer]) -> Answer:
+        return self._ask("POST", path, body, kind)
+
+    def _ask(
+        self, method: Literal["GET", "POST", "DELETE"], path: str, body: Mapping[str, object] | None, kind: type[Answer]
+    ) -> Answer:
+        raw = None if body is None else encode(body)
+        with self._server.exchange(method, path, raw, _headers("application/json")) as response:
+            answer = checked(response, streaming=False).read()
+        if kind is msgspec.Struct:
+            return kind()
+        return convert(kind, parsed(answer))
+
+    def _job(self, path: str, body: Mapping[str, object]) -> Iterator[Report]:
+        """A stream that must end in success: one that just ends has been cut."""
+        status = ""
+        for report in self._stream(path, body, Report):
+            status = report.status
+            yield report
+        if status != "success":
+            raise ServerUnreachable(f"{LOST}; the last report was {status!r}")
+
+    def _stream(self, path: str, body: Mapping[str, object], kind: type[Answer]) -> Iterator[Answer]:
+        with self._server.exchange("POST", path, encode(body), _headers("application/x-ndjson")) as response:
+            for line in lines_of(checked(response, streaming=True)):
+                value = parsed(line)
+                if isinstance(value, dict) and value.get("error"):
+                    raise ServerError(str(value["error"]), status=response.status)
+                yield convert(kind, value)
+
+
+def _transfer(model: str, insecure: bool) -> dict[str, object]:
+    return {"model": model, "insecure": True} if insecure else {"model": model}
+
+
+def _headers(accept: str) -> dict[str, str]:
+    return {"Content-Type": "application/json", "Accept": accept}

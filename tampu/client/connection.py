@@ -1,0 +1,132 @@
+"""The connections to a server: one per request, and what comes back as bytes, lines or one of our errors.
+
+Stands on the standard library's `http.client`, because a command that only asks the server must start at once.
+"""
+
+import http.client
+import platform
+import sys
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+
+from tampu import __version__
+from tampu.config import Address
+from tampu.errors import BadRequest, ServerError, ServerUnreachable, SignInRequired
+from tampu.wire import convert, parse
+
+CONNECT_TIMEOUT_S: Final = 30.0
+BLOCK_BYTES: Final = 1 << 20
+MAX_LINE_BYTES: Final = 64 << 20
+"""A line of a stream beyond this is no answer of ours; Ollama stops at 8 MB."""
+USER_AGENT: Final = (
+    f"tampu/{__version__} ({platform.machine()} {sys.platform}) Python/{sys.version_info[0]}.{sys.version_info[1]}"
+)
+LOST: Final = "the server closed the connection in the middle of its answer"
+
+
+class _Failure(msgspec.Struct):
+    error: Any = ""
+    signin_url: str = ""
+
+
+class Connector:
+    """Opens connections to one server."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    @contextmanager
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Generator[http.client.HTTPResponse, None, None]:
+        """Send one request and give its response; the border where sockets' errors become ours."""
+        target = f"{self._address.path}{path}"
+        connection = self._connection()
+        try:
+            connection.connect()
+            connection.sock.settimeout(CONNECT_TIMEOUT_S if method == "HEAD" else None)
+            _send(connection, method, target, body, {"User-Agent": USER_AGENT, **(headers or {})})
+            yield connection.getresponse()
+        except OSError as error:
+            raise ServerUnreachable(self._trouble(method, target, error)) from error
+        except http.client.HTTPException as error:
+            raise ServerUnreachable(LOST) from error
+        finally:
+            connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._address.scheme == "https" else http.client.HTTPConnection
+        return kind(self._address.connect_host, self._address.port, timeout=CONNECT_TIMEOUT_S, blocksize=BLOCK_BYTES)
+
+    def _trouble(self, method: str, target: str, error: OSError) -> str:
+        address = self._address
+        url = f"{address.url.removesuffix(address.path)}{target}"
+        reason = (error.strerror or str(error) or type(error).__name__).lower()
+        return f'{method.capitalize()} "{url}": dial tcp: {reason}'
+
+
+def _send(
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    body: bytes | Iterable[bytes] | None,
+    headers: Mapping[str, str],
+) -> None:
+    try:
+        connection.request(method, target, body, headers)
+    except (BrokenPipeError, ConnectionResetError):
+        # A server that refuses an upload answers before it has read all of it: its answer says why.
+        if body is None:
+            raise
+
+
+def checked(response: http.client.HTTPResponse, *, streaming: bool) -> http.client.HTTPResponse:
+    """The response if it is a success; otherwise raises what the server said, with its status where it streams."""
+    if response.status < http.client.BAD_REQUEST:
+        return response
+    raw = response.read()
+    try:
+        value = parse(raw)
+        failure = convert(_Failure, value) if isinstance(value, dict) else _Failure(error=value)
+    except BadRequest:
+        failure = _Failure(error=raw.decode("utf-8", "replace").strip())
+    status_line = f"{response.status} {response.reason}"
+    if response.status == http.client.UNAUTHORIZED:
+        silent = "something went wrong, please see the ollama server logs for details"
+        raise SignInRequired(status_line if streaming else silent, url=failure.signin_url)
+    text = str(failure.error) if failure.error else ""
+    if streaming:
+        text = f"{status_line}: {text}" if text else status_line
+    raise ServerError(text or status_line, status=response.status)
+
+
+def parsed(raw: bytes) -> Any:
+    """JSON of the server; ServerError in Go's words where it is none."""
+    try:
+        return parse(raw)
+    except BadRequest:
+        text = raw.decode("utf-8", "replace").lstrip()
+        reason = (
+            f"invalid character {text[0]!r} looking for beginning of value" if text else "unexpected end of JSON input"
+        )
+        raise ServerError(reason, status=http.client.OK) from None
+
+
+def lines_of(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The lines of a body as they come. A cut chunked body raises; `readline` of the library would hide the cut."""
+    held = b""
+    while block := response.read1(BLOCK_BYTES):
+        held += block
+        *whole, held = held.split(b"\n")
+        yield from filter(bytes.strip, whole)
+        if len(held) > MAX_LINE_BYTES:
+            raise ServerError(f"the server sent a line of more than {MAX_LINE_BYTES} bytes", status=response.status)
+    if held.strip():
+        yield held
