@@ -41,6 +41,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     pruned = await to_thread.run_sync(partial(open_folder, library, prune_leftovers=not settings.no_prune))
     if pruned.files:
         _log.info("unused blobs removed", extra={"files": pruned.files, "bytes": pruned.bytes})
+    if not pruned.skipped:
+        _log.info("total blobs: %d", pruned.kept)
     limits = Limits.of_settings(settings, cores=compute_threads())
 
     async def start(spec: EngineSpec, placement: Placement, on_progress: ProgressCallback) -> ChildEngine:

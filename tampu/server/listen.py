@@ -10,7 +10,7 @@ _BACKLOG = 1024
 
 
 def listen(address: Address) -> socket.socket:
-    """A listening socket on `address`; no host means every address of this machine. Raises ListenFailed."""
+    """A listening socket on `address`; no host and 0.0.0.0 mean all of this machine. Raises ListenFailed."""
     failure: OSError | None = None
     for family, place in _places(address):
         try:
@@ -22,7 +22,8 @@ def listen(address: Address) -> socket.socket:
 
 
 def _places(address: Address) -> list[tuple[int, tuple[str, int]]]:
-    if not address.host:
+    if address.host in {"", "0.0.0.0"}:  # noqa: S104  # what the user asked for
+        # Of both families where there is IPv6, as Ollama: `localhost` is ::1 to many clients.
         return [(socket.AF_INET6, ("::", address.port)), (socket.AF_INET, ("", address.port))]
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -3,17 +3,20 @@
 import logging
 import signal
 import socket
+import sys
 
 import anyio
 
 from tampu.config import Settings
+from tampu.errors import StoreError
+from tampu.operations.identity import ensure_identity
 from tampu.operations.services import open_services
 from tampu.server.activity import Activity
 from tampu.server.app import build_app
 from tampu.server.bindings import bind_operations
 from tampu.server.listen import listen
 from tampu.server.server import Server
-from tampu.server.startup_log import log_start
+from tampu.server.startup_log import log_place, log_settings
 from tampu.server.stopping import Stopping
 from tampu.telemetry.logs import logging_to
 
@@ -26,16 +29,30 @@ def serve(settings: Settings, *, exits_when_idle: bool = False) -> None:
     `exits_when_idle`: also return after `settings.idle_exit_s` without requests (a server that a command started).
     """
     with logging_to(level=settings.log_level), listen(settings.address) as listener:
+        _introduce(settings)
         options = {"use_uvloop": _has_uvloop()}
         anyio.run(_serve, settings, listener, exits_when_idle, backend_options=options)
 
 
+def _introduce(settings: Settings) -> None:
+    """See that there is an identity. Without one the server still does everything that needs no account."""
+    try:
+        report = ensure_identity(settings.home)
+    except StoreError as error:
+        _log.warning("no identity, so private models cannot be pulled", extra={"error": error.message})
+        return
+    if report:
+        sys.stdout.write(f"{report}\n")
+        sys.stdout.flush()
+
+
 async def _serve(settings: Settings, listener: socket.socket, exits_when_idle: bool) -> None:
     activity, stopping = Activity(), Stopping()
+    log_settings(settings)
     async with open_services(settings) as services:
         app = build_app(bind_operations(services), settings, activity=activity, stopping=stopping)
         server = Server(app, stopping=stopping)
-        log_start(settings, port=listener.getsockname()[1])
+        log_place(*listener.getsockname()[:2])
         async with anyio.create_task_group() as group:
             group.start_soon(_stop_on_signal, server)
             if exits_when_idle:

@@ -1,27 +1,29 @@
 """The lines that a server writes when it starts: what it was told, and where it listens. People look for them."""
 
 import logging
+import math
 
-import tampu
-from tampu.api.native.about import API_LEVEL
+from tampu import OLLAMA_VERSION, __version__
 from tampu.config import SETTINGS, Address, Settings
-from tampu.units import NS_PER_S, KeepAlive, format_duration
+from tampu.units import FOREVER_NS, NS_PER_S, KeepAlive, format_duration
 
 _log = logging.getLogger("tampu.server")
 _LEVELS = ("INFO", "DEBUG", "TRACE")
 
 
-def log_start(settings: Settings, *, port: int) -> None:
-    """Write them. `port`: the one that was bound."""
+def log_settings(settings: Settings) -> None:
+    """What the server was told."""
     _log.info("server config", extra={"env": f"map[{' '.join(described_settings(settings))}]"})
     _log.info("Ollama cloud disabled: true")
-    _log.info(
-        "Listening on %s:%d (version %s, tampu %s)",
-        settings.address.host or "[::]",
-        port,
-        API_LEVEL,
-        tampu.__version__,
-    )
+
+
+def log_place(host: str, port: int) -> None:
+    """Where it listens: the address and port that were bound."""
+    # All addresses are told as Ollama does, by their IPv6 name.
+    if host == "0.0.0.0":  # noqa: S104  # recognised, not bound
+        host = "::"
+    shown = f"[{host}]" if ":" in host else host
+    _log.info("Listening on %s:%d (version %s, tampu %s)", shown, port, OLLAMA_VERSION, __version__)
 
 
 def described_settings(settings: Settings) -> list[str]:
@@ -42,11 +44,11 @@ def _shown(value: object) -> str:
             return str(value).lower()
         case Address():
             return value.url
-        case KeepAlive(nanoseconds=None):
-            return "forever"
+        case KeepAlive(nanoseconds=None) | math.inf:
+            return format_duration(FOREVER_NS)
         case KeepAlive(nanoseconds=int(nanoseconds)):
             return format_duration(nanoseconds)
         case float():
-            return "forever" if value == float("inf") else format_duration(int(value * NS_PER_S))
+            return format_duration(int(value * NS_PER_S))
         case _:
             return "" if value is None else str(value)

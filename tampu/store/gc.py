@@ -25,21 +25,30 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What a pruning removed. `skipped` says why nothing was, empty otherwise."""
+    """What a pruning removed, and how many blobs it left. `skipped` says why nothing was done, empty otherwise."""
 
     files: int = 0
     bytes: int = 0
+    kept: int = 0
     skipped: str = ""
 
 
 def open_folder(library: Library, *, prune_leftovers: bool) -> Pruned:
     """Ready the folder for a server: make it, rename old blobs, prune unless told not to; raises StoreError."""
-    with store_faults("opening the models folder"):
-        library.layout.blobs.mkdir(parents=True, exist_ok=True)
-        library.layout.manifests.mkdir(parents=True, exist_ok=True)
-        with library.manifests.lock.held():
-            rename_old_blobs(library.layout.blobs)
+    for folder in (library.layout.blobs, library.layout.manifests):
+        _make(folder, library.layout.root)
+    with store_faults("opening the models folder"), library.manifests.lock.held():
+        rename_old_blobs(library.layout.blobs)
     return prune(library) if prune_leftovers else Pruned(skipped="pruning is switched off")
+
+
+def _make(folder: Path, root: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        # Told to the person who starts the server, never to a client: the path is theirs.
+        reason = (error.strerror or str(error)).lower()
+        raise StoreError(f"mkdir {root}: {reason}: ensure path elements are traversable") from error
 
 
 def rename_old_blobs(folder: Path) -> None:
@@ -82,7 +91,7 @@ def _used_digests(library: Library) -> set[str]:
 
 
 def _prune_blobs(folder: Path, used: set[str], now: float) -> Pruned:
-    files = freed = 0
+    files = freed = kept = 0
     for path in sorted(folder.iterdir()):
         try:
             status = path.stat()
@@ -90,11 +99,12 @@ def _prune_blobs(folder: Path, used: set[str], now: float) -> Pruned:
             continue
         digest = digest_of_file(path.name)
         youngest = PARTIAL_AGE_S if is_partial(path.name) else LEFTOVER_AGE_S
-        if (digest is not None and digest in used) or now - status.st_mtime < youngest or not path.is_file():
-            continue
-        if _remove(path):
+        is_leftover = digest not in used and now - status.st_mtime >= youngest and path.is_file()
+        if is_leftover and _remove(path):
             files, freed = files + 1, freed + status.st_size
-    return Pruned(files, freed)
+        elif digest is not None:
+            kept += 1
+    return Pruned(files, freed, kept)
 
 
 def _remove(path: Path) -> bool:

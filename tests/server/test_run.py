@@ -32,10 +32,12 @@ except TampuError as error:
 
 
 @contextmanager
-def _server(home: Path, port: int, *words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def _server(
+    home: Path, port: int, *words: str, stdout: int | None = None, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
     variables = {**os.environ, "HOME": str(home), "OLLAMA_HOST": f"127.0.0.1:{port}", **environment}
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *words], env=variables, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM, *words], env=variables, stdout=stdout, stderr=subprocess.PIPE, text=True
     )
     try:
         yield process
@@ -69,8 +71,42 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signa
         process.send_signal(number)
         _, log = process.communicate(timeout=START_S)
     assert process.returncode == 0, log
-    assert f"Listening on 127.0.0.1:{port}" in log
+    assert 'msg="server config" env="map[' in log
+    assert 'msg="total blobs: 0"' in log
+    assert f"Listening on 127.0.0.1:{port} " in log
     assert "Traceback" not in log
+
+
+def test_the_first_start_makes_an_identity_and_says_so(tmp_path: Path) -> None:
+    key = tmp_path / ".ollama" / "id_ed25519"
+    for said in (f"Couldn't find '{key}'. Generating new private key.\nYour new public key is: \n\n{{}}\n\n", ""):
+        port = free_port()
+        with _server(tmp_path, port, stdout=subprocess.PIPE) as process:
+            _wait_until_answering(process, port)
+            process.terminate()
+            told, _ = process.communicate(timeout=START_S)
+        assert told == said.format(key.with_suffix(".pub").read_text().strip())
+
+
+def test_a_home_without_room_for_an_identity_is_no_reason_not_to_serve(tmp_path: Path) -> None:
+    (tmp_path / ".ollama").write_bytes(b"")
+    port = free_port()
+    with _server(tmp_path, port, OLLAMA_MODELS=str(tmp_path / "models")) as process:
+        _wait_until_answering(process, port)
+        process.terminate()
+        _, log = process.communicate(timeout=START_S)
+    assert process.returncode == 0
+    assert "no identity" in log
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", ""])
+def test_all_addresses_are_those_of_both_families(host: str) -> None:
+    address = Settings.read({"OLLAMA_HOST": f"{host}:{free_port()}", "HOME": "/"}).address
+    with listen(address) as listener:
+        families = (socket.AF_INET, socket.AF_INET6) if listener.family == socket.AF_INET6 else (socket.AF_INET,)
+        for family in families:
+            with socket.socket(family) as client:
+                client.connect(("127.0.0.1" if family == socket.AF_INET else "::1", address.port))
 
 
 def test_it_leaves_by_itself_when_nobody_asks(tmp_path: Path) -> None:
@@ -100,6 +136,10 @@ def test_small_pieces_are_sent_at_once() -> None:
 def test_settings_are_told_in_ollamas_form() -> None:
     told = described_settings(Settings.read({"HOME": "/h", "OLLAMA_DEBUG": "1", "OLLAMA_KEEP_ALIVE": "-1"}))
     assert told == sorted(told)
-    assert {"OLLAMA_DEBUG:DEBUG", "OLLAMA_KEEP_ALIVE:forever", "OLLAMA_HOST:http://127.0.0.1:11434"} <= set(told)
+    assert {
+        "OLLAMA_DEBUG:DEBUG",
+        "OLLAMA_KEEP_ALIVE:2562047h47m16.854775807s",
+        "OLLAMA_HOST:http://127.0.0.1:11434",
+    } <= set(told)
     assert {"OLLAMA_LOAD_TIMEOUT:5m0s", "OLLAMA_NOPRUNE:false", "OLLAMA_MODELS:/h/.ollama/models"} <= set(told)
     assert any(line.startswith("OLLAMA_ORIGINS:[http://localhost https://localhost ") for line in told)

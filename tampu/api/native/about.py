@@ -3,17 +3,14 @@
 There is no cloud behind this server. It answers those routes as Ollama does with its cloud switched off.
 """
 
-import tampu
+from tampu import OLLAMA_VERSION, __version__
 from tampu.api.dialect import JSON_UTF8, Call, Reply
 from tampu.api.native.errors import PLAIN, native_error
 from tampu.errors import BadRequest, Forbidden, Unauthorized
 from tampu.wire import encode as encode_json
 
-API_LEVEL = "0.33.0"
-"""The version of Ollama whose API this is; clients compare it."""
-
-# Ours goes in a header, because clients that check the shape of the body know one field only.
-VERSION = Reply(200, encode_json({"version": API_LEVEL}), JSON_UTF8, (("tampu-version", tampu.__version__),))
+# Ours goes in a header, because clients that check the shape of the body know one field only. They compare Ollama's.
+VERSION = Reply(200, encode_json({"version": OLLAMA_VERSION}), JSON_UTF8, (("tampu-version", __version__),))
 ROOT = Reply(200, b"Ollama is running", "text/plain; charset=utf-8")
 NO_RECOMMENDATIONS = Reply(200, encode_json({"recommendations": []}), JSON_UTF8)
 STATUS = {

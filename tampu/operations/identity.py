@@ -1,0 +1,17 @@
+"""The identity by which registries know this installation, made when the server first starts."""
+
+from pathlib import Path
+
+from tampu.registry.identity import KEY_FILE, Identity
+
+
+def ensure_identity(home: Path) -> str | None:
+    """Make the key in `home` if there is none: its report for the person who starts the server, else None.
+
+    Raises StoreError where it can be neither found nor written; what is there is not read before it is needed.
+    """
+    path = home / KEY_FILE
+    if path.exists():
+        return None
+    identity = Identity.load_or_create(home)
+    return f"Couldn't find '{path}'. Generating new private key.\nYour new public key is: \n\n{identity.public_line}\n"
