@@ -61,6 +61,11 @@ def _integer(key: str, value: object) -> int:
     return int(value)  # type: ignore[call-overload,no-any-return]  # a fraction is cut, as JSON numbers of clients are
 
 
+def _int32(key: str, value: object) -> int:
+    """As near as the engine, which counts in 32 bits, can come to it."""
+    return max(-(2**31), min(_integer(key, value), 2**31 - 1))
+
+
 def _number(key: str, value: object) -> float:
     if not _is_number(value):
         raise InvalidParameter(f'option "{key}" must be of type float32')
@@ -82,21 +87,21 @@ def _strings(key: str, value: object) -> tuple[str, ...]:
 
 
 OPTION_READERS: Mapping[str, Callable[[str, object], Any]] = {
-    "num_ctx": _integer,
-    "num_batch": _integer,
-    "num_gpu": _integer,
-    "main_gpu": _integer,
+    "num_ctx": _int32,
+    "num_batch": _int32,
+    "num_gpu": _int32,
+    "main_gpu": _int32,
     "use_mmap": _boolean,
-    "num_thread": _integer,
-    "draft_num_predict": _integer,
-    "num_keep": _integer,
+    "num_thread": _int32,
+    "draft_num_predict": _int32,
+    "num_keep": _int32,
     "seed": _integer,
-    "num_predict": _integer,
-    "top_k": _integer,
+    "num_predict": _int32,
+    "top_k": _int32,
     "top_p": _number,
     "min_p": _number,
     "typical_p": _number,
-    "repeat_last_n": _integer,
+    "repeat_last_n": _int32,
     "temperature": _number,
     "repeat_penalty": _number,
     "presence_penalty": _number,

@@ -17,6 +17,12 @@ def test_fractions_of_integers_are_cut_toward_zero() -> None:
     assert merge_options({"top_k": 40.9, "num_keep": -1.5}).sampling == Sampling(top_k=40, num_keep=-1)
 
 
+@pytest.mark.parametrize(("value", "nearest"), [(10**30, 2**31 - 1), (1e308, 2**31 - 1), (-1e308, -(2**31))])
+def test_integers_beyond_the_engines_are_the_nearest_it_has(value: float, nearest: int) -> None:
+    merged = merge_options({"main_gpu": value, "num_predict": value, "seed": 2**40})
+    assert (merged.load.main_gpu, merged.sampling.num_predict, merged.sampling.seed) == (nearest, nearest, 2**40)
+
+
 def test_unknown_keys_change_nothing_and_are_named() -> None:
     assert merge_options({"mirostat": 1, "NUM_CTX": 7}) == Options()
     assert unknown_options({"mirostat": 1, "num_ctx": 7}) == ["mirostat"]

@@ -8,7 +8,7 @@ from tampu.config import SETTINGS, Address, Settings
 from tampu.units import FOREVER_NS, NS_PER_S, KeepAlive, format_duration
 
 _log = logging.getLogger("tampu.server")
-_LEVELS = ("INFO", "DEBUG", "TRACE")
+_LEVELS = ("INFO", "DEBUG", "DEBUG-4")
 
 
 def log_settings(settings: Settings) -> None:
