@@ -78,7 +78,8 @@ def schema_of(wanted: OutputFormat | None) -> Mapping[str, Any] | None:
 def sampling_fields(sampling: Sampling, num_ctx: int) -> Body:
     """Sampling in the engine's names, with what has no meaning to it brought into range.
 
-    No answer is longer than ten contexts; a penalty that looks at all tokens looks at one context.
+    No answer is longer than ten contexts; a penalty that looks at all tokens looks at one context, and the engine
+    takes memory for as many as it is told, so it is told no more than an answer can have.
     """
     longest = 10 * num_ctx
     wanted = sampling.num_predict
@@ -91,7 +92,7 @@ def sampling_fields(sampling: Sampling, num_ctx: int) -> Body:
         "top_p": sampling.top_p,
         "min_p": sampling.min_p,
         "typical_p": sampling.typical_p,
-        "repeat_last_n": num_ctx if sampling.repeat_last_n < 0 else min(sampling.repeat_last_n, _INT_MAX),
+        "repeat_last_n": num_ctx if sampling.repeat_last_n < 0 else min(sampling.repeat_last_n, longest),
         "repeat_penalty": sampling.repeat_penalty if sampling.repeat_penalty > 0 else 1.0,
         "presence_penalty": sampling.presence_penalty,
         "frequency_penalty": sampling.frequency_penalty,

@@ -23,6 +23,7 @@ from tampu.options import Sampling
         ({"seed": 2**40 + 3}, "seed", 3),
         ({"repeat_last_n": -1}, "repeat_last_n", 100),
         ({"repeat_last_n": 0}, "repeat_last_n", 0),
+        ({"repeat_last_n": 2**31 - 1}, "repeat_last_n", 1000),
         ({"num_keep": -1}, "n_keep", -1),
         ({"num_keep": -9}, "n_keep", -1),
         ({}, "n_keep", 4),
