@@ -42,7 +42,8 @@ class Endpoint:
 def batch_size(spec: EngineSpec, placement: Placement) -> int:
     """Prompt tokens evaluated at once. An embedding model must see a whole input at once."""
     if spec.num_batch is not None and spec.num_batch > 0:
-        return spec.num_batch
+        # The engine aborts where a batch cannot hold one token of every slot.
+        return max(spec.num_batch, placement.slots)
     return min(EMBEDDING_BATCH, placement.num_ctx) if spec.embedding else COMPLETION_BATCH
 
 

@@ -114,7 +114,7 @@ async def completion_prompt(selection: Selection, wanted: CompletionInput, engin
     facts, think = selection.facts, selection.request.think
     if wanted.raw:
         return FixedPrompt(Prompt(wanted.prompt, wanted.images))
-    prefix = await engine.detokenize(wanted.context) if wanted.context else ""
+    prefix = await _earlier_text(wanted.context, facts, engine) if wanted.context else ""
     if wanted.suffix:
         text = render_fill_in_the_middle(facts.template, wanted.prompt, wanted.suffix, think=think)
         return FixedPrompt(Prompt(prefix + text))
@@ -125,6 +125,15 @@ async def completion_prompt(selection: Selection, wanted: CompletionInput, engin
         return FixedPrompt(Prompt(prefix + text, wanted.images))
     render = _completion_render(facts, engine, think)
     return ConversationPrompt(messages, render, prefix, _image_tokens(selection))
+
+
+async def _earlier_text(context: Sequence[int], facts: ModelFacts, engine: Engine) -> str:
+    """The text of an earlier answer's `context`; raises BadRequest for ids that are no tokens of the model."""
+    known = facts.footprint.vocab_size
+    strange = next((token for token in context if token < 0 or token >= known > 0), None)
+    if strange is not None:
+        raise BadRequest(f"context holds {strange}, which is no token of this model; send the context of its own answer")
+    return await engine.detokenize(context)
 
 
 def _image_tokens(selection: Selection) -> int:

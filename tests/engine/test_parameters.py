@@ -78,6 +78,10 @@ def test_batches(spec: EngineSpec, num_ctx: int, batch: int) -> None:
     assert batch_size(spec, Placement(num_ctx=num_ctx)) == batch
 
 
+def test_a_batch_holds_a_token_of_every_slot() -> None:
+    assert batch_size(EngineSpec(model_path=Path("/m"), num_batch=1), Placement(num_ctx=64, slots=4)) == 4
+
+
 def test_flags_of_a_binary() -> None:
     flags = binary_flags(FULL, Placement(num_ctx=100, slots=2), endpoint=HERE)
     pairs = dict(pairwise(flags))

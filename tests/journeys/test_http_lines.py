@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.journeys.conftest import Served
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -61,6 +63,20 @@ def test_num_predict_zero_gives_no_token(served: Served) -> None:
     assert answer["prompt_eval_count"] > 0
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_batch": 1},
+        {"repeat_last_n": 2**62, "num_predict": 2**62, "top_k": -(2**62), "num_keep": 2**62},
+        {"num_gpu": 2**40, "main_gpu": -1e308, "num_batch": 1e308, "num_ctx": 10**9},
+        {"temperature": 1e308, "repeat_penalty": 1e300, "top_p": -5, "seed": -(2**63)},
+    ],
+)
+def test_extreme_options_do_not_cost_the_engine(served: Served, options: dict[str, float]) -> None:
+    body = {"model": "greek", "prompt": "x", "stream": False, "options": options}
+    assert served.ask("/api/generate", body)["done"]
+
+
 def test_bad_requests_are_answered_in_words(served: Served) -> None:
     def refused(path: str, body: bytes, method: str = "POST") -> tuple[int, str]:
         status, raw = served.request(method, path, body)
@@ -75,5 +91,9 @@ def test_bad_requests_are_answered_in_words(served: Served) -> None:
     assert refused("/api/generate", b'{"model": "fine", "prompt": "x", "options": {"seed": "x"}}') == (
         400,
         'option "seed" must be of type integer',
+    )
+    assert refused("/api/generate", b'{"model": "fine", "prompt": "x", "context": [1, 99999]}') == (
+        400,
+        "context holds 99999, which is no token of this model; send the context of its own answer",
     )
     assert served.request("GET", "/")[1] == b"Ollama is running"
