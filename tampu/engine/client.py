@@ -1,16 +1,20 @@
 """Talks to one engine over its socket: the `Engine` of the rest of the code."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
+from io import BytesIO
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import aiohttp
+import anyio
 import msgspec
 
 from tampu import wire
+from tampu.engine.constraint_log import ConstraintLog
 from tampu.engine.protocol import (
     EngineChat,
     EngineCompletion,
@@ -28,13 +32,17 @@ from tampu.engine.replies import (
 )
 from tampu.engine.requests import Body, chat_body, completion_body, conversation_fields, schema_of
 from tampu.engine.schema import guided, problems_of
+from tampu.engine.schema_limits import excesses_of
+from tampu.engine.schema_proof import SchemaProof
 from tampu.engine.sse import EventReader, EventTooLong
-from tampu.errors import EngineCrashed
+from tampu.errors import EngineCrashed, EngineRefused
 from tampu.generation import Think
 from tampu.messages import Message, Tool
 
 CRASHED: Final = "an error was encountered while running the model: unexpected EOF"
 _READ_BYTES: Final = 1 << 18
+_WHOLE_BODY_BYTES: Final = 1 << 19
+_LOG_SILENCE_S: Final = 30.0
 
 T = TypeVar("T")
 
@@ -73,23 +81,14 @@ class _Properties(msgspec.Struct):
     bos_token: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Constraint:
-    """What one answer is held to. `mark` names it in the engine's log."""
-
-    schema: Mapping[str, Any]
-    mark: str
-    is_chat: bool
-
-
 _Request = EngineCompletion | EngineChat
 
 
 class EngineClient:
     """Implements `Engine`. One connection a request: an engine closes idle ones whenever it likes.
 
-    `exit_code` and `schema_failure` ask the process behind: how it ended, and what its log says against the schema
-    with a mark. `is_guided`: the engine takes the bundled engine's directions inside a schema.
+    `exit_code` asks the process behind how it ended. `constraints`: the log of a bundled engine, which takes
+    directions inside a schema and only logs that it cannot follow one; any other engine refuses it.
     """
 
     def __init__(
@@ -98,9 +97,8 @@ class EngineClient:
         *,
         key: str,
         url: str = "http://engine",
-        is_guided: bool = True,
         exit_code: Callable[[], int | None] = lambda: None,
-        schema_failure: Callable[[str], str | None] = lambda _: None,
+        constraints: ConstraintLog | None = None,
     ) -> None:
         connector: aiohttp.BaseConnector = (
             aiohttp.TCPConnector(force_close=True, limit=0)
@@ -115,9 +113,9 @@ class EngineClient:
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        self._url, self._is_guided = url, is_guided
-        self._exit_code, self._schema_failure = exit_code, schema_failure
-        self._marks = (f"constraint-{number}" for number in itertools.count(1))
+        self._url = url
+        self._exit_code, self._constraints = exit_code, constraints
+        self._numbers = itertools.count(1)
         self._properties: EngineProperties | None = None
 
     async def __aenter__(self) -> Self:
@@ -162,6 +160,8 @@ class EngineClient:
 
     def complete(self, request: EngineCompletion) -> AsyncGenerator[EngineEvent, None]:
         reader = CompletionReader.of(request)
+        if self._constraints is not None and schema_of(request.format) is not None:
+            return self._prove(request, reader, self._constraints)
         return self._generate("/completion", request, completion_body, reader)
 
     def chat(self, request: EngineChat) -> AsyncGenerator[EngineEvent, None]:
@@ -200,25 +200,51 @@ class EngineClient:
         return [EngineVector(item.embedding, count) for item, count in zip(vectors, counts, strict=True)]
 
     async def _generate(
-        self, path: str, request: _Request, body_of: Callable[..., Body], reader: ReplyReader
+        self, path: str, request: _Request, body_of: Callable[..., Body], reader: ReplyReader, *, mark: str = ""
     ) -> AsyncGenerator[EngineEvent, None]:
         """Ask for a stream and read it to its end; closing this generator closes the socket, which frees the slot."""
-        constraint = self._constraint(request)
-        schema = None if constraint is None else constraint.schema
-        body = body_of(request, num_ctx=self.properties.num_ctx, schema=schema)
+        body = body_of(request, num_ctx=self.properties.num_ctx, schema=_followable_schema(request, mark))
         events = EventReader()
         async with self._open("POST", path, body) as response:
             while not reader.is_complete:
                 for data in events.feed(await self._receive(response)):
                     for event in reader.read(data):
-                        yield self._checked(event, constraint)
+                        yield event
+
+    async def _prove(
+        self, request: EngineCompletion, reader: CompletionReader, log: ConstraintLog
+    ) -> AsyncGenerator[EngineEvent, None]:
+        """A constrained answer, each event let out only when the engine is known to hold it to the schema."""
+        proof = SchemaProof(log, f"constraint-{next(self._numbers)}")
+        stream = self._generate("/completion", request, completion_body, reader, mark=proof.mark)
+        async with aclosing(stream) as events:
+            async for event in events:
+                if proof.needs_log(event):
+                    await self._catch_up(log)
+                proof.check()
+                yield event
+
+    async def _catch_up(self, log: ConstraintLog) -> None:
+        """Return once all that the engine has logged so far is read: it logs a request that makes no sense."""
+        barrier, reached = f"barrier-{next(self._numbers)}", anyio.Event()
+        log.expect(barrier, partial(asyncio.get_running_loop().call_soon_threadsafe, reached.set))
+        body = {"messages": [{"role": "user", "content": "?"}], "response_format": {"type": barrier}}
+        try:
+            with suppress(EngineRefused):
+                await self._ask("POST", "/apply-template", body, _Text)
+            with anyio.fail_after(_LOG_SILENCE_S):
+                await reached.wait()
+        except TimeoutError:
+            raise self._crashed("the engine does not say whether it follows the schema") from None
+        finally:
+            log.forget(barrier)
 
     @asynccontextmanager
     async def _open(self, method: str, path: str, body: Body | None) -> AsyncGenerator[aiohttp.ClientResponse, None]:
         """Send a request; inside, its good answer. The one place where failures of the connection become ours."""
         if self._session.closed:
             raise self._crashed()
-        data = None if body is None else wire.encode(body)
+        data = None if body is None else _sendable(wire.encode(body))
         try:
             async with self._session.request(method, self._url + path, data=data) as response:
                 if response.status != 200:
@@ -245,25 +271,6 @@ class EngineClient:
             raise self._crashed()
         return received
 
-    def _constraint(self, request: _Request) -> _Constraint | None:
-        """How the answer is constrained; raises EngineRefused for a schema that no engine can follow."""
-        schema = schema_of(request.format)
-        if schema is None:
-            return None
-        is_chat = isinstance(request, EngineChat)
-        problems = problems_of(schema)
-        if problems:
-            raise schema_refusal(problems, is_chat=is_chat)
-        mark = next(self._marks)
-        return _Constraint(guided(schema, mark) if self._is_guided else schema, mark, is_chat)
-
-    def _checked(self, event: EngineEvent, constraint: _Constraint | None) -> EngineEvent:
-        """`event`, unless it is of an answer that the engine left free: it only logs that it cannot use a schema."""
-        problem = None if constraint is None else self._schema_failure(constraint.mark)
-        if constraint is None or problem is None:
-            return event
-        raise schema_refusal([problem], is_chat=constraint.is_chat)
-
     async def _ask(self, method: str, path: str, body: Body | None, kind: type[T]) -> T:
         """One request with one answer, read as `kind`."""
         async with self._open(method, path, body) as response:
@@ -272,3 +279,19 @@ class EngineClient:
             return msgspec.json.decode(answer, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._crashed(f"the engine sent what cannot be read: {error}") from None
+
+
+def _sendable(data: bytes) -> bytes | BytesIO:
+    """Large bodies, such as pictures, are sent in pieces."""
+    return data if len(data) <= _WHOLE_BODY_BYTES else BytesIO(data)
+
+
+def _followable_schema(request: _Request, mark: str) -> Mapping[str, Any] | None:
+    """What the answer is constrained by; raises EngineRefused for a schema that no engine can follow."""
+    schema = schema_of(request.format)
+    if schema is None:
+        return None
+    problems = excesses_of(schema) or problems_of(schema)
+    if problems:
+        raise schema_refusal(problems, is_chat=isinstance(request, EngineChat))
+    return guided(schema, mark) if mark else schema

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from tampu.engine.constraint_log import ConstraintLog
 from tampu.errors import EngineError, EngineOutOfMemory, EngineStartFailed
 
 TAIL_LINES: Final = 80
 LINE_LIMIT: Final = 2_000
 _STAMP = re.compile(r"^[0-9]+(?:\.[0-9]+){2,3} [A-Z] ")
-_SCHEMA_PROBLEM = re.compile(r"llg error: (?:at [0-9()]+: )?(?:failed to compile JSON schema: )?(.*)")
-_SCHEMA_MARK = re.compile(r'"\$comment":"(constraint-[0-9]+)"')
 _PATH = re.compile(r"(?:/[\w.@:+-]+){2,}")
 
 
@@ -24,8 +23,7 @@ class LogTail:
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
         self._lock = threading.Lock()
         self._count = 0
-        self._schema_problem = ""
-        self._schema_failures: dict[str, str] = {}
+        self.constraints = ConstraintLog()
 
     @property
     def line_count(self) -> int:
@@ -33,28 +31,12 @@ class LogTail:
         return self._count
 
     def add(self, line: str) -> None:
-        """Keep a line."""
+        """Keep a line, unless it was asked for."""
+        is_asked_for = self.constraints.read(line)
         with self._lock:
-            self._lines.append(line[:LINE_LIMIT])
             self._count += 1
-            self._watch_schemas(line)
-
-    def schema_failure(self, mark: str) -> str | None:
-        """Why the engine could not compile the schema whose comment is `mark`; None if it could."""
-        with self._lock:
-            return self._schema_failures.get(mark)
-
-    def _watch_schemas(self, line: str) -> None:
-        """The engine writes the problem on one line and the schema on one of the next."""
-        found = _SCHEMA_PROBLEM.search(line)
-        if found is not None:
-            self._schema_problem = found[1]
-        elif self._schema_problem:
-            found = _SCHEMA_MARK.search(line)
-            if found is not None:
-                self._schema_failures[found[1]] = self._schema_problem
-                while len(self._schema_failures) > TAIL_LINES:
-                    self._schema_failures.pop(next(iter(self._schema_failures)))
+            if not is_asked_for:
+                self._lines.append(line[:LINE_LIMIT])
 
     def lines(self) -> list[str]:
         """The lines kept, oldest first."""
@@ -109,6 +91,7 @@ _SIGNS: Final[tuple[_Sign, ...]] = tuple(
             _start_failed,
         ),
         (r"error loading model: (.{1,300})", "error loading model: {}", _start_failed),
+        (r"GGML_ASSERT\((.{1,200})\) failed", "the engine gave up on a check of its own: {}", _start_failed),
         (r"couldn't bind", "the engine cannot open its socket", _start_failed),
         (r"No module named '?xllamacpp|ImportError: (.{1,200})", "the engine library cannot be loaded", _start_failed),
         (r"unknown argument|invalid argument: (.{1,80})", "the engine does not know an argument: {}", _start_failed),

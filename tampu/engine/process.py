@@ -145,7 +145,6 @@ def _client(launch: Launch, keeper: Keeper) -> EngineClient:
         None if socket is None else str(socket),
         key=launch.key,
         url="http://engine" if socket is not None else f"http://127.0.0.1:{port}",
-        is_guided=launch.is_bundled,
         exit_code=lambda: keeper.exit_code,
-        schema_failure=keeper.log.schema_failure,
+        constraints=keeper.log.constraints if launch.is_bundled else None,
     )

@@ -167,13 +167,50 @@ async def test_schemas_that_no_engine_follows_are_refused_as_clients_know_it(sch
         )
 
 
-async def test_a_schema_that_only_the_engine_knows_to_be_wrong_is_refused() -> None:
-    """The bundled engine logs it and would leave the answer free."""
-    async with running(recorded_model("http"), slots=2) as child:
-        for number in range(5):
-            with pytest.raises(EngineRefused, match="JSON schema conversion failed"):
-                await answer(child, "<|s2|>", format=JsonSchema({"type": "object", "properties": number}))
+UNFOLLOWABLE: list[dict] = [
+    {"type": "object", "properties": 3},
+    {"type": "string", "pattern": "(?=a)b"},
+    {"type": "integer", "minimum": 5, "maximum": 3},
+    {"allOf": [{"type": "string"}, {"type": "integer"}]},
+    # Given up without a word about which schema it was.
+    {"enum": [f"value{number}" for number in range(100_000)]},
+    # Given up in the midst of an answer.
+    {"type": "object", "properties": {str(number): {"type": "string"} for number in range(3000)}},
+]
+
+
+@pytest.mark.parametrize("uses_own_template", [True, False])
+async def test_a_schema_that_only_the_engine_knows_to_be_wrong_is_refused(uses_own_template: bool) -> None:
+    """The bundled engine logs it, sooner or later, and would leave the answer free."""
+    async with running(recorded_model("http"), uses_own_template=uses_own_template) as child:
+        for schema in UNFOLLOWABLE * 2:
+            with pytest.raises(EngineRefused, match="JSON schema conversion failed") as refused:
+                await answer(child, "<|s2|>", format=JsonSchema(schema))
+            assert refused.value.status == 400
             assert (await answer(child, "<|s2|>", format=AnyJson()))[0].startswith("{")
+        with pytest.raises(EngineRefused):
+            await answer(child, "<|s2|>", format=JsonSchema(UNFOLLOWABLE[0]), num_predict=0)
+
+
+async def test_a_schema_that_is_refused_harms_no_answer_beside_it() -> None:
+    async with running(recorded_model("http"), slots=4) as child:
+
+        async def ask(number: int) -> str:
+            wanted = AnyJson() if number % 2 else JsonSchema(UNFOLLOWABLE[number % 4])
+            try:
+                return (await answer(child, "<|s2|>", format=wanted, num_predict=1 + number % 3))[0][:1]
+            except EngineRefused:
+                return "refused"
+
+        for _ in range(10):
+            assert await asyncio.gather(*map(ask, range(4))) == ["refused", "{"] * 2
+
+
+async def test_a_schema_beyond_bounds_never_reaches_the_engine() -> None:
+    async with running(recorded_model("http")) as child:
+        for schema in ({"const": "x" * 200_000}, {"pattern": "^(((a{100}){100}){100})$"}):
+            with anyio.fail_after(5), pytest.raises(EngineRefused, match="JSON schema error at #: "):
+                await answer(child, "<|s2|>", format=JsonSchema(schema))
 
 
 async def test_logprobs() -> None:

@@ -46,6 +46,11 @@ STAMP = "0.00.004.432 E "
             EngineStartFailed,
             "error loading model: missing tensor 'blk.0.x' in ...",
         ),
+        (
+            "/build/src/llama-context.cpp:2289: GGML_ASSERT(n_outputs_max <= cparams.n_outputs_max) failed",
+            EngineStartFailed,
+            "the engine gave up on a check of its own: n_outputs_max <= cparams.n_outputs_max",
+        ),
     ],
 )
 def test_causes(line: str, kind: type, text: str) -> None:
@@ -71,14 +76,12 @@ def test_the_tail_is_bounded() -> None:
     assert tail.line_count == 3 * TAIL_LINES
 
 
-def test_schemas_that_the_engine_could_not_compile() -> None:
-    tail = LogTail()
-    for line in (
-        "0.00.052.562 E llg error: at 2(8): failed to compile JSON schema: Invalid type: strange",
-        "   1 | %llguidance {}",
-        '   2 | start: %json {"$comment":"constraint-7","type":"strange"}',
-        "              ^",
-    ):
-        tail.add(line)
-    assert tail.schema_failure("constraint-7") == "Invalid type: strange"
-    assert tail.schema_failure("constraint-8") is None
+def test_lines_that_were_asked_for_push_no_others_out() -> None:
+    tail, reached = LogTail(), list[str]()
+    tail.add("0.00.052.562 E the reason")
+    for number in range(2 * TAIL_LINES):
+        tail.constraints.expect(f"barrier-{number}", lambda: reached.append("x"))
+        tail.add(f"0.00.060.000 W srv operator(): got exception: barrier-{number}")
+    assert tail.lines() == ["0.00.052.562 E the reason"]
+    assert len(reached) == 2 * TAIL_LINES
+    assert tail.line_count == 2 * TAIL_LINES + 1

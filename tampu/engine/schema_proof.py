@@ -1,0 +1,31 @@
+"""Proves of one answer that the engine holds it to its schema: an engine that gives a schema up only logs it."""
+
+from tampu.engine.constraint_log import ConstraintLog
+from tampu.engine.protocol import EngineEnd, EngineEvent
+from tampu.engine.replies import schema_refusal
+
+
+class SchemaProof:
+    """Watches the log on behalf of the answer whose schema bears `mark`.
+
+    1. Schemas are compiled before an answer's first event, so the log is read up to date before that one is let out.
+    2. A schema may still grow too complex, so the log is read up to date before the end is let out.
+    """
+
+    def __init__(self, log: ConstraintLog, mark: str) -> None:
+        self._log, self.mark = log, mark
+        self._losses_before = log.losses
+        self._is_begun = False
+
+    def needs_log(self, event: EngineEvent) -> bool:
+        """Whether the log has to be read up to date before `event` may be let out."""
+        is_first, self._is_begun = not self._is_begun, True
+        return is_first or isinstance(event, EngineEnd)
+
+    def check(self) -> None:
+        """Raises EngineRefused where the log, as far as it is read, says that the answer is not held to the schema."""
+        problem = self._log.failure(self.mark)
+        if problem is None and self._log.losses != self._losses_before:
+            problem = self._log.last_loss
+        if problem is not None:
+            raise schema_refusal([problem], is_chat=False)
