@@ -1,4 +1,4 @@
-"""Requests about models rather than to them: create, copy, delete, show, pull, push. Decoded from any dialect."""
+"""Requests about models rather than to them: create, copy, pull, verify and the like. Decoded from any dialect."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,3 +65,27 @@ class TransferRequest:
     model: str
     stream: bool = True
     insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptRequest:
+    """Store the file at `path`, on the server's own machine, as the blob `digest` without sending it."""
+
+    digest: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyRequest:
+    """Hash what is stored and compare: the blobs of `models`, or all where none is named."""
+
+    models: tuple[str, ...] = ()
+    stream: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeRequest:
+    """Remove what no model uses; `dry_run` only tells what that is."""
+
+    dry_run: bool = False
+    stream: bool = True

@@ -34,6 +34,8 @@ _ENTRIES: Final = (
     Entry("ps", "ps", "List running models"),
     Entry("cp", "cp", "Copy a model"),
     Entry("rm", "rm", "Remove a model"),
+    Entry("verify", "verify", "Look for damage in stored models", beyond=True),
+    Entry("purge", "purge", "Remove files that no model uses", beyond=True),
 )
 COMMANDS: Final[Mapping[str, Entry]] = {entry.name: entry for entry in _ENTRIES}
 """The table by name, in the order of the help page."""
@@ -63,7 +65,9 @@ class Program(click.Group):
 def unknown_command(program: str, name: str) -> str:
     """What is said of a command that does not exist, with those that may have been meant."""
     text = f'unknown command "{name}" for "{program}"'
-    if close := [known for known in COMMANDS if _is_close(name, known)]:
+    close = [known for known in COMMANDS if _is_close(name, known)]
+    # People who mistype a command of Ollama are told what Ollama tells them.
+    if close := [known for known in close if not COMMANDS[known].beyond] or close:
         text += "\n\nDid you mean this?\n" + "".join(f"\t{meant}\n" for meant in close)
     return text
 

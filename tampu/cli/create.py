@@ -1,5 +1,6 @@
 """`create`: makes a model of a Modelfile and the files that it names."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +9,7 @@ from tampu.cli.components import Components, gather
 from tampu.cli.grammar import exactly, flag
 from tampu.cli.invocation import Invocation
 from tampu.client.client import Client
-from tampu.errors import BadRequest, InvalidModelfile, InvalidName
+from tampu.errors import BadRequest, InvalidModelfile, InvalidName, ServerError
 from tampu.modelfile.document import Modelfile
 from tampu.modelfile.parameters import deprecated_parameters, deprecation_warning, parameters
 from tampu.modelfile.parse import parse_modelfile
@@ -32,7 +33,7 @@ def command_line(
     draft_quantize: str | None,
     experimental: bool,
 ) -> None:
-    """Read the Modelfile, upload what the server lacks, and follow the making of the model."""
+    """Read the Modelfile, bring what the server lacks, and follow the making of the model."""
     if experimental:
         raise BadRequest("--experimental is not supported: models are created by the server, leave the flag out")
     client = invocation.client
@@ -48,7 +49,7 @@ def command_line(
         spinner.settled = True
         progress.refresh()
         for digest, path in components.blobs.items():
-            _upload(client, progress, digest, path)
+            _bring(invocation, progress, digest, path)
         follow(progress, client.create(body))
 
 
@@ -96,19 +97,28 @@ def _levels(quantize: str | None, draft_quantize: str | None, components: Compon
     return {key: level for key, level in levels.items() if level}
 
 
-def _upload(client: Client, progress: Progress, digest: str, path: Path) -> None:
-    """Send a file that the server does not have; the line ends at 100 % either way."""
+def _bring(invocation: Invocation, progress: Progress, digest: str, path: Path) -> None:
+    """Let the server have a file that it does not have; the line ends at 100 % either way."""
+    client, size = invocation.client, max(1, path.stat().st_size)
     spinner = Spinner(f"copying file {digest}")
     progress.add(spinner)
-    if not client.has_blob(digest):
-        size, sent = max(1, path.stat().st_size), 0
 
-        def count(block: int) -> None:
-            nonlocal sent
-            sent += block
-            spinner.message = f"copying file {digest} {100 * sent // size}%"
+    def tell(done: int) -> None:
+        spinner.message = f"copying file {digest} {100 * done // size}%"
 
-        client.upload_blob(digest, path, on_sent=count)
-    spinner.message = f"copying file {digest} 100%"
+    is_here = client.has_blob(digest) or (invocation.settings.address.is_loopback and _lend(client, digest, path, tell))
+    if not is_here:
+        client.upload_blob(digest, path, on_sent=tell)
+    tell(size)
     spinner.settled = True
     progress.refresh()
+
+
+def _lend(client: Client, digest: str, path: Path, tell: Callable[[int], None]) -> bool:
+    """Offer the file itself to a server on this machine, which spares a copy; False where it does not take it."""
+    try:
+        for report in client.adopt_blob(digest, path.absolute()):
+            tell(report.completed)
+    except (ServerError, UnicodeEncodeError):  # no such route, another machine behind the port, a name that is no text
+        return False
+    return True

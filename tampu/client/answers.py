@@ -108,3 +108,34 @@ class Report(msgspec.Struct):
     digest: str = ""
     total: int = 0
     completed: int = 0
+
+
+class Damage(msgspec.Struct):
+    """A blob or, with no digest, a manifest that is not what it should be, and the models that suffer."""
+
+    digest: str = ""
+    problem: str = ""
+    models: list[str] = []
+
+
+class Verified(Report):
+    """A report of a verification; the last one holds what was found."""
+
+    blobs: int = 0
+    bytes: int = 0
+    damages: list[Damage] = []
+
+
+class Leftover(msgspec.Struct):
+    """A file that no model uses. `bytes`: what its removal frees."""
+
+    name: str = ""
+    kind: str = ""
+    bytes: int = 0
+
+
+class Purged(Report):
+    """A report of a purge; the last one holds what went, or would go."""
+
+    bytes: int = 0
+    files: list[Leftover] = []

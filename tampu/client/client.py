@@ -1,19 +1,20 @@
 """Asks a running server over HTTP: typed answers, streams piece by piece, errors in words. Knows no terminal."""
 
 import http.client
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
-from tampu.client.answers import Description, ListedModel, LoadedModel, Piece, Report
+from tampu.client.answers import Description, ListedModel, LoadedModel, Piece, Purged, Report, Verified
 from tampu.client.connection import BLOCK_BYTES, LOST, Connector, checked, lines_of, parsed
 from tampu.config import Address
 from tampu.errors import ServerError, ServerUnreachable
 from tampu.wire import convert, encode
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
+Step = TypeVar("Step", bound=Report)
 
 
 class _Listed(msgspec.Struct):
@@ -97,15 +98,23 @@ class Client:
 
     def pull(self, model: str, *, insecure: bool = False) -> Iterator[Report]:
         """Fetch a model from its registry."""
-        return self._job("/api/pull", _transfer(model, insecure))
+        return self._job("/api/pull", _transfer(model, insecure), Report)
 
     def push(self, model: str, *, insecure: bool = False) -> Iterator[Report]:
         """Send a model to its registry."""
-        return self._job("/api/push", _transfer(model, insecure))
+        return self._job("/api/push", _transfer(model, insecure), Report)
 
     def create(self, body: Mapping[str, object]) -> Iterator[Report]:
         """Make a model."""
-        return self._job("/api/create", body)
+        return self._job("/api/create", body, Report)
+
+    def verify(self, models: Sequence[str] = ()) -> Iterator[Verified]:
+        """Hash what is stored, of all models or of these; the last report says what is damaged."""
+        return self._job("/api/verify", {"models": list(models)}, Verified)
+
+    def purge(self, *, dry_run: bool = False) -> Iterator[Purged]:
+        """Remove what no model uses; the last report says what went or, in a dry run, would go."""
+        return self._job("/api/purge", {"dry_run": dry_run}, Purged)
 
     def user_name(self) -> str:
         """The name of the signed-in user; raises SignInRequired."""
@@ -116,15 +125,21 @@ class Client:
         with self._server.exchange("HEAD", f"/api/blobs/{digest}") as response:
             return response.status == http.client.OK
 
+    def adopt_blob(self, digest: str, path: Path) -> Iterator[Report]:
+        """Let a server on this machine take a file from where it lies; raises ServerError where it does not."""
+        return self._job(f"/api/blobs/{digest}/adopt", {"path": str(path)}, Report)
+
     def upload_blob(self, digest: str, path: Path, *, on_sent: Callable[[int], None]) -> None:
-        """Send a file; `on_sent` is told the number of bytes of each block."""
+        """Send a file; `on_sent` is told the bytes that have gone so far."""
         with path.open("rb") as file:
             size = path.stat().st_size
 
             def blocks() -> Iterator[bytes]:
+                sent = 0
                 while block := file.read(BLOCK_BYTES):
                     yield block
-                    on_sent(len(block))
+                    sent += len(block)
+                    on_sent(sent)
 
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
             with self._server.exchange("POST", f"/api/blobs/{digest}", blocks(), headers) as response:
@@ -146,10 +161,10 @@ class Client:
             return kind()
         return convert(kind, parsed(answer))
 
-    def _job(self, path: str, body: Mapping[str, object]) -> Iterator[Report]:
+    def _job(self, path: str, body: Mapping[str, object], kind: type[Step]) -> Iterator[Step]:
         """A stream that must end in success: one that just ends has been cut."""
         status = ""
-        for report in self._stream(path, body, Report):
+        for report in self._stream(path, body, kind):
             status = report.status
             yield report
         if status != "success":

@@ -1,11 +1,22 @@
-"""Uploads: asking for a blob, and sending one."""
+"""Uploads: asking for a blob, sending one, and having one taken from where it lies."""
 
+import os
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Final
 
 from anyio import to_thread
 
-from tampu.errors import BadRequest
+from tampu.errors import BadRequest, StoreError, TampuError
+from tampu.management import AdoptRequest
 from tampu.operations.services import Services
+from tampu.progress import SUCCESS, Progress
+from tampu.store.clone import open_regular, regular_file
+from tampu.store.sources import GGUF_MAGICS
+
+_NOT_TAKEN: Final = "the server cannot take this file from where it lies; upload it"
+"""Said of a file that is missing, unreadable, no weights or another one alike: nobody learns what lies at a path."""
 
 
 async def has_blob(services: Services, digest: str) -> bool:
@@ -35,5 +46,40 @@ async def receive_blob(services: Services, digest: str, chunks: AsyncIterator[by
     return True
 
 
+async def adopt_blob(services: Services, request: AdoptRequest) -> AsyncIterator[Progress]:
+    """Store a GGUF file of this machine without a second copy of its bytes, where the file system can; it is held.
+
+    Raises BadRequest, nothing stored, for anything else than a readable file of this very digest.
+    """
+    if await has_blob(services, request.digest):
+        _hold(services, request.digest)
+        yield SUCCESS
+        return
+    source = Path(request.path)
+    try:
+        await to_thread.run_sync(_check_weights, source)
+        async with aclosing(services.library.blobs.adopting(source, wanted=_usual(request.digest))) as steps:
+            async for step in steps:
+                if step.blob is not None:
+                    _hold(services, step.blob.digest)
+                yield Progress("adopting file", request.digest, step.total, step.done)
+    except TampuError as error:
+        raise BadRequest(_NOT_TAKEN) from error
+    yield SUCCESS
+
+
+def _check_weights(source: Path) -> None:
+    handle = open_regular(regular_file(source))
+    try:
+        if not source.is_absolute() or os.read(handle, 4) not in GGUF_MAGICS:
+            raise StoreError("not an absolute path of a GGUF file")
+    finally:
+        os.close(handle)
+
+
+def _usual(digest: str) -> str:
+    return digest.replace("sha256-", "sha256:", 1)
+
+
 def _hold(services: Services, digest: str) -> None:
-    services.library.holds.add(digest.replace("sha256-", "sha256:", 1), services.library.blobs.path(digest))
+    services.library.holds.add(_usual(digest), services.library.blobs.path(digest))

@@ -130,7 +130,8 @@ class _Attempt:
     async def _bring(self, layer: Layer, job: Job) -> AsyncIterator[Progress]:
         """Have the layer's blob in the store, reporting on the way."""
         blobs, status = self.services.library.blobs, f"pulling {layer.digest[7:19]}"
-        if not await to_thread.run_sync(lambda: blobs.reuse(layer.digest, self.pins, size=layer.size)):
+        is_here = await to_thread.run_sync(lambda: blobs.reuse(layer.digest, self.pins, size=layer.size))
+        while not is_here:
             async with self.services.pulls.downloads.join(layer.digest, job, size=layer.size) as download:
                 is_done = False
                 while not is_done:
@@ -140,7 +141,8 @@ class _Attempt:
                     except DigestMismatch:
                         yield _VERIFYING
                         raise
-            await to_thread.run_sync(lambda: blobs.reuse(layer.digest, self.pins))
+            # A purge may have come between the end of the download and the pin.
+            is_here = await to_thread.run_sync(lambda: blobs.reuse(layer.digest, self.pins))
         yield Progress(status, layer.digest, layer.size, layer.size)
 
     async def _finish(self, manifest: Manifest, content: bytes) -> AsyncIterator[Progress]:

@@ -2,15 +2,17 @@
 
 from functools import partial
 
-from tampu.operations.blobs import has_blob, receive_blob
+from tampu.operations.blobs import adopt_blob, has_blob, receive_blob
 from tampu.operations.catalog import copy_model, delete_model, list_models
 from tampu.operations.create import create
 from tampu.operations.embed import embed
 from tampu.operations.generate import generate
 from tampu.operations.pull import pull
+from tampu.operations.purge import purge
 from tampu.operations.residents import loaded_models
 from tampu.operations.services import Services
 from tampu.operations.show import show
+from tampu.operations.verify import verify
 from tampu.server.operations import Operations
 
 
@@ -28,4 +30,7 @@ def bind_operations(services: Services) -> Operations:
         delete_model=partial(delete_model, services),
         has_blob=partial(has_blob, services),
         receive_blob=partial(receive_blob, services),
+        adopt_blob=partial(adopt_blob, services),
+        verify=partial(verify, services),
+        purge=partial(purge, services),
     )

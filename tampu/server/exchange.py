@@ -1,5 +1,6 @@
 """One request and its answer: reading the body within a limit, answering once, answering in pieces."""
 
+import ipaddress
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from tampu.server.stopping import Stopping
 
 MAX_BODY_BYTES = 64 * 1024**2
 """The largest JSON body: room for a dozen photos. Uploads of blobs are streamed and not limited."""
+
+_PROXIES_SAY = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,12 @@ class Exchange:
     def started_ns(self) -> int:
         """When the request came, on the clock of time.perf_counter_ns()."""
         return int(self._scope["started_ns"])
+
+    @property
+    def is_from_here(self) -> bool:
+        """Whether a program on this machine asks for itself, not for another one behind a proxy."""
+        host = (self._scope.get("client") or ("", 0))[0]
+        return _is_loopback(host) and not any(header(self._scope, name) for name in _PROXIES_SAY)
 
     def bodiless_call(self) -> Call:
         """The request for a dialect, its body unread."""
@@ -99,6 +108,15 @@ class Exchange:
         """Send the last piece."""
         self.is_over = True
         await self._send({"type": "http.response.body", "body": piece})
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
 def _too_long() -> BadRequest:

@@ -6,8 +6,18 @@ from typing import Protocol
 
 from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary
 from tampu.generation import EmbeddingRequest, Embeddings, GenerationEvent, GenerationRequest
-from tampu.management import CopyRequest, CreateRequest, DeleteRequest, ShowRequest, TransferRequest
+from tampu.management import (
+    AdoptRequest,
+    CopyRequest,
+    CreateRequest,
+    DeleteRequest,
+    PurgeRequest,
+    ShowRequest,
+    TransferRequest,
+    VerifyRequest,
+)
 from tampu.progress import Progress
+from tampu.upkeep import Purged, Verified
 
 
 class Generate(Protocol):
@@ -37,3 +47,6 @@ class Operations:
     delete_model: Callable[[DeleteRequest], Awaitable[None]]
     has_blob: Callable[[str], Awaitable[bool]]
     receive_blob: Callable[[str, AsyncIterator[bytes]], Awaitable[bool]]
+    adopt_blob: Callable[[AdoptRequest], AsyncIterator[Progress]]
+    verify: Callable[[VerifyRequest], AsyncIterator[Progress | Verified]]
+    purge: Callable[[PurgeRequest], AsyncIterator[Progress | Purged]]

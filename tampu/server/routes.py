@@ -4,16 +4,25 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from tampu.api.dialect import Reply
-from tampu.api.native import about, blobs, chat, create, embed, generate, manage, models, transfer
+from tampu.api.native import about, blobs, chat, create, embed, generate, manage, models, transfer, upkeep
 from tampu.api.native.errors import PLAIN, native_error
 from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary
-from tampu.errors import TampuError
+from tampu.errors import Forbidden, TampuError
 from tampu.generation import EmbeddingRequest, Embeddings, GenerationEvent, GenerationRequest
-from tampu.management import CopyRequest, CreateRequest, DeleteRequest, TransferRequest
+from tampu.management import (
+    AdoptRequest,
+    CopyRequest,
+    CreateRequest,
+    DeleteRequest,
+    PurgeRequest,
+    TransferRequest,
+    VerifyRequest,
+)
 from tampu.progress import Progress
 from tampu.server.exchange import Exchange
 from tampu.server.handlers import Endpoint, answering, fixed, pure, streaming, uploading
 from tampu.server.router import Route
+from tampu.upkeep import Purged, Verified
 
 
 def _generate(request: GenerationRequest, exchange: Exchange) -> AsyncIterator[GenerationEvent]:
@@ -60,6 +69,20 @@ async def _receive_blob(digest: str, exchange: Exchange) -> bool:
     return await exchange.behind.operations.receive_blob(digest, exchange.pieces())
 
 
+def _adopt_blob(request: AdoptRequest, exchange: Exchange) -> AsyncIterator[Progress]:
+    if not exchange.is_from_here:
+        raise Forbidden("only a program on the server's own machine may name a file; upload it")
+    return exchange.behind.operations.adopt_blob(request)
+
+
+def _verify(request: VerifyRequest, exchange: Exchange) -> AsyncIterator[Progress | Verified]:
+    return exchange.behind.operations.verify(request)
+
+
+def _purge(request: PurgeRequest, exchange: Exchange) -> AsyncIterator[Progress | Purged]:
+    return exchange.behind.operations.purge(request)
+
+
 async def _status(exchange: Exchange) -> None:
     await exchange.reply(about.STATUS[exchange.behind.settings.no_cloud])
 
@@ -88,6 +111,9 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("DELETE", "/api/delete", answering(manage.DELETE_CODEC, _delete)),
     Route("HEAD", "/api/blobs/:digest", answering(blobs.HAS_BLOB_CODEC, _has_blob, reads_body=False)),
     Route("POST", "/api/blobs/:digest", uploading(blobs.RECEIVE_BLOB_CODEC, _receive_blob)),
+    Route("POST", "/api/blobs/:digest/adopt", streaming(blobs.ADOPT_BLOB_CODEC, _adopt_blob)),
+    Route("POST", "/api/verify", streaming(upkeep.VERIFY_CODEC, _verify)),
+    Route("POST", "/api/purge", streaming(upkeep.PURGE_CODEC, _purge)),
     Route("GET", "/api/version", _VERSION),
     Route("HEAD", "/api/version", _VERSION),
     Route("GET", "/api/status", _status),

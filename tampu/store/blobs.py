@@ -7,7 +7,8 @@ name is whole. Temporary files are pinned while they are written, so pruning lea
 import hashlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -15,20 +16,16 @@ from typing import Final, Self
 from anyio import CancelScope, to_thread
 
 from tampu.errors import BlobNotFound, CorruptBlob, DigestMismatch, StoreError
-from tampu.store.clone import regular_file, share_file
+from tampu.store.clone import open_regular, regular_file, share_file
 from tampu.store.durable import sync_folder
 from tampu.store.faults import store_faults
+from tampu.store.hashing import hash_steps
 from tampu.store.layout import Layout, temporary_name
 from tampu.store.locks import Pins, pin_handle
 
 _WRITE_SIZE: Final = 1 << 20
 """Bytes gathered before a thread writes and hashes them: small pieces would cost more in hops than in work."""
-_HASH_SIZE: Final = 16 << 20
-_READ_SIZE: Final = 1 << 20
 _FILE_MODE: Final = 0o644
-
-OnBytes = Callable[[int, int], None]
-"""Told the bytes done and the bytes in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,15 @@ class StoredBlob:
     digest: str
     size: int
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptStep:
+    """How much of a file is taken in; `blob` is None until all of it is."""
+
+    done: int
+    total: int
+    blob: StoredBlob | None = None
 
 
 class BlobStore:
@@ -78,9 +84,14 @@ class BlobStore:
         return content
 
     def touch(self, digest: str) -> None:
-        """Make the blob look new, so that pruning by age leaves it to the job that is about to use it."""
+        """Make the blob look new, so that pruning by age leaves it to the job that is about to use it.
+
+        One that is also a file of the user keeps its time, which is the user's; pins protect it all the same.
+        """
+        path = self.path(digest)
         try:
-            os.utime(self.path(digest))
+            if path.stat().st_nlink == 1:
+                os.utime(path)
         except OSError:
             return  # another owner's file: pins and the check at commit still protect it
 
@@ -111,34 +122,49 @@ class BlobStore:
         """A new blob whose bytes come piece by piece: `async with blobs.writer() as writer`."""
         return BlobWriter(self._layout, pins)
 
-    async def adopt_file(
-        self, source: Path, *, on_bytes: OnBytes | None = None, pins: Pins | None = None
-    ) -> StoredBlob:
+    async def adopting(
+        self, source: Path, *, wanted: str | None = None, pins: Pins | None = None
+    ) -> AsyncGenerator[AdoptStep, None]:
         """Bring in a file of any size, sharing its bytes where the file system can: reflink, hard link, else copy.
 
-        Hashing and copying run in threads and stop at cancellation. A change of the file meanwhile is refused.
+        The last step has the blob. Raises DigestMismatch, nothing kept, if it is not `wanted`; StoreError if the file
+        changes meanwhile. Hashing and copying run in threads.
         """
         source = await to_thread.run_sync(regular_file, source)
         with TemporaryFile(self._layout) as temporary, Pins() as hold:
-            if not await to_thread.run_sync(share_file, source, temporary.path):
-                return await self._copy_in(source, on_bytes, pins)
-            hold.add(temporary.path)
-            digest, size = await hash_file(temporary.path, on_bytes=on_bytes)
-            is_new = await to_thread.run_sync(temporary.become, digest, pins)
-        return StoredBlob(digest, size, is_new)
+            if await to_thread.run_sync(share_file, source, temporary.path):
+                hold.add(temporary.path)
+                steps = self._take_shared(temporary, wanted, pins)
+            else:
+                steps = self._copy_in(source, wanted, pins)
+            async with aclosing(steps):  # what it holds is let go of here and not some day
+                async for step in steps:
+                    yield step
 
-    async def _copy_in(self, source: Path, on_bytes: OnBytes | None, pins: Pins | None) -> StoredBlob:
+    async def _take_shared(
+        self, temporary: "TemporaryFile", wanted: str | None, pins: Pins | None
+    ) -> AsyncGenerator[AdoptStep, None]:
+        digest, done = "", 0
+        async with aclosing(hash_steps(temporary.path)) as steps:
+            async for step in steps:
+                digest, done = step.digest, step.done
+                yield AdoptStep(done, step.total)
+        _check_digest(digest, wanted)
+        is_new = await to_thread.run_sync(temporary.become, digest, pins)
+        yield AdoptStep(done, done, StoredBlob(digest, done, is_new))
+
+    async def _copy_in(self, source: Path, wanted: str | None, pins: Pins | None) -> AsyncGenerator[AdoptStep, None]:
         with store_faults(f"importing {source.name}"):
-            file = source.open("rb", buffering=0)
+            file = os.fdopen(open_regular(source), "rb", buffering=0)
         with file:
             total, done = os.fstat(file.fileno()).st_size, 0
             async with self.writer(pins) as writer:
-                while piece := await to_thread.run_sync(file.read, _WRITE_SIZE):
+                while done <= total and (piece := await to_thread.run_sync(file.read, _WRITE_SIZE)):
                     await writer.write(piece)
                     done += len(piece)
-                    if on_bytes is not None:
-                        on_bytes(done, total)
-                return await writer.commit()
+                    yield AdoptStep(done, total)
+                stored = await writer.commit(wanted=wanted)
+        yield AdoptStep(stored.size, stored.size, stored)
 
     def place(self, finished: Path, digest: str) -> bool:
         """Rename a complete, already verified file into place; True if the blob is new. Durable when it returns."""
@@ -234,36 +260,13 @@ class BlobWriter:
     def _commit(self, wanted: str | None) -> StoredBlob:
         self._flush()
         digest = f"sha256:{self._hash.hexdigest()}"
-        if wanted is not None and digest != wanted:
-            message = f'digest mismatch, expected "{wanted}", got "{digest}"'
-            raise DigestMismatch(message, wanted=wanted, got=digest)
+        _check_digest(digest, wanted)
         return StoredBlob(digest, self._size, self._temporary.become(digest, self._pins))
 
 
-async def hash_file(path: Path, *, on_bytes: OnBytes | None = None) -> tuple[str, int]:
-    """Digest and size of a file, read in threads; raises StoreError if the file changes meanwhile."""
-    with store_faults("hashing a file"), path.open("rb", buffering=0) as file:
-        before = os.fstat(file.fileno())
-        state = hashlib.sha256()
-        done = 0
-        # A file that grows as fast as it is read must not be read for ever.
-        while done <= before.st_size and (count := await to_thread.run_sync(_hash_some, file.fileno(), state)):
-            done += count
-            if on_bytes is not None:
-                on_bytes(done, before.st_size)
-        after = os.fstat(file.fileno())
-    if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size) or done != before.st_size:
-        raise StoreError(f"{path.name} was changed while it was read; try again when nothing writes to it")
-    return f"sha256:{state.hexdigest()}", done
-
-
-def _hash_some(handle: int, state: "hashlib._Hash") -> int:
-    """Hash the next piece; its length, 0 at the end."""
-    done = 0
-    while done < _HASH_SIZE and (piece := os.read(handle, _READ_SIZE)):
-        state.update(piece)
-        done += len(piece)
-    return done
+def _check_digest(digest: str, wanted: str | None) -> None:
+    if wanted is not None and digest != wanted:
+        raise DigestMismatch(f'digest mismatch, expected "{wanted}", got "{digest}"', wanted=wanted, got=digest)
 
 
 def _place(finished: Path, target: Path) -> bool:

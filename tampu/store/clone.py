@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -17,24 +18,39 @@ _FICLONE: Final = 0x40049409
 """Linux's request to share extents between files (`FICLONE` of linux/fs.h)."""
 _LINK_REFUSED: Final = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
 _FILE_MODE: Final = 0o644
+_NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""Windows has no such flag, and opens files as text without one of its own."""
 
 
 def regular_file(source: Path) -> Path:
     """The file behind `source`, links followed; raises StoreError for what is no regular file."""
     try:
         real = source.resolve(strict=True)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # ValueError: a name that no system has
         raise StoreError(f"{source.name} cannot be read: {_reason(error)}") from error
     if not real.is_file():
         raise StoreError(f"{source.name} is not a regular file")
     return real
 
 
+def open_regular(path: Path) -> int:
+    """A handle to read a file by; never waits for a pipe's other end. Raises StoreError for what is no regular file."""
+    try:
+        handle = os.open(path, os.O_RDONLY | _NO_WAITING)
+    except OSError as error:
+        raise StoreError(f"{path.name} cannot be read: {_reason(error)}") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise StoreError(f"{path.name} is not a regular file")
+    return handle
+
+
 def share_file(source: Path, target: Path) -> bool:
     """Make `target`, which must not exist, share the bytes of `source`; False where the file system cannot.
 
     A reflink is independent of its source. A hard link is not: who edits the source in place edits the target too.
-    People replace weights, they do not edit them, and the price of a copy is tens of gigabytes.
+    People replace weights, they do not edit them, and the price of a copy is tens of gigabytes. Mode and times are the
+    file's own under both names, so they are left as the user has them; `verify` finds what was edited.
     """
     with store_faults(f"importing {source.name}"):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +60,7 @@ def share_file(source: Path, target: Path) -> bool:
 def _reflink(source: Path, target: Path) -> bool:
     if fcntl is None:
         return False
-    with source.open("rb") as original:
+    with os.fdopen(open_regular(source), "rb") as original:
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
         try:
             fcntl.ioctl(handle, _FICLONE, original.fileno())
@@ -67,4 +83,10 @@ def _hard_link(source: Path, target: Path) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else "its links run in a circle"
+    match error:
+        case OSError():
+            return (error.strerror or str(error)).lower()
+        case ValueError():
+            return "no file can have this name"
+        case _:
+            return "its links run in a circle"

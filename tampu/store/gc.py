@@ -1,7 +1,6 @@
 """What happens to the models folder at a start: folders made, old names mended, leftovers pruned.
 
-Pruning deletes only what is old, what no manifest names and what no job pins. If one manifest cannot be read, or lies
-under a path that is no name, nothing is pruned: it may name any blob.
+Pruning deletes only what is old, what no manifest names and what no job pins (see leftovers.py).
 """
 
 import logging
@@ -10,16 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tampu.errors import CorruptManifest, ModelNotFound, StoreError
+from tampu.errors import StoreError
 from tampu.store.faults import store_faults
-from tampu.store.layout import digest_of_file, is_old_spelling, is_partial
+from tampu.store.layout import digest_of_file, is_old_spelling
+from tampu.store.leftovers import find_leftovers, remove_leftover
 from tampu.store.library import Library
-from tampu.store.locks import remove_unpinned
-from tampu.store.manifests import digests_of
+from tampu.upkeep import Leftover, LeftoverKind
 
 LEFTOVER_AGE_S: Final = 3600.0
 PARTIAL_AGE_S: Final = 7 * 24 * 3600.0
 """Ollama deletes unfinished downloads after an hour, and people who pause over night start again from nothing."""
+_AGES: Final = dict.fromkeys(LeftoverKind, LEFTOVER_AGE_S) | {LeftoverKind.PARTIAL: PARTIAL_AGE_S}
 _log = logging.getLogger(__name__)
 
 
@@ -67,56 +67,27 @@ def prune(library: Library, *, now: float | None = None) -> Pruned:
     now = time.time() if now is None else now
     with store_faults("pruning the models folder"), library.manifests.lock.held():
         try:
-            used = _used_digests(library)
+            found = find_leftovers(library, _AGES, now)
         except StoreError as error:
             _log.warning("nothing is pruned: %s", error.message)
             return Pruned(skipped=error.message)
-        pruned = _prune_blobs(library.layout.blobs, used, now)
-        _remove_empty_folders(library.layout.manifests)
-    return pruned
+        removed = [leftover for leftover in found if _remove(library, leftover)]
+        remove_empty_folders(library.layout.manifests)
+    kept = sum(digest_of_file(path.name) is not None for path in library.layout.blobs.iterdir())
+    return Pruned(len(removed), sum(leftover.bytes for leftover in removed), kept)
 
 
-def _used_digests(library: Library) -> set[str]:
-    scan = library.manifests.scan()
-    if scan.invalid:
-        place = scan.invalid[0].relative_to(library.layout.manifests)
-        raise CorruptManifest(f"manifests/{place} is no model name; move the file away")
-    used: set[str] = set()
-    for name in scan.names:
-        try:
-            used |= digests_of(library.manifests.read(name).manifest)
-        except ModelNotFound:
-            continue  # deleted by another program since the scan
-    return used
-
-
-def _prune_blobs(folder: Path, used: set[str], now: float) -> Pruned:
-    files = freed = kept = 0
-    for path in sorted(folder.iterdir()):
-        try:
-            status = path.stat()
-        except OSError:
-            continue
-        digest = digest_of_file(path.name)
-        youngest = PARTIAL_AGE_S if is_partial(path.name) else LEFTOVER_AGE_S
-        is_leftover = digest not in used and now - status.st_mtime >= youngest and path.is_file()
-        if is_leftover and _remove(path):
-            files, freed = files + 1, freed + status.st_size
-        elif digest is not None:
-            kept += 1
-    return Pruned(files, freed, kept)
-
-
-def _remove(path: Path) -> bool:
+def _remove(library: Library, leftover: Leftover) -> bool:
     """Delete a leftover; a folder that only others may change is no reason not to start."""
     try:
-        return remove_unpinned(path)
+        return remove_leftover(library, leftover)
     except OSError as error:
         _log.warning("a leftover stays: %s", error.strerror)
         return False
 
 
-def _remove_empty_folders(root: Path) -> None:
+def remove_empty_folders(root: Path) -> None:
+    """Remove the folders below `root` that hold nothing."""
     for folder in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):
         try:
             folder.rmdir()

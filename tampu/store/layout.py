@@ -10,7 +10,7 @@ from tampu.names import ModelName
 _DIGEST = re.compile(r"sha256[:-]([0-9a-fA-F]{64})", re.ASCII)
 _BLOB_FILE = re.compile(r"sha256-[0-9a-f]{64}", re.ASCII)
 _OLD_BLOB_FILE = re.compile(r"sha256:[0-9a-fA-F]{64}", re.ASCII)
-_PARTIAL_FILE = re.compile(r"sha256-[0-9a-fA-F]{64}-partial(-[0-9]+)?", re.ASCII)
+_PARTIAL_FILE = re.compile(r"(sha256-[0-9a-fA-F]{64}-partial)(-[0-9]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,10 @@ def is_old_spelling(name: str) -> bool:
     return _OLD_BLOB_FILE.fullmatch(name) is not None
 
 
-def is_partial(name: str) -> bool:
-    """An unfinished download, or the state of one of its parts."""
-    return _PARTIAL_FILE.fullmatch(name) is not None
+def partial_of_file(name: str) -> str | None:
+    """The unfinished download that a file is, or that it holds the state of a part of; None for any other file."""
+    match = _PARTIAL_FILE.fullmatch(name)
+    return match[1] if match else None
 
 
 def temporary_name(random: str) -> str:

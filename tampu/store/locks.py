@@ -95,22 +95,36 @@ def pin_handle(handle: int) -> None:
         _lock(handle, fcntl.LOCK_SH)
 
 
-def remove_unpinned(path: Path) -> bool:
-    """Delete the file unless a job relies on it; False if it stays or was not there."""
+def remove_unpinned(path: Path, *, after: Collection[Path] = ()) -> bool:
+    """Delete the file unless a job relies on it, and before it those of `after`; False if it stays or was not there."""
+    with _unpinned(path) as is_free:
+        if is_free:
+            for each in (*after, path):
+                each.unlink(missing_ok=True)
+    return is_free
+
+
+def is_pinned(path: Path) -> bool:
+    """Whether a job relies on the file."""
+    with _unpinned(path) as is_free:
+        return not is_free and path.exists()
+
+
+@contextmanager
+def _unpinned(path: Path) -> Iterator[bool]:
+    """Keep jobs from taking the file inside the block; False if one has it, or there is no such file."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
-        return False
+        yield False
+        return
     except PermissionError:
         handle = -1
     try:
-        if handle >= 0 and fcntl and not _try_lock(handle):
-            return False
-        path.unlink(missing_ok=True)
+        yield handle < 0 or not fcntl or _try_lock(handle)
     finally:
         if handle >= 0:
             os.close(handle)
-    return True
 
 
 def _lock(handle: int, kind: int) -> None:

@@ -15,7 +15,7 @@ from tampu.gguf.soundness import check_sound
 from tampu.store.blobs import BlobStore
 from tampu.store.model import LAYER_PREFIX, Layer
 
-_MAGICS: Final = (b"GGUF", b"FUGG")
+GGUF_MAGICS: Final = (b"GGUF", b"FUGG")
 _LAYER_KINDS: Final = {FileKind.MODEL: "model", FileKind.ADAPTER: "adapter", FileKind.PROJECTOR: "projector"}
 
 
@@ -85,7 +85,7 @@ def file_type(files: Mapping[str, str], blobs: BlobStore) -> FileType:
 def _starts_like_gguf(digest: str, blobs: BlobStore) -> bool:
     try:
         with blobs.path(digest).open("rb") as file:
-            return file.read(4) in _MAGICS
+            return file.read(4) in GGUF_MAGICS
     except (OSError, BadRequest):
         return False
 
@@ -99,8 +99,7 @@ def read_source(name: str, digest: str, blobs: BlobStore) -> SourceFile:
     try:
         header = read_header(path)
     except FileNotFoundError:
-        # Clients match on this text, path and all.
-        raise BlobMissing(digest, f"open {path}: no such file or directory") from None
+        raise BlobMissing(digest, f"open {path.name}: no such file or directory") from None
     except InvalidModelFile as error:
         if error.message == NOT_GGUF:
             raise

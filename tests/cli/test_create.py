@@ -35,6 +35,7 @@ def test_a_file_that_the_server_lacks_is_sent(folder: Path) -> None:
     assert [(method, path) for method, path, _ in stub.asked] == [
         ("HEAD", "/"),
         ("HEAD", BLOB),
+        ("POST", f"{BLOB}/adopt"),
         ("POST", BLOB),
         ("POST", "/api/create"),
     ]
@@ -54,6 +55,15 @@ def test_a_file_that_the_server_has_is_not(folder: Path) -> None:
         done = run_program("create", "mine", home=folder, address=stub.address)
     assert done.stderr.decode().startswith(LEFT)
     assert ("POST", BLOB) not in [(method, path) for method, path, _ in stub.asked]
+
+
+def test_a_file_that_the_server_takes_from_where_it_lies_is_not_sent(folder: Path) -> None:
+    steps = [{"status": "adopting file", "digest": DIGEST, "total": 104, "completed": 52}, {"status": "success"}]
+    with stub_server({("POST", f"{BLOB}/adopt"): Answer(lines=steps), ("POST", "/api/create"): SUCCESS}) as stub:
+        done = run_program("create", "mine", home=folder, address=stub.address)
+    assert done.stderr.decode().startswith(LEFT)
+    assert stub.bodies(f"{BLOB}/adopt") == [{"path": str(folder / "w.gguf")}]
+    assert stub.bodies(BLOB) == [None]
 
 
 def test_an_upload_that_is_refused_says_why(folder: Path) -> None:

@@ -37,6 +37,9 @@ class FakeOperations:
             delete_model=self._look_up,
             has_blob=self._has_blob,
             receive_blob=self._receive_blob,
+            adopt_blob=self._report,
+            verify=self._report,
+            purge=self._report,
         )
 
     def _check(self, name: str) -> None:

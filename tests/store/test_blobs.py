@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tampu.errors import BlobNotFound, CorruptBlob, DigestMismatch, DiskFull, StoreError
 from tampu.store import clone
-from tampu.store.blobs import hash_file
+from tampu.store.blobs import AdoptStep, StoredBlob
+from tampu.store.hashing import hash_steps
 from tampu.store.library import Library
 from tampu.store.locks import Pins, remove_unpinned
 from tests.store.stored import blob_files, library_in
@@ -112,11 +113,20 @@ async def test_other_bytes_than_wanted_are_not_kept(library: Library) -> None:
 # --- importing files -------------------------------------------------------------------------------------------------
 
 
+async def adopt(library: Library, source: Path, on_step: Callable[[AdoptStep], None] = lambda _: None) -> StoredBlob:
+    blob = None
+    async for step in library.blobs.adopting(source):
+        on_step(step)
+        blob = step.blob
+    assert blob is not None
+    return blob
+
+
 async def test_an_imported_file_shares_its_bytes(library: Library, tmp_path: Path) -> None:
     source = tmp_path / "model.gguf"
     source.write_bytes(os.urandom(40_000_000))
     seen: list[tuple[int, int]] = []
-    stored = await library.blobs.adopt_file(source, on_bytes=lambda done, total: seen.append((done, total)))
+    stored = await adopt(library, source, lambda step: seen.append((step.done, step.total)))
     path = library.blobs.path(stored.digest)
     assert path.read_bytes() == source.read_bytes()
     assert stored.size == 40_000_000
@@ -133,9 +143,9 @@ async def test_importing_again_and_through_a_link(library: Library, tmp_path: Pa
     source, link = tmp_path / "m.gguf", tmp_path / "link.gguf"
     source.write_bytes(b"weights")
     link.symlink_to(source)
-    first = await library.blobs.adopt_file(source)
-    again = await library.blobs.adopt_file(link)
-    itself = await library.blobs.adopt_file(library.blobs.path(first.digest))
+    first = await adopt(library, source)
+    again = await adopt(library, link)
+    itself = await adopt(library, library.blobs.path(first.digest))
     assert (first.is_new, again.is_new, itself.is_new) == (True, False, False)
     assert blob_files(library) == {library.blobs.path(first.digest).name}
     assert not library.blobs.path(first.digest).is_symlink()
@@ -152,7 +162,7 @@ async def test_a_file_that_cannot_be_shared_is_copied(
     source = tmp_path / "m.gguf"
     source.write_bytes(b"w" * 3_000_000)
     seen: list[int] = []
-    stored = await library.blobs.adopt_file(source, on_bytes=lambda done, _: seen.append(done))
+    stored = await adopt(library, source, lambda step: seen.append(step.done))
     path = library.blobs.path(stored.digest)
     assert path.read_bytes() == source.read_bytes()
     assert not path.samefile(source)
@@ -170,7 +180,7 @@ async def test_a_refused_link_means_a_copy(
     monkeypatch.setattr("tampu.store.clone._reflink", no_sharing)
     source = tmp_path / "m.gguf"
     source.write_bytes(b"abc")
-    assert (await library.blobs.adopt_file(source)).digest == digest_of(b"abc")
+    assert (await adopt(library, source)).digest == digest_of(b"abc")
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: None, lambda path: path.symlink_to(path)])
@@ -180,14 +190,14 @@ async def test_what_is_no_regular_file_is_refused_at_once(
     source = tmp_path / "odd"
     make(source)
     with pytest.raises(StoreError, match="odd"):
-        await library.blobs.adopt_file(source)
+        await adopt(library, source)
 
 
 async def test_a_cancelled_import_leaves_nothing(library: Library, tmp_path: Path) -> None:
     source = tmp_path / "m.gguf"
     source.write_bytes(b"x" * 40_000_000)
     with anyio.CancelScope() as scope:
-        await library.blobs.adopt_file(source, on_bytes=lambda *_: scope.cancel())
+        await adopt(library, source, lambda _: scope.cancel())
     assert scope.cancelled_caught
     assert blob_files(library) == set()
     assert source.stat().st_size == 40_000_000
@@ -197,12 +207,13 @@ async def test_a_file_that_changes_while_it_is_hashed(tmp_path: Path) -> None:
     source = tmp_path / "m.gguf"
     source.write_bytes(b"x" * 40_000_000)
 
-    def grow(_: int, __: int) -> None:
-        with source.open("ab") as file:
-            file.write(b"more")
+    async def hash_growing() -> None:
+        async for _ in hash_steps(source):
+            with source.open("ab") as file:
+                file.write(b"more")
 
     with pytest.raises(StoreError, match=r"m\.gguf was changed while it was read"):
-        await hash_file(source, on_bytes=grow)
+        await hash_growing()
 
 
 # --- faults ----------------------------------------------------------------------------------------------------------

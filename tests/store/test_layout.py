@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tampu.errors import BadRequest
 from tampu.names import ModelName
-from tampu.store.layout import Layout, digest_of_file, is_old_spelling, is_partial, temporary_name
+from tampu.store.layout import Layout, digest_of_file, is_old_spelling, partial_of_file, temporary_name
 
 LAYOUT = Layout(Path("/models"))
 HEX = "0123456789abcdef" * 4
@@ -62,8 +62,8 @@ def test_kinds_of_files() -> None:
     assert digest_of_file(f"sha256-{HEX}") == f"sha256:{HEX}"
     for other in (f"sha256-{HEX.upper()}", f"sha256-{HEX}-partial", "sha256-123", "notes.txt", f"sha256:{HEX}"):
         assert digest_of_file(other) is None
-    assert is_partial(f"sha256-{HEX}-partial")
-    assert is_partial(f"sha256-{HEX}-partial-12")
-    assert not is_partial(f"sha256-{HEX}")
+    assert partial_of_file(f"sha256-{HEX}-partial") == f"sha256-{HEX}-partial"
+    assert partial_of_file(f"sha256-{HEX}-partial-12") == f"sha256-{HEX}-partial"
+    assert partial_of_file(f"sha256-{HEX}") is None
     assert is_old_spelling(f"sha256:{HEX}")
     assert digest_of_file(temporary_name("ab12")) is None

@@ -1,10 +1,16 @@
-"""`HEAD` and `POST /api/blobs/:digest`: is a blob stored, and storing one."""
+"""`HEAD` and `POST /api/blobs/:digest`: is a blob stored, and storing one; `/adopt`: from where it lies."""
 
 import re
 
-from tampu.api.dialect import EMPTY_OK, AnswerCodec, Call, Reply
+import msgspec
+
+from tampu.api.dialect import EMPTY_OK, AnswerCodec, Call, Reply, StreamCodec
 from tampu.api.native.errors import PLAIN, native_error
+from tampu.api.native.progress import progress_writer
 from tampu.errors import BadRequest, BlobNotFound
+from tampu.management import AdoptRequest
+from tampu.progress import Progress
+from tampu.wire import decode as decode_json
 
 # Both separators are accepted, as the digest may be written like a file name; the hash may be in any case.
 _DIGEST = re.compile(r"sha256[:-][0-9a-fA-F]{64}", re.ASCII)
@@ -15,6 +21,14 @@ def _decode(call: Call) -> str:
     if not _DIGEST.fullmatch(digest):
         raise BadRequest("invalid digest format")
     return digest
+
+
+class _AdoptBody(msgspec.Struct):
+    path: str = ""
+
+
+def _decode_adoption(call: Call) -> AdoptRequest:
+    return AdoptRequest(_decode(call), decode_json(_AdoptBody, call.body).path)
 
 
 def _encode_presence(digest: str, present: bool) -> Reply:
@@ -32,4 +46,9 @@ HAS_BLOB_CODEC: AnswerCodec[str, bool] = AnswerCodec(
 )
 RECEIVE_BLOB_CODEC: AnswerCodec[str, bool] = AnswerCodec(
     decode=_decode, encode=_encode_receipt, encode_error=lambda error: native_error(error, PLAIN)
+)
+ADOPT_BLOB_CODEC: StreamCodec[AdoptRequest, Progress] = StreamCodec(
+    decode=_decode_adoption,
+    writer=lambda _: progress_writer(PLAIN, streams=True),
+    encode_error=lambda error: native_error(error, PLAIN),
 )

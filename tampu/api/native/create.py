@@ -8,7 +8,7 @@ import msgspec
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.native.chat import MessageBody
 from tampu.api.native.errors import CREATE, check_name, native_error
-from tampu.api.native.progress import ProgressWriter
+from tampu.api.native.progress import progress_writer
 from tampu.errors import BadRequest
 from tampu.management import CreateRequest
 from tampu.progress import Progress
@@ -98,6 +98,6 @@ def _licenses(value: Any) -> tuple[str, ...]:
 
 CREATE_CODEC: StreamCodec[CreateRequest, Progress] = StreamCodec(
     decode=_decode,
-    writer=lambda request: ProgressWriter(CREATE, streams=request.stream),
+    writer=lambda request: progress_writer(CREATE, streams=request.stream),
     encode_error=lambda error: native_error(error, CREATE),
 )

@@ -1,7 +1,7 @@
-"""Writes the reports of a long job (create, pull) as Ollama does."""
+"""Writes the reports of a long job (create, pull, verify) as Ollama does."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 from tampu.api.dialect import JSON, Reply
 from tampu.api.framing import NDJSON, ndjson
@@ -11,31 +11,41 @@ from tampu.errors import TampuError
 from tampu.progress import Progress
 from tampu.wire import encode as encode_json
 
+EventT = TypeVar("EventT")
 
-class ProgressWriter:
+
+def report_members(event: Progress) -> dict[str, Any]:
+    """A step of a job as Ollama writes it."""
+    return {
+        "status": event.status,
+        **given(digest=event.digest, total=event.total_bytes, completed=event.completed_bytes),
+    }
+
+
+class ReportWriter(Generic[EventT]):
     """The event writer of one job (see tampu/api/dialect.py). Not streamed, only the last report is answered."""
 
     content_type = NDJSON
 
-    def __init__(self, errors: RouteErrors, *, streams: bool) -> None:
+    def __init__(self, errors: RouteErrors, members: Callable[[EventT], dict[str, Any]], *, streams: bool) -> None:
         self.streams = streams
-        self._errors = errors
+        self._errors, self._members = errors, members
 
-    def is_whole(self, _: Progress) -> bool:
+    def is_whole(self, _: EventT) -> bool:
         """A job that streams reports line by line from the first one on."""
         return False
 
-    def chunk(self, event: Progress) -> bytes:
+    def chunk(self, event: EventT) -> bytes:
         """One line."""
-        return ndjson(encode_json(_report(event)))
+        return ndjson(encode_json(self._members(event)))
 
     def end(self) -> bytes:
         """Nothing: the end of the body is the end of the stream."""
         return b""
 
-    def whole(self, events: Sequence[Progress]) -> Reply:
+    def whole(self, events: Sequence[EventT]) -> Reply:
         """The last report."""
-        return Reply(200, encode_json(_report(events[-1]) if events else {}), JSON)
+        return Reply(200, encode_json(self._members(events[-1]) if events else {}), JSON)
 
     def early_error(self, error: TampuError) -> Reply:
         """What fails in a job has no charset in its content type."""
@@ -46,8 +56,6 @@ class ProgressWriter:
         return ndjson(error_body(error, self._errors))
 
 
-def _report(event: Progress) -> dict[str, Any]:
-    return {
-        "status": event.status,
-        **given(digest=event.digest, total=event.total_bytes, completed=event.completed_bytes),
-    }
+def progress_writer(errors: RouteErrors, *, streams: bool) -> ReportWriter[Progress]:
+    """The writer of a job that tells nothing but steps."""
+    return ReportWriter(errors, report_members, streams=streams)

@@ -4,7 +4,7 @@ import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.native.errors import PULL, check_reference, native_error
-from tampu.api.native.progress import ProgressWriter
+from tampu.api.native.progress import progress_writer
 from tampu.management import TransferRequest
 from tampu.progress import Progress
 from tampu.wire import decode as decode_json
@@ -26,6 +26,6 @@ def _decode(call: Call) -> TransferRequest:
 
 PULL_CODEC: StreamCodec[TransferRequest, Progress] = StreamCodec(
     decode=_decode,
-    writer=lambda request: ProgressWriter(PULL, streams=request.stream),
+    writer=lambda request: progress_writer(PULL, streams=request.stream),
     encode_error=lambda error: native_error(error, PULL),
 )

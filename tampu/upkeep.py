@@ -1,0 +1,51 @@
+"""What is found out about the models folder as a whole: damage, and what no model uses."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A blob that is not what its digest says, or a manifest (`digest` "") that cannot be read, and who suffers."""
+
+    digest: str
+    problem: str
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The end of a verification: how much was hashed, and what is wrong with it."""
+
+    blobs: int
+    bytes: int
+    damages: tuple[Damage, ...]
+
+
+class LeftoverKind(Enum):
+    """Why a file of the blobs folder is there although no model uses it. The values are words for people."""
+
+    BLOB = "unused blob"
+    PARTIAL = "unfinished download"
+    TEMPORARY = "temporary file"
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A file that no model uses. `bytes`: what its removal frees, which is nothing where it has another name."""
+
+    name: str
+    kind: LeftoverKind
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """The end of a purge: what went, or would go."""
+
+    leftovers: tuple[Leftover, ...]
+
+    @property
+    def bytes(self) -> int:
+        """What that frees in all."""
+        return sum(leftover.bytes for leftover in self.leftovers)
