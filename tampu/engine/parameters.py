@@ -98,6 +98,8 @@ def _optional_parameters(spec: EngineSpec) -> dict[str, Parameter]:
     parameters: dict[str, Parameter] = {}
     if not spec.uses_own_template:
         parameters["chat_template"] = "chatml"
+    if spec.pooling is not None:
+        parameters["pooling_type"] = f"LLAMA_POOLING_TYPE_{spec.pooling.upper()}"
     if spec.main_gpu is not None:
         parameters["main_gpu"] = spec.main_gpu
     if spec.projector_paths:
@@ -137,6 +139,8 @@ def binary_flags(spec: EngineSpec, placement: Placement, *, endpoint: Endpoint) 
         valued["--threads"] = threads
     if spec.num_gpu >= 0:
         valued["--n-gpu-layers"] = spec.num_gpu
+    if spec.pooling is not None:
+        valued["--pooling"] = spec.pooling
     if spec.main_gpu is not None:
         valued["--main-gpu"] = spec.main_gpu
     if spec.projector_paths:

@@ -132,7 +132,7 @@ async def _earlier_text(context: Sequence[int], facts: ModelFacts, engine: Engin
     known = facts.footprint.vocab_size
     strange = next((token for token in context if token < 0 or token >= known > 0), None)
     if strange is not None:
-        raise BadRequest(f"context holds {strange}, which is no token of this model; send the context of its own answer")
+        raise BadRequest(f"context holds {strange}, which is no token of this model; send what it answered itself")
     return await engine.detokenize(context)
 
 

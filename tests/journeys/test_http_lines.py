@@ -94,6 +94,6 @@ def test_bad_requests_are_answered_in_words(served: Served) -> None:
     )
     assert refused("/api/generate", b'{"model": "fine", "prompt": "x", "context": [1, 99999]}') == (
         400,
-        "context holds 99999, which is no token of this model; send the context of its own answer",
+        "context holds 99999, which is no token of this model; send what it answered itself",
     )
     assert served.request("GET", "/")[1] == b"Ollama is running"
