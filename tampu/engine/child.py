@@ -27,6 +27,7 @@ _ENUMERATIONS = {
     "cache_type_v": "ggml_type",
     "flash_attn_type": "llama_flash_attn_type",
     "load_mode": "llama_load_mode",
+    "pooling_type": "llama_pooling_type",
     "speculative.types": "common_speculative_type",
 }
 

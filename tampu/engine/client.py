@@ -5,15 +5,14 @@ import itertools
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
-from io import BytesIO
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-import aiohttp
 import anyio
 import msgspec
 
 from tampu import wire
+from tampu.engine.connection import Address, Answer, exchange, request_bytes
 from tampu.engine.constraint_log import ConstraintLog
 from tampu.engine.protocol import (
     EngineChat,
@@ -40,8 +39,6 @@ from tampu.generation import Think
 from tampu.messages import Message, Tool
 
 CRASHED: Final = "an error was encountered while running the model: unexpected EOF"
-_READ_BYTES: Final = 1 << 18
-_WHOLE_BODY_BYTES: Final = 1 << 19
 _LOG_SILENCE_S: Final = 30.0
 
 T = TypeVar("T")
@@ -93,27 +90,14 @@ class EngineClient:
 
     def __init__(
         self,
-        socket: str | None,
+        address: Address,
         *,
         key: str,
-        url: str = "http://engine",
         exit_code: Callable[[], int | None] = lambda: None,
         constraints: ConstraintLog | None = None,
     ) -> None:
-        connector: aiohttp.BaseConnector = (
-            aiohttp.TCPConnector(force_close=True, limit=0)
-            if socket is None
-            else aiohttp.UnixConnector(socket, force_close=True, limit=0)
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
-            timeout=aiohttp.ClientTimeout(total=None),
-            read_bufsize=_READ_BYTES,
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        self._url = url
+        self._address, self._key = address, key
+        self._is_closed = False
         self._exit_code, self._constraints = exit_code, constraints
         self._numbers = itertools.count(1)
         self._properties: EngineProperties | None = None
@@ -127,8 +111,8 @@ class EngineClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close what is open; safe to call twice."""
-        await self._session.close()
+        """Start nothing more; safe to call twice. What is under way ends with the engine's process."""
+        self._is_closed = True
 
     @property
     def properties(self) -> EngineProperties:
@@ -153,9 +137,9 @@ class EngineClient:
     async def is_ready(self) -> bool:
         """Whether the engine answers and has its model loaded; no error where nothing answers."""
         try:
-            async with self._session.get(f"{self._url}/health") as response:
-                return response.status == 200
-        except (aiohttp.ClientError, OSError):
+            async with exchange(self._address, request_bytes("GET", "/health", key=self._key, body=None)) as answer:
+                return await answer.status() == 200
+        except OSError:
             return False
 
     def complete(self, request: EngineCompletion) -> AsyncGenerator[EngineEvent, None]:
@@ -205,9 +189,9 @@ class EngineClient:
         """Ask for a stream and read it to its end; closing this generator closes the socket, which frees the slot."""
         body = body_of(request, num_ctx=self.properties.num_ctx, schema=_followable_schema(request, mark))
         events = EventReader()
-        async with self._open("POST", path, body) as response:
+        async with self._open("POST", path, body) as answer:
             while not reader.is_complete:
-                for data in events.feed(await self._receive(response)):
+                for data in events.feed(await self._receive(answer)):
                     for event in reader.read(data):
                         yield event
 
@@ -240,17 +224,18 @@ class EngineClient:
             log.forget(barrier)
 
     @asynccontextmanager
-    async def _open(self, method: str, path: str, body: Body | None) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+    async def _open(self, method: str, path: str, body: Body | None) -> AsyncGenerator[Answer, None]:
         """Send a request; inside, its good answer. The one place where failures of the connection become ours."""
-        if self._session.closed:
+        if self._is_closed:
             raise self._crashed()
-        data = None if body is None else _sendable(wire.encode(body))
+        data = None if body is None else wire.encode(body)
         try:
-            async with self._session.request(method, self._url + path, data=data) as response:
-                if response.status != 200:
-                    raise refusal(response.status, await response.text(errors="replace"))
-                yield response
-        except (aiohttp.ClientError, OSError) as error:
+            async with exchange(self._address, request_bytes(method, path, key=self._key, body=data)) as answer:
+                status = await answer.status()
+                if status != 200:
+                    raise refusal(status, (await answer.read()).decode("utf-8", "replace"))
+                yield answer
+        except OSError as error:
             raise self._crashed() from error
         except UnreadableReply as error:
             raise self._crashed(str(error)) from None
@@ -260,30 +245,21 @@ class EngineClient:
     def _crashed(self, message: str = CRASHED) -> EngineCrashed:
         return EngineCrashed(message, exit_code=self._exit_code())
 
-    async def _receive(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _receive(self, answer: Answer) -> bytes:
         """What has come of a stream, at least a byte; raises EngineCrashed where nothing more will come."""
-        try:
-            received = await response.content.readany()
-        except RuntimeError as error:
-            # aiohttp's word for a connection that was closed on this side.
-            raise self._crashed() from error
+        received = await answer.receive()
         if not received:
             raise self._crashed()
         return received
 
     async def _ask(self, method: str, path: str, body: Body | None, kind: type[T]) -> T:
         """One request with one answer, read as `kind`."""
-        async with self._open(method, path, body) as response:
-            answer = await response.read()
+        async with self._open(method, path, body) as answer:
+            told = await answer.read()
         try:
-            return msgspec.json.decode(answer, type=kind)
+            return msgspec.json.decode(told, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._crashed(f"the engine sent what cannot be read: {error}") from None
-
-
-def _sendable(data: bytes) -> bytes | BytesIO:
-    """Large bodies, such as pictures, are sent in pieces."""
-    return data if len(data) <= _WHOLE_BODY_BYTES else BytesIO(data)
 
 
 def _followable_schema(request: _Request, mark: str) -> Mapping[str, Any] | None:

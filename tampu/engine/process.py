@@ -8,6 +8,7 @@ import anyio
 
 from tampu.config import Settings
 from tampu.engine.client import EngineClient
+from tampu.engine.connection import Address
 from tampu.engine.keeper import Keeper
 from tampu.engine.launch import Launch, prepare_launch, remove_folder
 from tampu.engine.loading import (
@@ -140,11 +141,10 @@ async def _watch_progress(
 
 
 def _client(launch: Launch, keeper: Keeper) -> EngineClient:
-    socket, port = launch.endpoint.socket, launch.endpoint.port
+    endpoint = launch.endpoint
     return EngineClient(
-        None if socket is None else str(socket),
+        Address(None if endpoint.socket is None else str(endpoint.socket), endpoint.port),
         key=launch.key,
-        url="http://engine" if socket is not None else f"http://127.0.0.1:{port}",
         exit_code=lambda: keeper.exit_code,
         constraints=keeper.log.constraints if launch.is_bundled else None,
     )

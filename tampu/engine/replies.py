@@ -1,10 +1,11 @@
 """What comes back from an engine: its events turned into ours, and its errors into our tree. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
+from msgspec import structs
 
 from tampu.engine.protocol import (
     EngineCompletion,
@@ -23,6 +24,7 @@ _NO_CHANCE: Final = -9999.0
 """The logarithm that stands for no chance at all: JSON has no infinity."""
 _STOPS: Final = {"eos": StopKind.END, "word": StopKind.WORD, "limit": StopKind.LIMIT}
 _FINISHES: Final = {"length": StopKind.LIMIT}
+_NO_POOLING: Final = "Pooling type 'none'"
 _BATCH_EXCEEDED: Final = re.compile(r"input \((\d+) tokens\) is too large.*current batch size: (\d+)")
 
 
@@ -119,10 +121,15 @@ class ReplyReader(Protocol):
 
 
 class CompletionReader:
-    """Reads the stream of a completion."""
+    """Reads the stream of a completion.
+
+    Probabilities of tokens without text wait for the text that follows; those behind the last text belong to the end
+    token, or to a stop word, and go with it.
+    """
 
     def __init__(self, *, alternatives: int | None, is_muted: bool) -> None:
         self._alternatives, self._is_muted = alternatives, is_muted
+        self._waiting: tuple[TokenLogprob, ...] = ()
         self.is_complete = False
 
     @classmethod
@@ -137,8 +144,10 @@ class CompletionReader:
         if chunk.error is not None:
             raise refusal_in_stream(data)
         events: list[EngineEvent] = []
-        if (chunk.content or chunk.completion_probabilities) and not self._is_muted:
-            events.append(EngineText(chunk.content, _logprobs(chunk.completion_probabilities, self._alternatives)))
+        self._waiting += _logprobs(chunk.completion_probabilities, self._alternatives)
+        if chunk.content and not self._is_muted:
+            events.append(EngineText(chunk.content, self._waiting))
+            self._waiting = ()
         if chunk.stop:
             self.is_complete = True
             events.append(self._end(chunk))
@@ -201,7 +210,7 @@ class ChatReader:
             return []
         self.is_complete = True
         calls = [call.whole() for _, call in sorted(self._calls.items())]
-        sound = tuple(call for call in calls if isinstance(call, ToolCall))
+        sound = tuple(_at(i, call) for i, call in enumerate(call for call in calls if isinstance(call, ToolCall)))
         events: list[EngineEvent] = [EngineText(call) for call in calls if isinstance(call, str)]
         if sound:
             events.append(EngineToolCalls(sound))
@@ -242,8 +251,12 @@ class _PartialCall:
         return ToolCall(ToolCallFunction(self._name, arguments), self._id)
 
 
+def _at(index: int, call: ToolCall) -> ToolCall:
+    return structs.replace(call, function=structs.replace(call.function, index=index))
+
+
 def refusal(status: int, text: str) -> TampuError:
-    """What an engine's error answer means. Its whole text is kept: clients of Ollama see it so."""
+    """What an engine's error answer means. Its whole text is kept where it is for the caller: so do clients know it."""
     text = text.strip()
     try:
         detail = _error_body.decode(text).error
@@ -251,6 +264,8 @@ def refusal(status: int, text: str) -> TampuError:
         return EngineRefused(status, text or f"the engine answered with status {status}")
     if detail.type == "exceed_context_size_error":
         return PromptTooLong(text, tokens=detail.n_prompt_tokens, limit=detail.n_ctx)
+    if detail.message.startswith(_NO_POOLING):
+        return EngineRefused(501, "this model makes no embeddings; ask a model that is made for them")
     exceeded = _BATCH_EXCEEDED.search(detail.message)
     if exceeded is not None:
         return PromptTooLong(text, tokens=int(exceeded[1]), limit=int(exceeded[2]))
@@ -293,8 +308,8 @@ def _decoded(decoder: "msgspec.json.Decoder[_Chunk]", data: bytes) -> _Chunk | N
         raise UnreadableReply(f"the engine sent what cannot be read: {error}") from None
 
 
-def _logprobs(found: Iterable[_Probability], alternatives: int | None) -> tuple[TokenLogprob, ...]:
-    if alternatives is None:
+def _logprobs(found: Sequence[_Probability], alternatives: int | None) -> tuple[TokenLogprob, ...]:
+    if alternatives is None or not found:
         return ()
     return tuple(_logprob(item, tuple(_logprob(other) for other in item.top_logprobs[:alternatives])) for item in found)
 

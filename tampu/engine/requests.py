@@ -48,6 +48,9 @@ def chat_body(request: EngineChat, *, num_ctx: int, schema: Mapping[str, Any] | 
         body |= {"logprobs": True, "top_logprobs": max(1, request.logprobs)}
     if schema is not None:
         body["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
+        if request.think is False:
+            # Else the constraint leaves room for thoughts in front.
+            body["reasoning_format"] = "none"
     return body
 
 

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+Pooling = Literal["none", "mean", "cls", "last", "rank"]
+"""How the vectors of a text's tokens become one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +17,8 @@ class EngineSpec:
     """
 
     model_path: Path
+    shard_paths: tuple[Path, ...] = ()
+    """The parts of a model that is split, in order, the first of them `model_path`; empty for one whole file."""
     projector_paths: tuple[Path, ...] = ()
     adapter_paths: tuple[Path, ...] = ()
     draft_path: Path | None = None
@@ -26,6 +32,8 @@ class EngineSpec:
     context_shift: bool = True
     embedding: bool = False
     """Serve vectors instead of text; an engine does one or the other."""
+    pooling: Pooling | None = None
+    """None: as the file says."""
     uses_own_template: bool = True
     """Whether the engine renders chats with the template in the GGUF; False neutralises it."""
 

@@ -15,6 +15,7 @@ import pytest
 
 from tampu.config import Settings
 from tampu.engine.client import CRASHED, EngineClient
+from tampu.engine.connection import Address
 from tampu.engine.launch import FOLDER_PREFIX, SOCKET_NAME, make_folder, sweep_folders
 from tampu.engine.process import start_engine
 from tampu.engine.protocol import EngineText, LoadProgress
@@ -97,7 +98,7 @@ async def test_the_child_is_confined() -> None:
 async def test_a_request_without_the_key_is_refused() -> None:
     async with running(recorded_model("scripted")):
         (folder,) = own_folders()
-        async with EngineClient(str(folder / "e.sock"), key="wrong") as stranger:
+        async with EngineClient(Address(str(folder / "e.sock")), key="wrong") as stranger:
             with pytest.raises(EngineRefused, match="Invalid API Key"):
                 await stranger.tokenize("x")
 

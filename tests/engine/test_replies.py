@@ -49,6 +49,22 @@ def test_the_last_event_may_carry_text() -> None:
     assert reader.read(b'{"content":"x","stop":true,"stop_type":"eos"}')[0] == EngineText("x")
 
 
+def probable(content: str, token: str) -> bytes:
+    item = {"token": token, "logprob": -0.5, "top_logprobs": []}
+    return msgspec.json.encode({"content": content, "completion_probabilities": [item]})
+
+
+def test_probabilities_go_out_with_their_text_and_never_behind_it() -> None:
+    reader = CompletionReader(alternatives=0, is_muted=False)
+    assert reader.read(probable("", " \n")) == []
+    (event,) = reader.read(probable(" \nHi", "Hi"))
+    assert isinstance(event, EngineText)
+    assert [item.token for item in event.logprobs] == [" \n", "Hi"]
+    assert reader.read(probable("", "<end>")) == []
+    (end,) = reader.read(b'{"content":"","stop":true,"stop_type":"eos"}')
+    assert isinstance(end, EngineEnd)
+
+
 @pytest.mark.parametrize("data", [b"{", b"[]", b'"x"', b"\xff", b"", b"nonsense"])
 def test_what_no_engine_says(data: bytes) -> None:
     for reader in (completion(), chat()):
@@ -83,7 +99,7 @@ def test_calls_in_pieces() -> None:
     events = [event for piece in pieces for event in reader.read(piece)]
     assert events[:2] == [EngineThinking("hm"), EngineText("So: ")]
     assert events[2] == EngineToolCalls(
-        (ToolCall(ToolCallFunction("f", {"x": 1}), "a"), ToolCall(ToolCallFunction("g", {}), "b"))
+        (ToolCall(ToolCallFunction("f", {"x": 1}, 0), "a"), ToolCall(ToolCallFunction("g", {}, 1), "b"))
     )
     assert isinstance(events[3], EngineEnd)
     assert (events[3].prompt_tokens, events[3].cached_tokens, events[3].completion_tokens) == (5, 2, 4)
@@ -122,4 +138,7 @@ def test_refusals() -> None:
         other = refusal(501, text)
         assert isinstance(other, EngineRefused)
         assert (other.status, other.body) == (501, text)
+    no_vectors = refusal(400, '{"error":{"code":400,"message":"Pooling type \'none\' is not OAI compatible. Please"}}')
+    assert isinstance(no_vectors, EngineRefused)
+    assert (no_vectors.status, no_vectors.message[:28]) == (501, "this model makes no embeddin")
     assert refusal(502, "").message == "the engine answered with status 502"
