@@ -1,5 +1,6 @@
 """Which blobs a verification has to hash, and what is wrong with the folder already before a byte is read."""
 
+import stat
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -86,17 +87,19 @@ def _read(library: Library, name: ModelName, plan: Verification) -> ReadManifest
 def _look_at_blob(library: Library, digest: str, sizes: Iterable[int], plan: Verification) -> None:
     """Note a blob to hash, or that it is missing or has a size that some manifest denies."""
     try:
-        found = library.blobs.path(digest).stat().st_size
+        status = library.blobs.path(digest).stat()
     except BadRequest:
         plan.damages.append(plan.damage(digest, "is no digest"))
     except OSError:
         plan.damages.append(plan.damage(digest, "is missing"))
     else:
-        wrong = [size for size in sizes if size != found]
-        if wrong:
-            plan.damages.append(plan.damage(digest, f"has {found} bytes instead of {wrong[0]}"))
+        wrong = [size for size in sizes if size != status.st_size]
+        if not stat.S_ISREG(status.st_mode):
+            plan.damages.append(plan.damage(digest, "is no file"))
+        elif wrong:
+            plan.damages.append(plan.damage(digest, f"has {status.st_size} bytes instead of {wrong[0]}"))
         else:
-            plan.sizes[digest] = found
+            plan.sizes[digest] = status.st_size
 
 
 def _add_unused(library: Library, used: Collection[str], plan: Verification) -> None:

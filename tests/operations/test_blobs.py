@@ -1,12 +1,14 @@
 import hashlib
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import anyio
 import pytest
 
 from tampu.errors import BadRequest
-from tampu.operations.blobs import has_blob, receive_blob
+from tampu.management import AdoptRequest
+from tampu.operations.blobs import adopt_blob, has_blob, receive_blob
 from tests.operations.store_steps import StoreServices, filled, model_file, pieces, run_step, services_in
 from tests.recordings import recording
 
@@ -69,3 +71,73 @@ async def test_many_uploads_of_one_blob_at_once(services: StoreServices) -> None
 async def test_a_malformed_digest_is_refused_before_the_body(services: StoreServices) -> None:
     with pytest.raises(BadRequest, match="invalid digest format"):
         await receive_blob(services, "sha256:../../x", never())
+
+
+# --- from where it lies ------------------------------------------------------------------------------------------
+
+
+def sha256(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+WEIGHTS = b"GGUF" + bytes(3_000_000)
+
+
+async def adopt(services: StoreServices, path: Path | str, digest: str) -> list[str]:
+    return [report.status async for report in adopt_blob(services, AdoptRequest(digest, str(path)))]
+
+
+@pytest.mark.parametrize("separator", [":", "-"])
+async def test_a_file_is_taken_without_a_second_copy(services: StoreServices, tmp_path: Path, separator: str) -> None:
+    source = tmp_path / "mine.gguf"
+    source.write_bytes(WEIGHTS)
+    os.utime(source, (1, 1))
+    digest = sha256(WEIGHTS)
+    assert (await adopt(services, source, digest.replace(":", separator)))[-1] == "success"
+    blob = services.library.blobs.path(digest)
+    assert blob.read_bytes() == WEIGHTS
+    is_hard_link = blob.samefile(source)
+    assert source.stat().st_nlink == (2 if is_hard_link else 1)
+    if is_hard_link:
+        assert sum(path.stat().st_blocks for path in services.library.layout.blobs.iterdir()) == blob.stat().st_blocks
+    assert digest in services.library.holds
+    assert await adopt(services, "/nowhere", digest) == ["success"]  # it is there
+    assert source.stat().st_mtime == 1, "times are the user's own"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: None,
+        Path.mkdir,
+        os.mkfifo,
+        lambda path: path.symlink_to(path),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"root:x:0:0"),
+        lambda path: path.write_bytes(WEIGHTS + b"other"),
+    ],
+)
+async def test_every_refusal_says_the_same_and_stores_nothing(
+    services: StoreServices, tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    source = tmp_path / "secret"
+    make(source)
+    with pytest.raises(BadRequest) as caught:
+        await adopt(services, source, sha256(WEIGHTS))
+    assert caught.value.message == "the server cannot take this file from where it lies; upload it"
+    assert not services.library.layout.blobs.exists() or not list(services.library.layout.blobs.iterdir())
+
+
+@pytest.mark.parametrize("path", ["", ".", "a\0b", "w.gguf", "\ud800", "x" * 100_000])
+async def test_paths_that_are_none(
+    services: StoreServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    (tmp_path / "w.gguf").write_bytes(WEIGHTS)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadRequest, match="cannot take this file"):
+        await adopt(services, path, sha256(WEIGHTS))
+
+
+async def test_a_digest_that_is_none_is_refused_first(services: StoreServices, tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="invalid digest format"):
+        await adopt(services, tmp_path, "sha256:../../x")

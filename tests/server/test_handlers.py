@@ -12,7 +12,7 @@ import pytest
 from tampu.errors import BadRequest, EngineCrashed, EngineRefused, InvalidParameter, QueueFull, TampuError
 from tampu.generation import Finished, FinishReason, PromptRendered, TextDelta, Usage
 from tampu.progress import SUCCESS, Progress
-from tampu.server.exchange import MAX_BODY_BYTES
+from tampu.server.exchange import MAX_BODY_BYTES, Exchange
 from tests.fakes.operations import FakeOperations
 from tests.server.live import Live, live_server
 
@@ -225,3 +225,32 @@ def test_a_stopping_server_tells_those_who_wait(*, begun: bool) -> None:
     assert received.startswith(b"HTTP/1.1 200" if begun else b"HTTP/1.1 503")
     assert b'{"error":"the server is stopping; try again later"}' in received
     assert operations.running == 0
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
+def test_only_programs_of_this_machine_may_name_files(live: Live, header: str) -> None:
+    path = f"/api/blobs/sha256:{'a' * 64}/adopt"
+    response, body = live.ask("POST", path, {"path": "/x.gguf"})
+    assert (response.status, json.loads(body.splitlines()[-1])) == (200, {"status": "success"})
+    response, body = live.ask("POST", path, {"path": "/x.gguf"}, {header: "for=192.0.2.1"})
+    assert response.status == 403
+    assert "only a program on the server's own machine may name a file" in json.loads(body)["error"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_here"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("10.0.0.1", False),
+        ("::ffff:10.0.0.1", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_who_is_here(peer: str | None, is_here: bool) -> None:
+    scope = {"client": None if peer is None else (peer, 5), "headers": []}
+    exchange = Exchange(None, scope, None, None, parameters={})  # type: ignore[arg-type]  # only the scope is looked at
+    assert exchange.is_from_here is is_here

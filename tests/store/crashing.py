@@ -17,10 +17,13 @@ from typing import Any
 import anyio
 
 from tampu.errors import TampuError
-from tampu.management import CopyRequest, DeleteRequest
+from tampu.management import CopyRequest, DeleteRequest, PurgeRequest, VerifyRequest
 from tampu.operations.blobs import receive_blob
 from tampu.operations.catalog import copy_model, delete_model
+from tampu.operations.purge import purge
+from tampu.operations.verify import verify
 from tampu.store.gc import open_folder
+from tampu.upkeep import Purged, Verified
 from tests.operations.store_steps import StoreServices, digest_of, model_file, pieces, run_create, services_in
 from tests.store.stored import damage_in, name
 
@@ -66,11 +69,25 @@ async def delete(services: StoreServices) -> None:
     await delete_model(services, DeleteRequest("child"))
 
 
+async def clear_out(services: StoreServices) -> None:
+    """A purge of every kind of leftover, besides what the models use."""
+    blobs = services.library.layout.blobs
+    for content in (b"one", b"two"):
+        services.library.blobs.put_bytes(content)
+    for file in ("sha256-77", f"sha256-{'a' * 64}-partial", f"sha256-{'a' * 64}-partial-0"):
+        (blobs / file).write_bytes(b"x")
+        os.utime(blobs / file, (1, 1))
+    found = [event async for event in purge(services, PurgeRequest())][-1]
+    if not isinstance(found, Purged) or len(found.leftovers) < 4:
+        raise TampuError(f"not all was removed: {found}")
+
+
 SCENARIOS: dict[str, Callable[[StoreServices], Awaitable[None]]] = {
     "create_new": create_new,
     "create_over": create_over,
     "copy_over": copy_over,
     "delete": delete,
+    "purge": clear_out,
 }
 
 
@@ -104,6 +121,12 @@ def child_status(folder: Path, scenario: str, call_number: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+async def verified(services: StoreServices) -> list[str]:
+    """What `verify` finds, which must be what this program finds itself: nothing."""
+    last = [event async for event in verify(services, VerifyRequest())][-1]
+    return [f"verify: {damage}" for damage in last.damages] if isinstance(last, Verified) else ["verify did not end"]
+
+
 def no_sync(_: int) -> None:
     """Death of a process loses nothing that was written; only a power cut does, and that is not played here."""
 
@@ -120,6 +143,7 @@ def main() -> None:
         status = child_status(store, scenario, number)
         found += [f"death {number}: {line}" for line in damage_in(store)]
         services = services_in(store)
+        found += [f"death {number}: {line}" for line in anyio.run(verified, services)]
         if name("base") not in services.library.names():
             found.append(f"death {number}: an untouched model is gone")
         open_folder(services.library, prune_leftovers=True)

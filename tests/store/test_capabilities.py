@@ -148,3 +148,11 @@ def test_the_setting_chooses_the_template(facts, setting, expected):
     weights = facts({"tokenizer.chat_template": "{{ tools }}"})
     found = full_capabilities(sources_of(model(template="{{ .Prompt }}"), weights, go_template=setting))
     assert words(found) == expected
+
+
+def test_lists_tell_a_parsers_tools_in_front_of_insert(facts):
+    sources = CapabilitySources(
+        config=ModelConfig(parser="qwen3-coder"), weights=facts(), go=frozenset({Capability.INSERT})
+    )
+    assert words(full_capabilities(sources)) == ["completion", "insert", "tools"]
+    assert words(list_capabilities(sources)) == ["completion", "tools", "insert"]

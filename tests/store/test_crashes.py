@@ -19,7 +19,7 @@ def start(program: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("scenario", ["create_new", "create_over", "copy_over", "delete"])
+@pytest.mark.parametrize("scenario", ["create_new", "create_over", "copy_over", "delete", "purge"])
 def test_death_at_any_call_leaves_a_whole_store(tmp_path: Path, scenario: str) -> None:
     out, errors = start("crashing", tmp_path, scenario).communicate(timeout=120)
     assert errors == ""
