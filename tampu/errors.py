@@ -4,6 +4,7 @@ TampuError                       500
   BadRequest                     400   the caller's request cannot be honoured as written
     InvalidName                        a model name that the grammar does not allow
     InvalidParameter                   an option or field with a wrong type or value
+    InvalidOutputFormat                a format that is neither "json" nor a schema
     InvalidTemplate                    a template that does not parse
     InvalidModelfile                   a Modelfile that does not parse; knows the line
     InvalidModelFile                   a weights file that is no sound GGUF
@@ -68,6 +69,10 @@ class InvalidName(BadRequest):
 
 class InvalidParameter(BadRequest):
     """An option or field whose value has a wrong type or is out of range."""
+
+
+class InvalidOutputFormat(BadRequest):
+    """An output format that is neither "json" nor a schema."""
 
 
 class InvalidTemplate(BadRequest):

@@ -14,7 +14,7 @@ from tampu.api.framing import NDJSON, ndjson
 from tampu.api.native.errors import RouteErrors, error_body, native_error
 from tampu.api.native.members import given
 from tampu.api.native.stamps import Clock
-from tampu.errors import EngineCrashed, EngineError, EngineRefused, PromptTooLong, TampuError
+from tampu.errors import EngineCrashed, EngineError, EngineRefused, InvalidOutputFormat, PromptTooLong, TampuError
 from tampu.generation import (
     Finished,
     FinishReason,
@@ -114,7 +114,7 @@ class GenerationWriter:
 
     def early_error(self, error: TampuError) -> Reply:
         """What fails while a stream generates has no charset in its content type; what fails before it has one."""
-        generating = isinstance(error, EngineRefused | EngineCrashed | PromptTooLong)
+        generating = isinstance(error, EngineRefused | EngineCrashed | PromptTooLong | InvalidOutputFormat)
         return native_error(error, self._layout.errors, content_type=JSON if self.streams and generating else JSON_UTF8)
 
     def late_error(self, error: TampuError) -> bytes:
