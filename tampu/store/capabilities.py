@@ -127,7 +127,7 @@ def list_capabilities(sources: CapabilitySources) -> tuple[Capability, ...]:
     found = [
         *_of_weights(sources.weights),
         *_declared(sources.config),
-        *_in_order(sources.go),
+        *_in_order(sources.go | PARSER_CAPABILITIES.get(sources.config.parser, _NOTHING)),
         *_of_config(sources.config),
         *(Capability.VISION for _ in sources.projectors),
     ]

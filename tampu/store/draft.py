@@ -90,8 +90,7 @@ class Draft:
         except BadRequest as error:
             raise StoreError(error.message) from None
         if not self.blobs.reuse(digest, self.pins):
-            # Clients match on this text, path and all.
-            raise BlobMissing(digest, f"stat {path}: no such file or directory")
+            raise BlobMissing(digest, f"stat {path.name}: no such file or directory")
         return self.blobs.size(digest)
 
     # --- layers made here --------------------------------------------------------------------------------------------
