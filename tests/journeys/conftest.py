@@ -84,11 +84,11 @@ class Served:
 
 
 @contextmanager
-def serving(home: Path, **variables: str) -> Iterator[Served]:
+def serving(home: Path, *, host: str = "127.0.0.1", **variables: str) -> Iterator[Served]:
     """A server of its own, stopped at the end."""
     port = free_port()
     home.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "HOME": str(home), "OLLAMA_HOST": f"127.0.0.1:{port}", **variables}
+    environment = {**os.environ, "HOME": str(home), "OLLAMA_HOST": f"{host}:{port}", **variables}
     with (home / "server.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "tampu", "serve"], env=environment, stdout=log, stderr=log)
     served = Served(port, process, home)

@@ -1,0 +1,267 @@
+"""Replays recorded HTTP exchanges against servers of ours and says what differs, explained or not.
+
+`explained.toml` lists the deliberate differences, each under the name of its line in docs/differences.md. A rule covers
+one difference of one step, never a step: what it does not cover still counts. `python -m tests.journeys.agreement`
+prints the table of all parts, or of those named.
+"""
+
+import argparse
+import http.client
+import importlib.util
+import json
+import re
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tests.journeys.conftest import serving
+from tests.recordings import GOLDEN, recording, unpack
+
+
+def _replay_tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("golden_replay", GOLDEN / "replay.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_TOOL = _replay_tool()
+EXPLANATIONS = Path(__file__).parent / "explained.toml"
+SETUP = "http/setup"
+_MOST_SHOWN = 8
+"""Differences of one step that are printed: what went wrong shows in the first."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One fresh server and the recordings that are played on it, in this order."""
+
+    name: str
+    parts: tuple[str, ...]
+    preparation: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings under which it was recorded."""
+        return dict(recording(f"{self.parts[0]}.json").get("environment") or {})
+
+
+def _alone(*parts: str) -> tuple[Stage, ...]:
+    return tuple(Stage(part, (part,)) for part in parts)
+
+
+STAGES = (
+    Stage("http, first", (SETUP, "http/chat", "http/decode", "http/generate", "http/truncate", "http/transport")),
+    Stage("http, second", ("http/embed", "http/images", "http/keep_alive", "http/names", "http/options"), (SETUP,)),
+    Stage("http, third", ("http/format", "http/logprobs", "http/thinking", "http/tools"), (SETUP,)),
+    *_alone("http/listing", "http/transport-origins", "http/transport-public", "http/transport-star"),
+    *_alone("store/blobs", "store/copy-delete", "store/create-files", "store/create-from", "store/create-names"),
+    *_alone("store/ps", "store/quantize", "store/show"),
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a deliberate difference looks like, in some recordings.
+
+    `differs` matches the whole line that the replay tool prints. With `masked`, both values must be equal once what it
+    matches is blotted out; with `any_order`, the two lists at that path must hold the same items. `lacks` names items
+    of the recorded list `models` that we have no reason to have: they are taken out before anything is compared.
+    """
+
+    explanation: str
+    files: tuple[str, ...]
+    differs: re.Pattern[str]
+    steps: tuple[str, ...] = ("*",)
+    masked: str = ""
+    any_order: str = ""
+    lacks: str = ""
+
+    def is_for(self, step: Mapping[str, Any]) -> bool:
+        return any(fnmatchcase(step["name"], pattern) for pattern in self.steps)
+
+    def covers(self, step: Mapping[str, Any], got: Mapping[str, Any], difference: str) -> bool:
+        if not self.is_for(step) or not self.differs.fullmatch(difference):
+            return False
+        if not self.masked and not self.any_order:
+            return True
+        path = self.any_order or difference.partition(": ")[0]
+        want, have = (_value_at(_joined(answer), path) for answer in (step["response"], got))
+        if self.masked:
+            return isinstance(want, str) and re.sub(self.masked, "", want) == re.sub(self.masked, "", str(have))
+        return isinstance(want, list) and isinstance(have, list) and _sorted(want) == _sorted(have)
+
+    def reduced(self, step: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The step without what we lack; the step itself where that is nothing."""
+        body = step.get("response", {}).get("body")
+        if not self.lacks or not self.is_for(step) or not isinstance(body, dict) or "models" not in body:
+            return step
+        kept = [entry for entry in body["models"] if not re.fullmatch(self.lacks, entry["name"])]
+        if len(kept) == len(body["models"]):
+            return step
+        return {**step, "response": {**step["response"], "body": {**body, "models": kept}}}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A deliberate difference: the name of its line in docs/differences.md, and why clients gain."""
+
+    name: str
+    because: str
+    rules: tuple[Rule, ...]
+
+
+@dataclass
+class Result:
+    """What came of one recording."""
+
+    part: str
+    cases: int = 0
+    explained: int = 0
+    seconds: float = 0.0
+    differing: dict[str, list[str]] = field(default_factory=dict)
+    used: set[Rule] = field(default_factory=set)
+
+    @property
+    def row(self) -> str:
+        agreeing = self.cases - self.explained - len(self.differing)
+        counts = f"{self.cases:6} {agreeing:6} {self.explained:9} {len(self.differing):7}"
+        return f"{self.part:24} {counts} {self.seconds:8.1f}"
+
+
+HEADER = f"{'part':24} {'cases':>6} {'agree':>6} {'explained':>9} {'differ':>7} {'seconds':>8}"
+
+
+def explanations() -> list[Explanation]:
+    """All of `explained.toml`; raises TypeError or KeyError where it is not well formed."""
+    tables = tomllib.loads(EXPLANATIONS.read_text())
+    return [
+        Explanation(name, table["because"], tuple(_rule(name, **rule) for rule in table["rules"]))
+        for name, table in tables.items()
+    ]
+
+
+def _rule(
+    name: str, *, files: Sequence[str], differs: str = "(?!)", steps: Sequence[str] = ("*",), **guards: str
+) -> Rule:
+    return Rule(name, tuple(files), re.compile(differs, re.DOTALL), tuple(steps), **guards)
+
+
+def idle_rules(results: Iterable[Result], known: Iterable[Explanation]) -> list[str]:
+    """Rules that name a recording in which they explain nothing."""
+    rules = [rule for explanation in known for rule in explanation.rules]
+    return [
+        f"{result.part}: {rule.explanation}: {rule.lacks or rule.differs.pattern}"
+        for result in results
+        for rule in rules
+        if result.part in rule.files and rule not in result.used
+    ]
+
+
+def play(stage: Stage, folder: Path, known: Sequence[Explanation]) -> list[Result]:
+    """Play the recordings of a stage on a server in `folder`."""
+    golden = unpack(folder / "golden")
+    environment = stage.environment
+    host = environment.pop("OLLAMA_HOST", "127.0.0.1")
+    with serving(folder / "home", host=host, **environment) as served:
+        for part in stage.preparation:
+            _replay(part, served.url, golden, ())
+        return [_replay(part, served.url, golden, known) for part in stage.parts]
+
+
+def _replay(part: str, url: str, golden: Path, known: Sequence[Explanation]) -> Result:
+    rules = [rule for explanation in known for rule in explanation.rules if part in rule.files]
+    # The tool looks for the files that a recording uploads in the folder beside it first; it remembers their digests.
+    vars(_TOOL).update(_beside=str((golden / part).parent / "models"), _digests={})
+    result, start = Result(part), time.monotonic()
+    for step in recording(f"{part}.json")["steps"]:
+        time.sleep(step.get("wait", 0))
+        got = _answer(url, step, str(golden / "models"))
+        result.cases += 1
+        reducing = {rule for rule in rules if rule.reduced(step) is not step}
+        found = _TOOL.compare(_reduced(step, reducing), got)
+        covering = {line: next((rule for rule in rules if rule.covers(step, got, line)), None) for line in found}
+        result.used |= reducing | {rule for rule in covering.values() if rule is not None}
+        if unexplained := [line for line, rule in covering.items() if rule is None]:
+            result.differing[step["name"]] = unexplained
+        elif found or reducing:
+            result.explained += 1
+    result.seconds = time.monotonic() - start
+    return result
+
+
+def _answer(url: str, step: Mapping[str, Any], models: str) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = _TOOL.send(url, step, models)
+    except (OSError, http.client.HTTPException) as error:
+        return {"status": 0, "headers": {}, "kind": "failed", "body": f"{type(error).__name__}: {error}"}
+    return answer
+
+
+def _reduced(step: Mapping[str, Any], rules: Iterable[Rule]) -> Mapping[str, Any]:
+    for rule in rules:
+        step = rule.reduced(step)
+    return step
+
+
+def _joined(answer: Mapping[str, Any]) -> Any:
+    """The body as the tool compares it: streams joined."""
+    kind, body = answer.get("kind"), answer.get("body")
+    return _TOOL.join_stream(kind, body) if kind in {"ndjson", "sse"} else body
+
+
+def _sorted(items: Sequence[Any]) -> list[str]:
+    return sorted(json.dumps(item, sort_keys=True) for item in items)
+
+
+def _value_at(body: Any, path: str) -> Any:
+    """What lies at a dotted path, None where nothing does."""
+    for step in path.split(".") if path else ():
+        if isinstance(body, dict):
+            body = body.get(step)
+        elif isinstance(body, list) and step.isdigit() and int(step) < len(body):
+            body = body[int(step)]
+        else:
+            return None
+    return body
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("parts", nargs="*", help="stages with one of these parts; all if none is named")
+    wanted = parser.parse_args().parts
+    known = explanations()
+    failed = False
+    print(HEADER)
+    for stage in STAGES:
+        if wanted and not set(wanted) & set(stage.parts):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            results = play(stage, Path(folder), known)
+        failed |= bool(report := complaints(results, known))
+        print("\n".join([*(result.row for result in results), *report]), flush=True)
+    return int(failed)
+
+
+def complaints(results: Sequence[Result], known: Sequence[Explanation]) -> list[str]:
+    """All that is wrong, a line each: differences that nothing explains, explanations that explain nothing."""
+    lines = [
+        f"{result.part}: {step}: {difference}"
+        for result in results
+        for step, differences in result.differing.items()
+        for difference in differences[:_MOST_SHOWN]
+    ]
+    return lines + [f"explains nothing: {idle}" for idle in idle_rules(results, known)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""What Ollama was recorded to answer, played against real servers of ours: alike, or different on purpose."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.agreement import HEADER, STAGES, Stage, complaints, explanations, play
+
+DIFFERENCES = Path(__file__).parents[2] / "docs" / "differences.md"
+KNOWN = explanations()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_answers_are_as_recorded_or_explained(stage: Stage, tmp_path: Path) -> None:
+    results = play(stage, tmp_path, KNOWN)
+    wrong = complaints(results, KNOWN)
+    assert not wrong, "\n".join(["", HEADER, *(result.row for result in results), *wrong])
+
+
+def test_every_explanation_stands_in_the_documents() -> None:
+    documented = set(re.findall(r"^- \*\*(.+?)\.?\*\*", DIFFERENCES.read_text(), re.MULTILINE))
+    assert [explanation.name for explanation in KNOWN if explanation.name not in documented] == []
+    assert all(explanation.because.strip() for explanation in KNOWN)
+
+
+def test_every_rule_names_recordings_that_are_played() -> None:
+    played = {part for stage in STAGES for part in stage.parts}
+    named = {file for explanation in KNOWN for rule in explanation.rules for file in rule.files}
+    assert named <= played
