@@ -13,8 +13,9 @@ from pathlib import Path
 import anyio
 
 from tampu.errors import TampuError
-from tampu.management import CopyRequest, DeleteRequest
+from tampu.management import CopyRequest, DeleteRequest, PurgeRequest
 from tampu.operations.catalog import copy_model, delete_model
+from tampu.operations.purge import purge
 from tests.operations.store_steps import StoreServices, digest_of, model_file, pieces, run_create, services_in
 from tests.store.stored import name
 
@@ -43,6 +44,7 @@ class Contender:
         for model in ("a", "b", "c"):
             self.check(f"{self.who}/{model}", text)
         await self.quarrel(text)
+        await self.clear_out()
         for model in self.chance.sample(("a", "b", "c"), 3):
             await delete_model(self.services, DeleteRequest(f"{self.who}/{model}"))
         self.rounds += 1
@@ -56,6 +58,13 @@ class Contender:
         stored = self.services.library.get(name(model))
         if stored.system != text or not stored.weights[0].exists():
             self.lost.append(f"{model} is not what was made")
+
+    async def clear_out(self) -> None:
+        """Remove what no model uses, while others are between an upload and their create."""
+        try:
+            _ = [event async for event in purge(self.services, PurgeRequest())]
+        except TampuError as error:
+            self.lost.append(f"purge: {error}")
 
     async def quarrel(self, text: str) -> None:
         """Shared models: not finding one is no loss, everything else is."""
