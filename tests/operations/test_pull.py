@@ -16,11 +16,13 @@ from tampu.errors import (
     RegistryError,
     RegistryUnreachable,
 )
-from tampu.management import TransferRequest
+from tampu.management import PurgeRequest, TransferRequest
 from tampu.names import ModelName
 from tampu.operations import pull as operation
+from tampu.operations.purge import purge
 from tampu.progress import Progress
 from tampu.registry import partial
+from tampu.upkeep import Purged
 from tests.fakes import registry_server as server
 from tests.fakes.pulling import PullServices, open_services
 from tests.fakes.registry_server import FakeRegistry
@@ -92,6 +94,21 @@ async def test_a_second_pull_reports_each_layer_once_and_fetches_none(
     events = await services.pull(f"{registry.host}/me/small:v1")
     assert [asked.kind for asked in registry.asked] == ["manifest"]
     assert [event.completed_bytes for event in events if event.digest] == [len(WEIGHTS), 13, 2, 49]
+
+
+async def test_purges_all_the_while_take_nothing(registry: FakeRegistry, services: PullServices) -> None:
+    async def purge_on() -> None:
+        while True:
+            async for _ in purge(services, PurgeRequest()):  # type: ignore[arg-type]  # the library is all that it uses
+                pass
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(purge_on)
+        await services.pull(f"{registry.host}/me/small:v1")
+        group.cancel_scope.cancel()
+    assert_whole(services, registry)
+    async for event in purge(services, PurgeRequest()):  # type: ignore[arg-type]  # as above
+        assert event == Purged(())
 
 
 async def test_a_plain_registry_that_sends_blobs_itself_works(tmp_path: Path) -> None:
