@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import httptools
 
@@ -46,9 +46,9 @@ class Answer(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the request."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # sockets are nothing else
-        self._transport = transport
-        transport.write(self._request)
+        # Not every loop's transports derive from asyncio's, but those of sockets do what it says.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(self._request)
         self._request = b""
 
     def data_received(self, data: bytes) -> None:

@@ -86,24 +86,39 @@ class Stuck:
     completion_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An engine's stream whose prompt was taken: its first event, and what follows."""
+
+    first: EngineEvent
+    rest: AsyncGenerator[EngineEvent, None]
+
+    @classmethod
+    async def of(cls, stream: AsyncGenerator[EngineEvent, None]) -> "Opened":
+        """Wait for the first event; raises what the engine refuses the request with, the stream closed."""
+        try:
+            return cls(await anext(stream), stream)
+        except BaseException:
+            await stream.aclose()
+            raise
+
+
 async def read_answer(
-    events: AsyncGenerator[EngineEvent, None], reader: AnswerReader, raw: list[str]
+    opened: Opened, reader: AnswerReader, raw: list[str]
 ) -> AsyncGenerator[GenerationEvent | EngineEnd | Stuck, None]:
     """The events of one answer, then how it ended. `raw` collects the text as the engine wrote it."""
     guard = RepetitionGuard()
-    end: EngineEnd | Stuck | None = None
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, EngineEnd):
-                end = event
-                break
+    event = opened.first
+    async with aclosing(opened.rest) as rest:
+        while not isinstance(event, EngineEnd):
             if isinstance(event, EngineText) and guard.is_stuck(event.text):
                 break
             for ready in _read(event, reader, raw):
                 yield ready
+            event = await anext(rest)
     for ready in reader.end():
         yield ready
-    yield end or Stuck(len(raw))
+    yield event if isinstance(event, EngineEnd) else Stuck(len(raw))
 
 
 def _read(

@@ -13,11 +13,11 @@ The rules of the path, in order (the numbers stand beside the code):
 import json
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from dataclasses import replace
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field, replace
 
 from tampu.engine.protocol import Engine, EngineEnd, StopKind
-from tampu.errors import BadRequest, EngineCrashed
+from tampu.errors import EngineCrashed, InvalidOutputFormat
 from tampu.generation import (
     CompletionInput,
     Finished,
@@ -32,10 +32,9 @@ from tampu.generation import (
 from tampu.operations.answer import Stuck
 from tampu.operations.leasing import lease_for
 from tampu.operations.models import find_model, require_local
-from tampu.operations.runs import Run, run_for
+from tampu.operations.runs import Run, RunEvent, run_for
 from tampu.operations.selection import Selection, select
 from tampu.operations.services import Services
-from tampu.scheduler.lease import Lease
 
 _NS_PER_MS = 1_000_000
 
@@ -56,32 +55,75 @@ async def generate(
         yield Finished(reason=FinishReason.UNLOAD)
         return
     selection = await select(services, request, model)  # 3
-    has_begun = False
     try:
-        async with aclosing(_attempt(services, selection, started_ns)) as events:
-            async for event in events:
-                has_begun = True
-                yield event
-    except EngineCrashed:  # 6
-        if has_begun:
-            raise
-    else:
+        begun = await _begin(services, selection, started_ns)
+    except EngineCrashed:
+        begun = await _begin(services, selection, started_ns)  # 6
+    if not isinstance(begun, _Begun):
+        yield begun
         return
-    async with aclosing(_attempt(services, selection, started_ns)) as events:
-        async for event in events:
-            yield event
+    async with begun.held:
+        async for event in begun.events:
+            yield await begun.ending.finished(event) if isinstance(event, EngineEnd | Stuck) else event
 
 
-async def _attempt(services: Services, selection: Selection, started_ns: int) -> AsyncGenerator[GenerationEvent, None]:
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An answer that has begun to come. `held`: what is given back when it is over."""
+
+    held: AsyncExitStack
+    events: AsyncGenerator[RunEvent, None]
+    ending: "_Ending"
+
+
+async def _begin(services: Services, selection: Selection, started_ns: int) -> _Begun | Finished | PromptRendered:
+    """Lease an engine and have it take the prompt: all that can fail before the caller has seen anything.
+
+    A request that needs no answer gets its only event.
+    """
     request = selection.request
-    async with lease_for(services, selection.load, asked=request.model) as lease:
+    async with AsyncExitStack() as stack:
+        lease = await stack.enter_async_context(lease_for(services, selection.load, asked=request.model))
         clock = _Clock(started_ns, time.perf_counter_ns() - started_ns)
         if request.is_empty:  # 4
-            yield Finished(reason=FinishReason.LOAD)
-            return
-        async with aclosing(_answer(selection, lease, clock)) as events:
-            async for event in events:
-                yield event
+            return Finished(reason=FinishReason.LOAD)
+        run = await run_for(selection, lease.engine)
+        if request.debug_render_only:
+            prompt = await run.fitted_prompt()
+            return PromptRendered(prompt.text, len(prompt.images))
+        _check_format(request)
+        ending = _Ending(request, run, lease.engine, clock)
+        if selection.sampling.num_predict == 0:
+            return await ending.finished(Stuck(0))
+        events = await stack.enter_async_context(aclosing(await run.start(ending.raw)))
+        return _Begun(stack.pop_all(), events, ending)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """Makes the last event: counts of the engine (or ours, where we ended the answer), context, what was dropped.
+
+    `raw` is the answer's text as the engine wrote it, complete once the end is there.
+    """
+
+    request: GenerationRequest
+    run: Run
+    engine: Engine
+    clock: "_Clock"
+    raw: list[str] = field(default_factory=list)
+
+    async def finished(self, end: EngineEnd | Stuck) -> Finished:
+        prompt = (await self.run.prompt()).text
+        if isinstance(end, EngineEnd):
+            finished = _finished(end, self.clock)
+        else:
+            tokens = len(await self.engine.tokenize(prompt))
+            usage = Usage(prompt_tokens=tokens, completion_tokens=end.completion_tokens)
+            finished = Finished(reason=FinishReason.LENGTH, usage=usage, timings=self.clock.timings())
+        if _wants_context(self.request):
+            context = await self.engine.tokenize(prompt + "".join(self.raw))
+            finished = replace(finished, context=tuple(context))
+        return replace(finished, dropped=self.run.dropped)
 
 
 class _Clock:
@@ -99,46 +141,12 @@ class _Clock:
         )
 
 
-async def _answer(selection: Selection, lease: Lease, clock: _Clock) -> AsyncGenerator[GenerationEvent, None]:
-    request = selection.request
-    run = await run_for(selection, lease.engine)
-    if request.debug_render_only:
-        prompt = await run.fitted_prompt()
-        yield PromptRendered(prompt.text, len(prompt.images))
-        return
-    _check_format(request)
-    if selection.sampling.num_predict == 0:
-        yield await _cut_short(run, lease.engine, clock, tokens=0)
-        return
-    raw: list[str] = []
-    async with aclosing(run.events(raw)) as events:
-        async for event in events:
-            match event:
-                case EngineEnd():
-                    finished = _finished(event, clock)
-                case Stuck(completion_tokens=tokens):
-                    finished = await _cut_short(run, lease.engine, clock, tokens=tokens)
-                case _:
-                    yield event
-    if _wants_context(request):
-        text = (await run.prompt()).text + "".join(raw)
-        finished = replace(finished, context=tuple(await lease.engine.tokenize(text)))
-    yield replace(finished, dropped=run.dropped)
-
-
 def _finished(end: EngineEnd, clock: _Clock) -> Finished:
     return Finished(
         reason=FinishReason.LENGTH if end.stop is StopKind.LIMIT else FinishReason.STOP,
         usage=Usage(end.prompt_tokens, end.cached_tokens, end.completion_tokens),
         timings=clock.timings(prompt_ms=end.prompt_ms, completion_ms=end.completion_ms),
     )
-
-
-async def _cut_short(run: Run, engine: Engine, clock: _Clock, *, tokens: int) -> Finished:
-    """The end of an answer that we ended, after so many tokens; the engine has not said how long the prompt was."""
-    prompt_tokens = len(await engine.tokenize((await run.prompt()).text))
-    usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=tokens)
-    return Finished(reason=FinishReason.LENGTH, usage=usage, timings=clock.timings())
 
 
 def _wants_context(request: GenerationRequest) -> bool:
@@ -149,4 +157,4 @@ def _check_format(request: GenerationRequest) -> None:
     match request.format:
         case InvalidFormat(raw_json=raw):
             expected = 'expected "json" or a valid JSON Schema object'
-            raise BadRequest(f"invalid format: {json.dumps(raw, ensure_ascii=False)}; {expected}")
+            raise InvalidOutputFormat(f"invalid format: {json.dumps(raw, ensure_ascii=False)}; {expected}")

@@ -8,11 +8,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Protocol
 
-from tampu.engine.protocol import Engine, EngineChat, EngineCompletion, EngineEnd, EngineEvent
+from tampu.engine.protocol import Engine, EngineChat, EngineCompletion, EngineEnd
 from tampu.errors import PromptTooLong
 from tampu.generation import ChatInput, Dropped, GenerationEvent, TextDelta, ThinkingDelta
 from tampu.messages import Message, Tool
-from tampu.operations.answer import AnswerReader, Stuck, read_answer
+from tampu.operations.answer import AnswerReader, Opened, Stuck, read_answer
 from tampu.operations.prompt import (
     ConversationPrompt,
     Prompt,
@@ -36,11 +36,14 @@ class Run(Protocol):
 
     @property
     def dropped(self) -> Dropped:
-        """What was left out of the prompt; settled once the first event is there."""
+        """What was left out of the prompt; settled once the run has started."""
         ...
 
-    def events(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
-        """The events of the answer, then how it ended; `raw` collects the text as the engine wrote it."""
+    async def start(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
+        """Have the engine take the prompt; then the events of the answer, and how it ended.
+
+        `raw` collects the text as the engine wrote it.
+        """
         ...
 
     async def prompt(self) -> Prompt:
@@ -78,33 +81,24 @@ class CompletionRun:
         """See Run."""
         return self._prompt.dropped if self._prompt else Dropped()
 
-    async def events(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
+    async def start(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
         """See Run."""
-        reader = self._reader(await self.prompt())
-        async with aclosing(read_answer(self._engine_events(), reader, raw)) as events:
-            async for event in events:
-                yield event
+        opened = await self._opened(await self.prompt())
+        return read_answer(opened, self._reader(await self.prompt()), raw)
 
-    async def _engine_events(self) -> AsyncGenerator[EngineEvent, None]:
-        prompt = await self.prompt()
+    async def _opened(self, prompt: Prompt) -> Opened:
         try:
-            async with aclosing(self._engine.complete(self._completion(prompt))) as stream:
-                async for event in stream:
-                    yield event
-        except PromptTooLong:  # raised before the first event only
+            return await Opened.of(self._engine.complete(self._completion(prompt)))
+        except PromptTooLong:
             if not self._request.truncate:
                 raise
-        else:
-            return
         self._prompt, tokens = await cut_to_fit(
             await self._source.fitted(self._engine),
             self._engine,
             keep=self._selection.sampling.num_keep,
             may_cut=self._selection.load.spec.context_shift,
         )
-        async with aclosing(self._engine.complete(self._completion(self._prompt, tokens))) as stream:
-            async for event in stream:
-                yield event
+        return await Opened.of(self._engine.complete(self._completion(self._prompt, tokens)))
 
     def _completion(self, prompt: Prompt, tokens: Sequence[int] | None = None) -> EngineCompletion:
         request = self._request
@@ -156,10 +150,15 @@ class ThinkingFirstRun:
         """See Run."""
         return self._pass.dropped
 
-    async def events(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
+    async def start(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
         """See Run."""
+        return self._events(await self._pass.start(raw), raw)
+
+    async def _events(
+        self, first_pass: AsyncGenerator[RunEvent, None], raw: list[str]
+    ) -> AsyncGenerator[RunEvent, None]:
         thoughts: list[str] = []
-        async with aclosing(self._pass.events(raw)) as events:
+        async with aclosing(first_pass) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
                     break
@@ -171,7 +170,7 @@ class ThinkingFirstRun:
         raw.clear()
         source = self._source.continued(Message("assistant", thinking="".join(thoughts)))
         self._pass = CompletionRun(self._selection, self._engine, source)
-        async with aclosing(self._pass.events(raw)) as events:
+        async with aclosing(await self._pass.start(raw)) as events:
             async for event in events:
                 yield event
 
@@ -193,27 +192,19 @@ class ChatRun:
         self._source = conversation_prompt(selection, chat, self._render)
         self.dropped = Dropped()
 
-    async def events(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
+    async def start(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
         """See Run."""
-        async with aclosing(read_answer(self._engine_events(), AnswerReader(), raw)) as events:
-            async for event in events:
-                yield event
+        return read_answer(await self._opened(), AnswerReader(), raw)
 
-    async def _engine_events(self) -> AsyncGenerator[EngineEvent, None]:
+    async def _opened(self) -> Opened:
         try:
-            async with aclosing(self._engine.chat(self._chat(self._source.messages))) as stream:
-                async for event in stream:
-                    yield event
-        except PromptTooLong:  # raised before the first event only
+            return await Opened.of(self._engine.chat(self._chat(self._source.messages)))
+        except PromptTooLong:
             if not self._request.truncate:
                 raise
-        else:
-            return
         kept = await self._source.fit(self._engine)
         self.dropped = kept.dropped
-        async with aclosing(self._engine.chat(self._chat(kept.messages))) as stream:
-            async for event in stream:
-                yield event
+        return await Opened.of(self._engine.chat(self._chat(kept.messages)))
 
     def _chat(self, messages: Sequence[Message]) -> EngineChat:
         request = self._request
