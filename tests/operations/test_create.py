@@ -65,6 +65,10 @@ async def made(services: StoreServices, **body: Any) -> Outcome:
 EXPLAINED = {
     "known template": "a Go template near the chat template is not looked for: the engine renders the chat template",
     "projector without a type": "files are kept as they came",
+    "missing blob": "an error does not tell where the models folder is",
+    "missing blob, no stream": "an error does not tell where the models folder is",
+    "adapter missing blob": "an error does not tell where the models folder is",
+    "draft missing blob": "an error does not tell where the models folder is",
     "draft quantize": "quantization is an issue of its own",
     "from another case": "needs a registry",
     "from missing on a dead registry": "needs a registry",
