@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 
 from tests.recordings import recorded_bytes
+
+MOST_STARTS = 3
+"""Between finding a free port and listening there, another may take it."""
 
 
 def free_port() -> int:
@@ -86,28 +89,29 @@ class Served:
 @contextmanager
 def serving(home: Path, *, host: str = "127.0.0.1", **variables: str) -> Iterator[Served]:
     """A server of its own, stopped at the end."""
-    port = free_port()
     home.mkdir(parents=True, exist_ok=True)
+    served = next(filter(listens, (start(home, host, variables) for _ in range(MOST_STARTS))), None)
+    assert served is not None, (home / "server.log").read_text()
+    try:
+        yield served
+    finally:
+        if served.process.poll() is None:
+            served.process.send_signal(signal.SIGTERM)
+        served.process.wait(60)
+
+
+def start(home: Path, host: str, variables: Mapping[str, str]) -> Served:
+    port = free_port()
     environment = {**os.environ, "HOME": str(home), "OLLAMA_HOST": f"{host}:{port}", **variables}
     with (home / "server.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "tampu", "serve"], env=environment, stdout=log, stderr=log)
-    served = Served(port, process, home)
-    try:
-        wait_until(lambda: answers(port) or process.poll() is not None)
-        assert process.poll() is None, served.log
-        yield served
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.wait(60)
+    return Served(port, process, home)
 
 
-def answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
+def listens(served: Served) -> bool:
+    """Whether it comes to listen, and not another that was given the same free port a moment before."""
+    wait_until(lambda: "Listening on " in served.log or served.process.poll() is not None)
+    return served.process.poll() is None
 
 
 def wait_until(condition: Any, *, limit_s: float = 60) -> None:
