@@ -4,6 +4,8 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import anyio
 
@@ -21,6 +23,7 @@ from tampu.server.stopping import Stopping
 from tampu.telemetry.logs import logging_to
 
 _log = logging.getLogger("tampu.server")
+_TO_STOP = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(settings: Settings, *, exits_when_idle: bool = False) -> None:
@@ -49,23 +52,32 @@ def _introduce(settings: Settings) -> None:
 async def _serve(settings: Settings, listener: socket.socket, exits_when_idle: bool) -> None:
     activity, stopping = Activity(), Stopping()
     log_settings(settings)
-    async with open_services(settings) as services:
-        app = build_app(bind_operations(services), settings, activity=activity, stopping=stopping)
-        server = Server(app, stopping=stopping)
-        log_place(*listener.getsockname()[:2])
-        async with anyio.create_task_group() as group:
-            group.start_soon(_stop_on_signal, server)
-            if exits_when_idle:
-                group.start_soon(_stop_when_idle, server, activity, settings.idle_exit_s)
-            await server.serve(sockets=[listener])
-            group.cancel_scope.cancel()
+    with _signals_to_stop() as signals:
+        async with open_services(settings) as services:
+            app = build_app(bind_operations(services), settings, activity=activity, stopping=stopping)
+            server = Server(app, stopping=stopping)
+            log_place(*listener.getsockname()[:2])
+            async with anyio.create_task_group() as group:
+                group.start_soon(_stop_on_signal, signals, server)
+                if exits_when_idle:
+                    group.start_soon(_stop_when_idle, server, activity, settings.idle_exit_s)
+                await server.serve(sockets=[listener])
+                group.cancel_scope.cancel()
 
 
-async def _stop_on_signal(server: Server) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for number in signals:
-            _log.info("stopping: %s", signal.Signals(number).name)
-            server.stop()
+@contextmanager
+def _signals_to_stop() -> Iterator[AsyncIterator[signal.Signals]]:
+    """The signals as they come. A second one does not kill a server that unloads, nor a process that is ending."""
+    with anyio.open_signal_receiver(*_TO_STOP) as signals:
+        yield signals
+    for number in _TO_STOP:
+        signal.signal(number, signal.SIG_IGN)
+
+
+async def _stop_on_signal(signals: AsyncIterator[signal.Signals], server: Server) -> None:
+    async for number in signals:
+        _log.info("stopping: %s", number.name)
+        server.stop()
 
 
 async def _stop_when_idle(server: Server, activity: Activity, idle_s: float) -> None:

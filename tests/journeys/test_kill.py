@@ -39,6 +39,19 @@ def test_a_killed_server_leaves_no_engine(tmp_path: Path) -> None:
         wait_until(lambda: all(is_gone(engine) for engine in engines))
 
 
+def test_a_second_signal_does_not_kill_a_server_that_unloads(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        served.upload("http.gguf", "fine", template=CHATML % 0)
+        served.ask("/api/generate", {"model": "fine", "prompt": "Hi", "stream": False})
+        engines = engines_of(served)
+        served.process.terminate()
+        wait_until(lambda: 'reason="shutting down"' in served.log)
+        served.process.terminate()
+        assert served.process.wait(30) == 0
+        assert all(is_gone(engine) for engine in engines)
+        assert "Traceback" not in served.log
+
+
 def test_a_killed_engine_ends_its_stream_in_words_and_the_next_request_works(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         served.upload("scripted.gguf", "counting", template="{{ .Prompt }}<|s3|>")
