@@ -8,6 +8,8 @@ from tampu.scheduler.records import LoadRequest
 from tampu.store.model import Model
 from tampu.units import KeepAlive
 
+_MOST_THREADS = 512
+"""More make the engine crash."""
 _FAMILIES_WITHOUT_SHIFT = frozenset({"deepseek2"})
 
 
@@ -32,7 +34,7 @@ def wanted_load(
         num_gpu=max(options.num_gpu, -1),
         main_gpu=options.main_gpu,
         use_mmap=options.use_mmap,
-        num_thread=max(options.num_thread, 0),
+        num_thread=min(max(options.num_thread, 0), _MOST_THREADS),
         draft_num_predict=options.draft_num_predict if model.drafts else 0,
         context_shift=shift if shift is not None else facts.details.family not in _FAMILIES_WITHOUT_SHIFT,
         embedding=embedding,

@@ -67,6 +67,7 @@ def test_num_predict_zero_gives_no_token(served: Served) -> None:
     "options",
     [
         {"num_batch": 1},
+        {"num_thread": 2**40},
         {"repeat_last_n": 2**62, "num_predict": 2**62, "top_k": -(2**62), "num_keep": 2**62},
         {"num_gpu": 2**40, "main_gpu": -1e308, "num_batch": 1e308, "num_ctx": 10**9},
         {"temperature": 1e308, "repeat_penalty": 1e300, "top_p": -5, "seed": -(2**63)},
