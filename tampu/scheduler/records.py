@@ -44,6 +44,8 @@ StartEngine = Callable[[EngineSpec, Placement, ProgressCallback], Awaitable[Engi
 """Start a child and wait until it is ready. Cancelled or failing, it leaves no process behind."""
 
 _MODELS_PER_DEVICE: Final = 3
+_MOST_SLOTS: Final = 256
+"""The engine starts with no more."""
 _FIVE_MINUTES: Final = KeepAlive.of_seconds(300)
 
 
@@ -65,7 +67,7 @@ class Limits:
         return cls(
             max_loaded=settings.max_loaded_models or _MODELS_PER_DEVICE * max(gpus, 1),
             max_queue=settings.max_queue,
-            num_parallel=settings.num_parallel,
+            num_parallel=min(settings.num_parallel, _MOST_SLOTS),
             keep_alive=settings.keep_alive,
             kv_cache_type=settings.kv_cache_type,
             flash_attention=settings.flash_attention,

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tampu.config import Settings
 from tampu.engine.spec import Placement
 from tampu.scheduler.placement import DoesNotFit, as_loaded, place, smaller
 from tampu.scheduler.records import Limits
@@ -77,6 +78,10 @@ def test_slots_of_the_settings_are_kept_while_they_fit():
     assert placed(wanted, free_bytes=3 * GB, limits=Limits(num_parallel=8)).slots == 4
     assert placed(wanted, limits=Limits(num_parallel=1)).slots == 1
     assert placed(wanted, limits=Limits(num_parallel=3)).slots == 3
+
+
+def test_slots_of_the_settings_are_no_more_than_the_engine_has():
+    assert Limits.of_settings(Settings.read({"HOME": "/h", "OLLAMA_NUM_PARALLEL": "1000000"})).num_parallel == 256
 
 
 def test_a_quantized_cache_takes_less():
