@@ -69,10 +69,14 @@ class TransferRequest:
 
 @dataclass(frozen=True, slots=True)
 class AdoptRequest:
-    """Store the file at `path`, on the server's own machine, as the blob `digest` without sending it."""
+    """Store the file at `path`, on the server's own machine, as the blob `digest` without sending it.
+
+    `or_point`: rather than copy it between file systems, point to it.
+    """
 
     digest: str
     path: str
+    or_point: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

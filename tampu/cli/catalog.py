@@ -34,6 +34,8 @@ _ENTRIES: Final = (
     Entry("ps", "ps", "List running models"),
     Entry("cp", "cp", "Copy a model"),
     Entry("rm", "rm", "Remove a model"),
+    Entry("bench", "bench", "Measure how fast a model is on this machine", beyond=True),
+    Entry("import", "import_folder", "Add the GGUF files of a folder, where they lie", beyond=True),
     Entry("verify", "verify", "Look for damage in stored models", beyond=True),
     Entry("purge", "purge", "Remove files that no model uses", beyond=True),
 )

@@ -43,7 +43,7 @@ def gather(modelfile: Modelfile, folder: Path) -> Components:
     adapters = _existing([modelfile.adapter] if modelfile.adapter else [], folder)
     drafts = _existing(modelfile.drafts, folder)
     _check_apart(modelfile, folder)
-    digests = _hashed({*weights, *adapters, *drafts})
+    digests = hash_files({*weights, *adapters, *drafts})
     return Components(
         base=base,
         files=_named(weights, digests),
@@ -79,7 +79,7 @@ def _named(files: Sequence[Path], digests: dict[Path, str]) -> dict[str, str]:
     return {path.relative_to(top).as_posix(): digests[path] for path in files}
 
 
-def _hashed(files: set[Path]) -> dict[Path, str]:
+def hash_files(files: set[Path]) -> dict[Path, str]:
     """The digest of each file. Hashing leaves the interpreter's lock, so several run at once."""
     ordered = sorted(files)
     is_over = threading.Event()

@@ -125,9 +125,12 @@ class Client:
         with self._server.exchange("HEAD", f"/api/blobs/{digest}") as response:
             return response.status == http.client.OK
 
-    def adopt_blob(self, digest: str, path: Path) -> Iterator[Report]:
-        """Let a server on this machine take a file from where it lies; raises ServerError where it does not."""
-        return self._job(f"/api/blobs/{digest}/adopt", {"path": str(path)}, Report)
+    def adopt_blob(self, digest: str, path: Path, *, or_point: bool = False) -> Iterator[Report]:
+        """Let a server on this machine take a file from where it lies; raises ServerError where it does not.
+
+        `or_point`: between file systems it is not copied but pointed to.
+        """
+        return self._job(f"/api/blobs/{digest}/adopt", {"path": str(path), "or_point": or_point}, Report)
 
     def upload_blob(self, digest: str, path: Path, *, on_sent: Callable[[int], None]) -> None:
         """Send a file; `on_sent` is told the bytes that have gone so far."""

@@ -55,10 +55,11 @@ async def adopt_blob(services: Services, request: AdoptRequest) -> AsyncIterator
         _hold(services, request.digest)
         yield SUCCESS
         return
-    source = Path(request.path)
+    source, wanted = Path(request.path), _usual(request.digest)
     try:
         await to_thread.run_sync(_check_weights, source)
-        async with aclosing(services.library.blobs.adopting(source, wanted=_usual(request.digest))) as steps:
+        taking = services.library.blobs.adopting(source, wanted=wanted, or_point=request.or_point)
+        async with aclosing(taking) as steps:
             async for step in steps:
                 if step.blob is not None:
                     _hold(services, step.blob.digest)

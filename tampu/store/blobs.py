@@ -10,13 +10,14 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
 from anyio import CancelScope, to_thread
 
 from tampu.errors import BlobNotFound, CorruptBlob, DigestMismatch, StoreError
-from tampu.store.clone import open_regular, regular_file, share_file
+from tampu.store.clone import is_lent, open_regular, regular_file, share_file
 from tampu.store.durable import sync_folder
 from tampu.store.faults import store_faults
 from tampu.store.hashing import hash_steps
@@ -90,7 +91,7 @@ class BlobStore:
         """
         path = self.path(digest)
         try:
-            if path.stat().st_nlink == 1:
+            if not is_lent(path):
                 os.utime(path)
         except OSError:
             return  # another owner's file: pins and the check at commit still protect it
@@ -123,16 +124,18 @@ class BlobStore:
         return BlobWriter(self._layout, pins)
 
     async def adopting(
-        self, source: Path, *, wanted: str | None = None, pins: Pins | None = None
+        self, source: Path, *, wanted: str | None = None, pins: Pins | None = None, or_point: bool = False
     ) -> AsyncGenerator[AdoptStep, None]:
         """Bring in a file of any size, sharing its bytes where the file system can: reflink, hard link, else copy.
+
+        With `or_point` a symbolic link takes the place of the copy.
 
         The last step has the blob. Raises DigestMismatch, nothing kept, if it is not `wanted`; StoreError if the file
         changes meanwhile. Hashing and copying run in threads.
         """
         source = await to_thread.run_sync(regular_file, source)
         with TemporaryFile(self._layout) as temporary, Pins() as hold:
-            if await to_thread.run_sync(share_file, source, temporary.path):
+            if await to_thread.run_sync(partial(share_file, source, temporary.path, or_point=or_point)):
                 hold.add(temporary.path)
                 steps = self._take_shared(temporary, wanted, pins)
             else:

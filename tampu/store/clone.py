@@ -45,8 +45,10 @@ def open_regular(path: Path) -> int:
     return handle
 
 
-def share_file(source: Path, target: Path) -> bool:
+def share_file(source: Path, target: Path, *, or_point: bool = False) -> bool:
     """Make `target`, which must not exist, share the bytes of `source`; False where the file system cannot.
+
+    With `or_point` it becomes a symbolic link then, which needs `source` to stay where it is.
 
     A reflink is independent of its source. A hard link is not: who edits the source in place edits the target too.
     People replace weights, they do not edit them, and the price of a copy is tens of gigabytes. Mode and times are the
@@ -54,7 +56,12 @@ def share_file(source: Path, target: Path) -> bool:
     """
     with store_faults(f"importing {source.name}"):
         target.parent.mkdir(parents=True, exist_ok=True)
-        return _reflink(source, target) or _hard_link(source, target)
+        return _reflink(source, target) or _hard_link(source, target) or (or_point and _symbolic_link(source, target))
+
+
+def is_lent(path: Path) -> bool:
+    """Whether a stored file is also a file elsewhere: a hard link, or a symbolic link to it. Raises OSError."""
+    return path.is_symlink() or path.stat().st_nlink > 1
 
 
 def _reflink(source: Path, target: Path) -> bool:
@@ -79,6 +86,11 @@ def _hard_link(source: Path, target: Path) -> bool:
         if error.errno in _LINK_REFUSED:
             return False
         raise
+    return True
+
+
+def _symbolic_link(source: Path, target: Path) -> bool:
+    target.symlink_to(source)
     return True
 
 

@@ -75,7 +75,7 @@ def _groups(folder: Path) -> dict[str, _Group]:
     groups: dict[str, _Group] = {}
     for path, kind, name in _files(folder):
         try:
-            status = path.stat()
+            status = path.lstat()
         except OSError:
             continue  # gone since it was listed
         group = groups.setdefault(name, _Group(kind))
@@ -90,7 +90,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, LeftoverKind, str]]:
     """Each file with its kind and the name of its group."""
     for path in folder.iterdir():
         partial = partial_of_file(path.name)
-        if not path.is_file():
+        if not (path.is_file() or path.is_symlink()):
             continue
         if partial is not None:
             yield path, LeftoverKind.PARTIAL, partial

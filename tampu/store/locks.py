@@ -116,7 +116,7 @@ def _unpinned(path: Path) -> Iterator[bool]:
     try:
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
-        yield False
+        yield path.is_symlink()  # what it pointed to is gone: nobody can rely on it
         return
     except PermissionError:
         handle = -1

@@ -7,6 +7,7 @@ from typing import Final
 
 from tampu.errors import BadRequest, ModelNotFound, StoreError
 from tampu.names import ModelName
+from tampu.store.clone import is_lent
 from tampu.store.faults import store_faults
 from tampu.store.layout import digest_of_file
 from tampu.store.library import Library
@@ -15,6 +16,7 @@ from tampu.upkeep import Damage
 
 CHANGED: Final = "its bytes are not what its digest says"
 CHANGED_OUTSIDE: Final = f"{CHANGED}; it is also a file outside the models folder, and was edited there"
+MOVED_AWAY: Final = "is a link to a file outside the models folder that is not there any more"
 
 
 @dataclass(slots=True)
@@ -51,8 +53,7 @@ def judge(library: Library, plan: Verification, digest: str, got: str) -> Damage
     """What is wrong with a blob whose bytes have the digest `got`; None if nothing is."""
     if got == digest:
         return None
-    is_shared = library.blobs.path(digest).stat().st_nlink > 1
-    return plan.damage(digest, CHANGED_OUTSIDE if is_shared else CHANGED)
+    return plan.damage(digest, CHANGED_OUTSIDE if is_lent(library.blobs.path(digest)) else CHANGED)
 
 
 def _look_at_manifests(library: Library, names: Collection[ModelName], plan: Verification) -> dict[str, set[int]]:
@@ -91,7 +92,8 @@ def _look_at_blob(library: Library, digest: str, sizes: Iterable[int], plan: Ver
     except BadRequest:
         plan.damages.append(plan.damage(digest, "is no digest"))
     except OSError:
-        plan.damages.append(plan.damage(digest, "is missing"))
+        is_link = library.blobs.path(digest).is_symlink()
+        plan.damages.append(plan.damage(digest, MOVED_AWAY if is_link else "is missing"))
     else:
         wrong = [size for size in sizes if size != status.st_size]
         if not stat.S_ISREG(status.st_mode):

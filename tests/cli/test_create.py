@@ -62,7 +62,7 @@ def test_a_file_that_the_server_takes_from_where_it_lies_is_not_sent(folder: Pat
     with stub_server({("POST", f"{BLOB}/adopt"): Answer(lines=steps), ("POST", "/api/create"): SUCCESS}) as stub:
         done = run_program("create", "mine", home=folder, address=stub.address)
     assert done.stderr.decode().startswith(LEFT)
-    assert stub.bodies(f"{BLOB}/adopt") == [{"path": str(folder / "w.gguf")}]
+    assert stub.bodies(f"{BLOB}/adopt") == [{"path": str(folder / "w.gguf"), "or_point": False}]
     assert stub.bodies(BLOB) == [None]
 
 

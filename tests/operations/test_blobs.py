@@ -7,9 +7,11 @@ import anyio
 import pytest
 
 from tampu.errors import BadRequest
-from tampu.management import AdoptRequest
+from tampu.management import AdoptRequest, DeleteRequest
 from tampu.operations.blobs import adopt_blob, has_blob, receive_blob
-from tests.operations.store_steps import StoreServices, filled, model_file, pieces, run_step, services_in
+from tampu.operations.catalog import delete_model
+from tampu.store.purge import find_unused, remove_unused
+from tests.operations.store_steps import StoreServices, filled, model_file, pieces, run_create, run_step, services_in
 from tests.recordings import recording
 
 pytestmark = pytest.mark.anyio
@@ -126,6 +128,44 @@ async def test_every_refusal_says_the_same_and_stores_nothing(
         await adopt(services, source, sha256(WEIGHTS))
     assert caught.value.message == "the server cannot take this file from where it lies; upload it"
     assert not services.library.layout.blobs.exists() or not list(services.library.layout.blobs.iterdir())
+
+
+async def test_a_file_on_another_file_system_is_pointed_to(
+    services: StoreServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tampu.store.clone._reflink", lambda *_: False)
+    monkeypatch.setattr("tampu.store.clone._hard_link", lambda *_: False)
+    source, digest = tmp_path / "mine.gguf", sha256(WEIGHTS)
+    source.write_bytes(WEIGHTS)
+    os.utime(source, (1, 1))
+    library = services.library
+    request = AdoptRequest(digest, str(source), or_point=True)
+    assert [report.status async for report in adopt_blob(services, request)][-1] == "success"
+    blob = library.blobs.path(digest)
+    assert blob.readlink() == source
+    library.blobs.touch(digest)
+    assert source.stat().st_mtime == 1
+    library.holds.release([digest])
+    source.rename(tmp_path / "moved.gguf")
+    assert not library.blobs.has(digest)
+    (leftover,) = find_unused(library)
+    assert remove_unused(library, [leftover]) == [leftover]
+    assert not blob.is_symlink()
+
+
+async def test_removing_a_link_leaves_the_file(
+    services: StoreServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tampu.store.clone._reflink", lambda *_: False)
+    monkeypatch.setattr("tampu.store.clone._hard_link", lambda *_: False)
+    source, content = tmp_path / "mine.gguf", model_file("a-embed.gguf")
+    source.write_bytes(content)
+    request = AdoptRequest(sha256(content), str(source), or_point=True)
+    _ = [report async for report in adopt_blob(services, request)]
+    await run_create(services, {"model": "m", "files": {"mine.gguf": sha256(content)}})
+    await delete_model(services, DeleteRequest("m"))
+    assert list(services.library.layout.blobs.iterdir()) == []
+    assert source.read_bytes() == content
 
 
 @pytest.mark.parametrize("path", ["", ".", "a\0b", "w.gguf", "\ud800", "x" * 100_000])

@@ -76,7 +76,10 @@ def change(path: Path) -> None:
         (lambda path: os.truncate(path, 7), "has 7 bytes instead of "),
         (Path.unlink, "is missing"),
         (lambda path: (path.unlink(), path.mkdir()), "is no file"),
-        (lambda path: (path.unlink(), path.symlink_to("nowhere")), "is missing"),
+        (
+            lambda path: (path.unlink(), path.symlink_to("nowhere")),
+            "is a link to a file outside the models folder that",
+        ),
     ],
 )
 async def test_damage_hurts_every_model_that_uses_the_blob(services: StoreServices, harm: Any, problem: str) -> None:

@@ -158,7 +158,8 @@ def no_sharing(_: Path, __: Path) -> bool:
 async def test_a_file_that_cannot_be_shared_is_copied(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tampu.store.blobs.share_file", no_sharing)
+    monkeypatch.setattr(clone, "_reflink", no_sharing)
+    monkeypatch.setattr(clone, "_hard_link", no_sharing)
     source = tmp_path / "m.gguf"
     source.write_bytes(b"w" * 3_000_000)
     seen: list[int] = []

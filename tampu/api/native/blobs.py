@@ -25,10 +25,12 @@ def _decode(call: Call) -> str:
 
 class _AdoptBody(msgspec.Struct):
     path: str = ""
+    or_point: bool = False
 
 
 def _decode_adoption(call: Call) -> AdoptRequest:
-    return AdoptRequest(_decode(call), decode_json(_AdoptBody, call.body).path)
+    digest, body = _decode(call), decode_json(_AdoptBody, call.body)
+    return AdoptRequest(digest, body.path, or_point=body.or_point)
 
 
 def _encode_presence(digest: str, present: bool) -> Reply:

@@ -1,0 +1,104 @@
+"""The models in a folder of GGUF files, and what to call them. Looks at names of files and their first bytes only.
+
+A name comes from where a file lies in a cache of huggingface.co, else from the file's own name: the quantization at its
+end is the tag. The parts of a split model are one model; a projector (`mmproj`) belongs to every model beside it.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_MAGIC: Final = b"GGUF"
+_SHARD: Final = re.compile(r"(.+)-(\d{5})-of-(\d{5})", re.ASCII)
+_QUANTIZATION: Final = re.compile(
+    r"[-._](?P<tag>(?:UD-)?(?:I?Q[1-8](?:_[A-Z0-9]+)*|TQ[12]_0|BF16|F16|F32|MXFP4(?:_[A-Z]+)*))$",
+    re.ASCII | re.IGNORECASE,
+)
+_HUB_FOLDER: Final = re.compile(r"models--([A-Za-z0-9_][A-Za-z0-9_-]*)--([A-Za-z0-9_][A-Za-z0-9_.-]*)", re.ASCII)
+_NO_PART_OF_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+", re.ASCII)
+_LONGEST_PART: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class FoundModel:
+    """A model to be: its name, and its files, weights first."""
+
+    name: str
+    files: tuple[Path, ...]
+
+
+def find_models(folder: Path) -> list[FoundModel]:
+    """Every model below the folder, in order of paths. The same file under several paths counts once."""
+    files = list(_weights_files(folder))
+    projectors = [path for path in files if "mmproj" in path.name.lower()]
+    models: list[FoundModel] = []
+    names: set[str] = set()
+    for shards in _grouped(path for path in files if path not in projectors):
+        name = _free_name(shards[0], names)
+        names.add(name)
+        beside = (path for path in projectors if path.parent == shards[0].parent)
+        models.append(FoundModel(name, (*shards, *beside)))
+    return models
+
+
+def name_of(path: Path) -> str:
+    """The name of the model that a weights file holds."""
+    stem = _SHARD.sub(r"\1", path.stem)
+    found = _QUANTIZATION.search(stem)
+    tag = found["tag"] if found else ""
+    for folder in path.parts:
+        if repository := _HUB_FOLDER.fullmatch(folder):
+            return f"hf.co/{repository[1]}/{repository[2]}:{tag or 'latest'}"
+    return f"{_part(stem[: found.start()] if found else stem)}:{tag.lower() or 'latest'}"
+
+
+def _weights_files(folder: Path) -> Iterator[Path]:
+    seen: set[Path] = set()
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(place, name)
+            if name.lower().endswith(".gguf") and path.resolve() not in seen and _begins_like_weights(path):
+                seen.add(path.resolve())
+                yield path
+
+
+def _begins_like_weights(path: Path) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(4) == _MAGIC
+    except OSError:
+        return False  # not ours to read, or gone
+
+
+def _grouped(files: Iterable[Path]) -> list[tuple[Path, ...]]:
+    """The parts of each model, in their order; a model in one file is one part."""
+    groups: dict[Path, list[Path]] = {}
+    for path in files:
+        shard = _SHARD.fullmatch(path.stem)
+        groups.setdefault(path.with_name(f"{shard[1]}-of-{shard[3]}") if shard else path, []).append(path)
+    return [tuple(group) for group in groups.values()]
+
+
+def _free_name(path: Path, taken: set[str]) -> str:
+    """The model's name; with its folder before it, or a number behind it, where another one has it."""
+    name = name_of(path)
+    candidates = [name, f"{_part(path.parent.name).replace('.', '-')}/{name}"] if "/" not in name else [name]
+    model, _, tag = name.rpartition(":")
+    number = 2
+    while candidates[0] in taken:
+        candidates.pop(0)
+        if not candidates:
+            candidates.append(f"{model}-{number}:{tag}")
+            number += 1
+    return candidates[0]
+
+
+def _part(text: str) -> str:
+    """`text` as one part of a name: lower-case, everything else a dash."""
+    return _NO_PART_OF_A_NAME.sub("-", text.lower()).strip("-.")[:_LONGEST_PART] or "model"

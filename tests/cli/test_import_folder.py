@@ -1,0 +1,62 @@
+"""import: what is added, what is there already, what fails alone."""
+
+import hashlib
+from pathlib import Path
+
+from tests.cli.program import run_program
+from tests.fakes.stub_server import Answer, stub_server
+
+WEIGHTS = b"GGUF" + bytes(100)
+BLOB = f"/api/blobs/sha256:{hashlib.sha256(WEIGHTS).hexdigest()}/adopt"
+TAGS = Answer({"models": [{"name": "old:latest"}]})
+TAKEN = Answer(lines=[{"status": "adopting file", "digest": "x", "total": 10, "completed": 10}, {"status": "success"}])
+MADE = Answer(lines=[{"status": "success"}])
+
+
+def folder_in(home: Path) -> Path:
+    folder = home / "models"
+    folder.mkdir()
+    (folder / "new-Q4_0.gguf").write_bytes(WEIGHTS)
+    (folder / "old.gguf").write_bytes(WEIGHTS + b"old")
+    return folder
+
+
+def test_new_models_are_added_where_they_lie(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path)
+    answers = {("GET", "/api/tags"): TAGS, ("POST", BLOB): TAKEN, ("POST", "/api/create"): MADE}
+    with stub_server(answers) as stub:
+        done = run_program("import", "models", home=tmp_path, address=stub.address)
+    assert (done.returncode, done.stdout) == (0, b"added new:q4_0\nold:latest is there already\n")
+    assert stub.bodies(BLOB) == [{"path": str(folder / "new-Q4_0.gguf"), "or_point": True}]
+    (body,) = stub.bodies("/api/create")
+    assert body["model"] == "new:q4_0"
+    assert list(body["files"]) == ["new-Q4_0.gguf"]
+
+
+def test_a_dry_run_only_tells(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path)
+    with stub_server({("GET", "/api/tags"): TAGS}) as stub:
+        done = run_program("import", str(folder), "--dry-run", home=tmp_path, address=stub.address)
+    assert done.stdout.decode().splitlines()[0] == f"new:q4_0 would be added: {folder}/new-Q4_0.gguf"
+    assert [path for _, path, _ in stub.asked] == ["/", "/api/tags"]
+
+
+def test_one_that_fails_does_not_keep_the_others_out(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path)
+    (folder / "last.gguf").write_bytes(WEIGHTS + b"last")
+    answers = {("GET", "/api/tags"): TAGS, ("POST", BLOB): TAKEN, ("POST", "/api/create"): MADE}
+    with stub_server(answers) as stub:
+        done = run_program("import", str(folder), home=tmp_path, address=stub.address)
+    assert done.returncode == 1
+    assert b"added new:q4_0\n" in done.stdout
+    assert b"last:latest was not added: 404 Not Found" in done.stderr
+    assert b"Error: 1 of 3 models could not be added\n" in done.stderr
+
+
+def test_places_that_will_not_do(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with stub_server({("GET", "/api/tags"): TAGS}) as stub:
+        done = run_program("import", "nowhere", home=tmp_path, address=stub.address)
+        assert done.stderr.startswith(b"Error: nowhere is no folder\n")
+        done = run_program("import", "empty", home=tmp_path, address=stub.address)
+        assert (done.returncode, done.stdout) == (0, b"no GGUF files are there\n")
