@@ -290,6 +290,8 @@ _ENGINE_VARIABLES: Final = frozenset(
         "LD_LIBRARY_PATH",
         "DYLD_LIBRARY_PATH",
         "SYSTEMROOT",
+        "GOMP_SPINCOUNT",
+        "OMP_WAIT_POLICY",
         "CUDA_VISIBLE_DEVICES",
         "HIP_VISIBLE_DEVICES",
         "ROCR_VISIBLE_DEVICES",

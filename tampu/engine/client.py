@@ -19,7 +19,7 @@ from tampu.engine.protocol import (
     EngineCompletion,
     EngineEvent,
     EngineProperties,
-    EngineVector,
+    EngineVectors,
 )
 from tampu.engine.replies import (
     ChatReader,
@@ -165,12 +165,9 @@ class EngineClient:
     async def detokenize(self, tokens: Sequence[int]) -> str:
         return (await self._ask("POST", "/detokenize", {"tokens": list(tokens)}, _Text)).content
 
-    async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> list[EngineVector]:
+    async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> EngineVectors:
         if not inputs:
-            return []
-        if len(inputs) > 1:
-            # The engine counts the tokens of all inputs together; counted here, each vector knows its own.
-            inputs = [await self.tokenize(item) if isinstance(item, str) else item for item in inputs]
+            return EngineVectors((), 0)
         body = {
             "input": [item if isinstance(item, str) else list(item) for item in inputs],
             "encoding_format": "float",
@@ -179,9 +176,8 @@ class EngineClient:
         found = await self._ask("POST", "/v1/embeddings", body, _Embeddings)
         if len(found.data) != len(inputs):
             raise self._crashed(f"the engine gave {len(found.data)} vectors for {len(inputs)} inputs")
-        vectors = sorted(found.data, key=lambda item: item.index)
-        counts = [found.usage.prompt_tokens] if len(inputs) == 1 else [len(item) for item in inputs]
-        return [EngineVector(item.embedding, count) for item, count in zip(vectors, counts, strict=True)]
+        in_order = sorted(found.data, key=lambda item: item.index)
+        return EngineVectors(tuple(item.embedding for item in in_order), found.usage.prompt_tokens)
 
     async def _generate(
         self, path: str, request: _Request, body_of: Callable[..., Body], reader: ReplyReader, *, mark: str = ""

@@ -22,6 +22,7 @@ from tampu.engine.parameters import (
     binary_environment,
     binary_flags,
     bundled_parameters,
+    compute_environment,
 )
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.hardware.devices import compute_threads
@@ -56,13 +57,15 @@ def prepare_launch(
     spec: EngineSpec, placement: Placement, settings: Settings, environment: Mapping[str, str] | None = None
 ) -> Launch:
     """Everything decided, the private folder made. Raises EngineStartFailed where there is no engine at all."""
-    environment = engine_environment() if environment is None else environment
+    environment = compute_environment(engine_environment() if environment is None else environment)
     spec = _with_absolute_paths(spec)
     binary = find_engine(settings.llama_server, environment)
     if placement.threads <= 0:
         placement = replace(placement, threads=compute_threads())
     sweep_folders()
     folder = make_folder()
+    weights_bytes = _weights_bytes(spec)
+    spec = _with_named_shards(spec, folder)
     endpoint = (
         Endpoint(socket=folder / SOCKET_NAME) if _has_unix_sockets() else Endpoint(socket=None, port=_free_port())
     )
@@ -91,7 +94,7 @@ def prepare_launch(
         first_line=json.dumps(task).encode() + b"\n",
         ready_mark=ready_mark,
         is_bundled=binary is None,
-        weights_bytes=_weights_bytes(spec),
+        weights_bytes=weights_bytes,
         kills_before=out_of_memory_kills(),
     )
 
@@ -139,10 +142,31 @@ def _with_absolute_paths(spec: EngineSpec) -> EngineSpec:
     return replace(
         spec,
         model_path=spec.model_path.absolute(),
+        shard_paths=tuple(path.absolute() for path in spec.shard_paths),
         projector_paths=tuple(path.absolute() for path in spec.projector_paths),
         adapter_paths=tuple(path.absolute() for path in spec.adapter_paths),
         draft_path=None if spec.draft_path is None else spec.draft_path.absolute(),
     )
+
+
+def _with_named_shards(spec: EngineSpec, folder: Path) -> EngineSpec:
+    """An engine is given the first part of a split model and finds the others by their names, which blobs lack."""
+    if not spec.shard_paths:
+        return spec
+    count = len(spec.shard_paths)
+    names = [folder / f"model-{number:05d}-of-{count:05d}.gguf" for number in range(1, count + 1)]
+    for name, path in zip(names, spec.shard_paths, strict=True):
+        _link(name, path)
+    return replace(spec, model_path=names[0], shard_paths=tuple(names))
+
+
+def _link(name: Path, path: Path) -> None:
+    """Make `name` stand for the file at `path`."""
+    try:
+        name.symlink_to(path)
+    except OSError:
+        # Windows lets only some users make symbolic links.
+        name.hardlink_to(path)
 
 
 def _has_unix_sockets() -> bool:
@@ -165,7 +189,7 @@ def _prompt_cache_bytes(placement: Placement) -> int:
 
 
 def _weights_bytes(spec: EngineSpec) -> int:
-    paths = [spec.model_path, *spec.projector_paths, *spec.adapter_paths]
+    paths = [*(spec.shard_paths or (spec.model_path,)), *spec.projector_paths, *spec.adapter_paths]
     if spec.draft_path is not None:
         paths.append(spec.draft_path)
     return sum(path.stat().st_size for path in paths if path.is_file())

@@ -11,6 +11,9 @@ Parameter = str | int | float | bool | list[str]
 
 COMPLETION_BATCH: Final = 512
 EMBEDDING_BATCH: Final = 2048
+EMBEDDING_SLOTS: Final = 16
+"""Texts that may share one batch. They also share the cache, which lasts for no longer than a text is read."""
+SPIN_COUNT: Final = "500"
 QUIET: Final = 2
 """Warnings and errors: the information lines, several a request, cost time and say nothing to users."""
 _MIB: Final = 1 << 20
@@ -41,10 +44,10 @@ class Endpoint:
 
 def batch_size(spec: EngineSpec, placement: Placement) -> int:
     """Prompt tokens evaluated at once. An embedding model must see a whole input at once."""
-    if spec.num_batch is not None and spec.num_batch > 0:
-        # The engine aborts where a batch cannot hold one token of every slot.
-        return max(spec.num_batch, placement.slots)
-    return min(EMBEDDING_BATCH, placement.num_ctx) if spec.embedding else COMPLETION_BATCH
+    automatic = min(EMBEDDING_BATCH, placement.num_ctx) if spec.embedding else COMPLETION_BATCH
+    wanted = spec.num_batch if spec.num_batch is not None and spec.num_batch > 0 else automatic
+    # The engine aborts where a batch cannot hold one token of every slot.
+    return max(wanted, placement.slots)
 
 
 def bundled_parameters(
@@ -56,6 +59,7 @@ def bundled_parameters(
     is exactly `num_ctx`, while separate caches would round it up to a multiple of 256.
     """
     batch = batch_size(spec, placement)
+    slots = max(placement.slots, min(EMBEDDING_SLOTS, batch)) if spec.embedding else placement.slots
     threads = spec.num_thread if spec.num_thread > 0 else placement.threads
     parameters: dict[str, Parameter] = {
         "model.path": str(spec.model_path),
@@ -68,7 +72,7 @@ def bundled_parameters(
         "endpoint_props": False,
         "endpoint_metrics": False,
         "n_ctx": placement.num_ctx * placement.slots,
-        "n_parallel": placement.slots,
+        "n_parallel": slots,
         "kv_unified": True,
         "kv_unified_per_slot": placement.num_ctx,
         "n_batch": batch,
@@ -85,7 +89,7 @@ def bundled_parameters(
         "cache_ram_mib": cache_bytes // _MIB,
         "use_jinja": spec.uses_own_template,
         # Each open stream holds one of the engine's HTTP threads; tokenising must get one besides.
-        "n_threads_http": placement.slots + 8,
+        "n_threads_http": slots + 8,
         "verbosity": verbosity,
         "offline": True,
     }
@@ -163,6 +167,18 @@ def _switches(spec: EngineSpec) -> list[str]:
     if spec.embedding:
         switches.append("--embeddings")
     return switches
+
+
+def compute_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of an engine, in which its threads spin but shortly for one another.
+
+    Left alone, GNU's OpenMP spins for milliseconds: where anything else runs beside it, even our own server, threads
+    burn whole slices of time waiting for one that has no core, and an answer takes many times as long. Much shorter
+    spins cost speed on an idle machine. Whoever runs the server may say otherwise.
+    """
+    if "OMP_WAIT_POLICY" in environment:
+        return dict(environment)
+    return {"GOMP_SPINCOUNT": SPIN_COUNT, **environment}
 
 
 def binary_environment(environment: Mapping[str, str], key: str) -> dict[str, str]:

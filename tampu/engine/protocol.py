@@ -85,10 +85,10 @@ EngineEvent = EngineText | EngineThinking | EngineToolCalls | EngineEnd
 
 
 @dataclass(frozen=True, slots=True)
-class EngineVector:
-    """One embedding and the number of tokens it was made of."""
+class EngineVectors:
+    """One embedding for each input, in order, and the number of tokens that they were made of together."""
 
-    values: tuple[float, ...]
+    vectors: tuple[tuple[float, ...], ...]
     tokens: int
 
 
@@ -138,8 +138,8 @@ class Engine(Protocol):
         """The text of token ids."""
         ...
 
-    async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> list[EngineVector]:
-        """One vector for each input, in order, in one call."""
+    async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> EngineVectors:
+        """One vector for each input, in one call. Raises PromptTooLong where an input does not fit the context."""
         ...
 
 

@@ -3,7 +3,7 @@
 import math
 import time
 
-from tampu.engine.protocol import Engine, EngineVector
+from tampu.engine.protocol import Engine, EngineVectors
 from tampu.errors import BadRequest, ModelNotFound, PromptTooLong
 from tampu.generation import Capability, EmbeddingRequest, Embeddings, Timings
 from tampu.operations.leasing import lease_for
@@ -13,6 +13,11 @@ from tampu.operations.wanted import wanted_load
 from tampu.options import merge_options
 
 _SMALLEST_NORM = 1e-12
+_TOO_LONG = "the input length exceeds the context length"
+_UNCUTTABLE = "input exceeds maximum context length and cannot be truncated further"
+_LIKELY_BYTES_PER_TOKEN = 4
+_SPECIAL_TOKENS = 2
+"""One in front and one behind that a tokenizer may add."""
 
 
 async def embed(services: Services, request: EmbeddingRequest, *, started_ns: int) -> Embeddings:
@@ -40,11 +45,10 @@ async def embed(services: Services, request: EmbeddingRequest, *, started_ns: in
         load_ns = time.perf_counter_ns() - started_ns
         if not request.inputs:
             return Embeddings((), timings=_timings(started_ns, load_ns))
-        inputs = await _fitted(lease.engine, request)
-        vectors = await lease.engine.embed(inputs, normalize=request.normalize or is_embedding_model)
+        found = await vectors_of(lease.engine, request, normalize=request.normalize or is_embedding_model)
     return Embeddings(
-        tuple(_finished(vector, request) for vector in vectors),
-        prompt_tokens=sum(vector.tokens for vector in vectors),
+        tuple(_finished(vector, request) for vector in found.vectors),
+        prompt_tokens=found.tokens,
         timings=_timings(started_ns, load_ns),
     )
 
@@ -53,23 +57,43 @@ def _timings(started_ns: int, load_ns: int) -> Timings:
     return Timings(total_ns=time.perf_counter_ns() - started_ns, load_ns=load_ns)
 
 
-async def _fitted(engine: Engine, request: EmbeddingRequest) -> list[str | list[int]]:
-    """The inputs, each cut to the context. No token is shorter than a byte, so short inputs need no tokenizing."""
-    limit = engine.properties.num_ctx
-    special = 2  # one token in front and one behind that the tokenizer may add
-    fitted: list[str | list[int]] = []
-    for text in request.inputs:
-        if len(text.encode()) + special <= limit:
-            fitted.append(text)
-            continue
-        tokens = await engine.tokenize(text)
-        if len(tokens) <= limit:
-            fitted.append(text)
-        elif request.truncate and request.normalize:
-            fitted.append(_cut(tokens, limit))
-        else:
-            raise PromptTooLong("the input length exceeds the context length", tokens=len(tokens), limit=limit)
-    return fitted
+async def vectors_of(engine: Engine, request: EmbeddingRequest, *, normalize: bool) -> EngineVectors:
+    """The vectors of all inputs, in one call of the engine if all goes well.
+
+    Tokenizing costs a round trip a text, so only texts that are long at first sight are cut beforehand; where the
+    engine refuses one, for its context or for a smaller batch, every text is held to the limit that it names.
+    """
+    limit, bytes_per_token = engine.properties.num_ctx, _LIKELY_BYTES_PER_TOKEN
+    while True:
+        inputs = [await _fitted(engine, request, text, limit, bytes_per_token) for text in request.inputs]
+        try:
+            return await engine.embed(inputs, normalize=normalize)
+        except PromptTooLong as error:
+            named = min(limit, error.limit or limit)
+            if not _may_cut(request):
+                raise PromptTooLong(_TOO_LONG, tokens=error.tokens, limit=named) from None
+            if bytes_per_token == 1 and named == limit:
+                raise PromptTooLong(_UNCUTTABLE, tokens=error.tokens, limit=named) from None
+        limit, bytes_per_token = named, 1
+
+
+async def _fitted(
+    engine: Engine, request: EmbeddingRequest, text: str, limit: int, bytes_per_token: int
+) -> str | list[int]:
+    """`text`, cut to `limit` tokens where it takes more; short texts are taken as they are. No token is empty."""
+    if len(text.encode()) + _SPECIAL_TOKENS <= limit * bytes_per_token:
+        return text
+    tokens = await engine.tokenize(text)
+    if len(tokens) <= limit:
+        return text
+    if not _may_cut(request):
+        raise PromptTooLong(_TOO_LONG, tokens=len(tokens), limit=limit)
+    return _cut(tokens, limit)
+
+
+def _may_cut(request: EmbeddingRequest) -> bool:
+    """The legacy route, which takes vectors as the engine makes them, never cuts."""
+    return request.truncate and request.normalize
 
 
 def _cut(tokens: list[int], limit: int) -> list[int]:
@@ -79,8 +103,7 @@ def _cut(tokens: list[int], limit: int) -> list[int]:
     return [*tokens[: limit - 1], tokens[-1]]
 
 
-def _finished(vector: EngineVector, request: EmbeddingRequest) -> tuple[float, ...]:
-    values = vector.values
+def _finished(values: tuple[float, ...], request: EmbeddingRequest) -> tuple[float, ...]:
     if not all(map(math.isfinite, values)):
         raise BadRequest("embedding contains NaN or Inf values")
     if 0 < request.dimensions < len(values):

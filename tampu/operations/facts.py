@@ -13,7 +13,7 @@ from tampu.errors import BlobNotFound, InvalidTemplate, TampuError, TemplateFail
 from tampu.generation import Capability
 from tampu.gguf.footprint import Footprint, footprint
 from tampu.gguf.header import Header
-from tampu.gguf.metadata import Facts, facts_of
+from tampu.gguf.metadata import Facts, facts_of, integer
 from tampu.gguf.shards import join_headers
 from tampu.store.capabilities import full_capabilities, sources_of
 from tampu.store.library import Library
@@ -41,6 +41,8 @@ class ModelFacts:
     details: ModelDetails
     footprint: Footprint
     trained_ctx: int
+    has_pooling: bool = True
+    """Whether the weights say how the vectors of tokens become one of a text."""
 
 
 class FactsCache:
@@ -84,6 +86,7 @@ class FactsCache:
             details=details_of(model, weights),
             footprint=footprint(header) if header else Footprint(weights_bytes=0),
             trained_ctx=weights.context_length if weights else 0,
+            has_pooling=header is None or integer(header, "pooling_type") > 0,
         )
 
     def _weights_header(self, model: Model) -> Header | None:

@@ -26,6 +26,7 @@ def wanted_load(
     """The load that serves `options`. Which values mean the same is the scheduler's to know."""
     spec = EngineSpec(
         model_path=model.weights[0],
+        shard_paths=model.weights if len(model.weights) > 1 else (),
         projector_paths=model.projectors,
         adapter_paths=model.adapters,
         draft_path=model.drafts[0] if model.drafts else None,
@@ -38,6 +39,8 @@ def wanted_load(
         draft_num_predict=options.draft_num_predict if model.drafts else 0,
         context_shift=shift if shift is not None else facts.details.family not in _FAMILIES_WITHOUT_SHIFT,
         embedding=embedding,
+        # The engine's own default for such a model is a vector for every token.
+        pooling="mean" if embedding and not facts.has_pooling else None,
     )
     return LoadRequest(
         name=model.name.short,

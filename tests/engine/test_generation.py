@@ -6,7 +6,7 @@ from contextlib import aclosing
 import anyio
 import pytest
 
-from tampu.engine.protocol import EngineChat, EngineEnd, EngineText, StopKind
+from tampu.engine.protocol import EngineChat, EngineEnd, EngineText, EngineVectors, StopKind
 from tampu.errors import EngineRefused, PromptTooLong
 from tampu.generation import AnyJson, JsonSchema
 from tampu.messages import Message
@@ -270,20 +270,43 @@ async def test_vectors() -> None:
     async with running(recorded_model("tiny-bert"), num_ctx=64, slots=2, embedding=True) as child:
         engine = child.engine
         both = await engine.embed(["hello world", ""])
-        (alone,) = await engine.embed(["hello world"])
-        assert both[0].values == pytest.approx(alone.values, abs=1e-5)
-        assert [vector.tokens for vector in both] == [4, 2]
-        assert alone.tokens == 4
-        assert sum(value * value for value in alone.values) == pytest.approx(1, abs=1e-4)
-        (raw,) = await engine.embed([await engine.tokenize("hello world")], normalize=False)
-        assert sum(value * value for value in raw.values) > 2
-        assert await engine.embed([]) == []
+        alone = await engine.embed(["hello world"])
+        assert both.vectors[0] == pytest.approx(alone.vectors[0], abs=1e-5)
+        assert (len(both.vectors), both.tokens, alone.tokens) == (2, 6, 4)
+        assert sum(value * value for value in alone.vectors[0]) == pytest.approx(1, abs=1e-4)
+        raw = await engine.embed([await engine.tokenize("hello world")], normalize=False)
+        assert sum(value * value for value in raw.vectors[0]) > 2
+        assert await engine.embed([]) == EngineVectors((), 0)
         many = await engine.embed([f"word {number}" for number in range(40)])
-        assert len({vector.values for vector in many}) == 40
+        assert len(set(many.vectors)) == 40
         assert engine.properties.adds_bos
         with pytest.raises(PromptTooLong) as refused:
             await engine.embed(["a " * 100])
         assert refused.value.tokens == 102
+
+
+@pytest.mark.parametrize("name", ["scripted", "tiny-bert"])
+async def test_many_long_texts_share_a_small_cache(name: str) -> None:
+    async with running(recorded_model(name), num_ctx=64, embedding=True, pooling="mean") as child:
+        long = ["x " * 31 for _ in range(40)]
+        found = await child.engine.embed(long)
+        alone = await child.engine.embed(long[:1])
+        assert found.tokens == 40 * alone.tokens > 1000
+        for vector in found.vectors:
+            assert vector == pytest.approx(alone.vectors[0], abs=1e-4)
+
+
+async def test_vectors_of_a_chat_model() -> None:
+    texts = ["Hello from", "the script", "x"]
+    async with running(recorded_model("scripted"), embedding=True, pooling="mean") as child:
+        found = await child.engine.embed(texts)
+        assert len(set(found.vectors)) == 3
+        assert [sum(value * value for value in vector) for vector in found.vectors] == pytest.approx([1] * 3, abs=1e-3)
+        with pytest.raises(PromptTooLong):
+            await child.engine.embed(["x" * 300])
+    async with running(recorded_model("scripted"), embedding=True) as child:
+        with pytest.raises(EngineRefused):
+            await child.engine.embed(texts)
 
 
 async def test_vectors_of_a_model_that_is_loaded_for_text() -> None:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tampu.engine.parameters import Endpoint, batch_size, binary_environment, binary_flags, bundled_parameters
+from tampu.engine.parameters import (
+    EMBEDDING_SLOTS,
+    SPIN_COUNT,
+    Endpoint,
+    batch_size,
+    binary_environment,
+    binary_flags,
+    bundled_parameters,
+    compute_environment,
+)
 from tampu.engine.spec import EngineSpec, Placement
 
 HERE = Endpoint(socket=Path("/run/e.sock"))
@@ -101,3 +110,19 @@ def test_flags_of_a_binary() -> None:
 def test_the_key_of_a_binary_is_in_its_environment_alone() -> None:
     assert binary_environment({"PATH": "/bin"}, "secret") == {"PATH": "/bin", "LLAMA_API_KEY": "secret"}
     assert "secret" not in binary_flags(PLAIN, Placement(num_ctx=4), endpoint=HERE)
+
+
+def test_vectors_are_made_of_many_texts_at_once_in_the_memory_that_was_planned() -> None:
+    spec = EngineSpec(model_path=Path("/m.gguf"), embedding=True, pooling="mean")
+    made = bundled(spec, Placement(num_ctx=100, slots=2))
+    assert (made["n_parallel"], made["n_ctx"], made["kv_unified_per_slot"]) == (EMBEDDING_SLOTS, 200, 100)
+    assert made["pooling_type"] == "LLAMA_POOLING_TYPE_MEAN"
+    assert bundled(spec, Placement(num_ctx=100, slots=64))["n_parallel"] == 64
+    assert "pooling_type" not in bundled(PLAIN, Placement(num_ctx=100))
+    assert "--pooling mean" in " ".join(binary_flags(spec, Placement(num_ctx=100), endpoint=HERE))
+
+
+def test_threads_spin_shortly_unless_told_otherwise() -> None:
+    assert compute_environment({"PATH": "/bin"}) == {"PATH": "/bin", "GOMP_SPINCOUNT": SPIN_COUNT}
+    for chosen in ({"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "active"}):
+        assert compute_environment(chosen) == chosen

@@ -12,7 +12,7 @@ from tampu.engine.protocol import (
     EngineEvent,
     EngineProperties,
     EngineText,
-    EngineVector,
+    EngineVectors,
     LoadProgress,
     StopKind,
 )
@@ -81,8 +81,8 @@ class FakeEngine:
     async def detokenize(self, tokens: Sequence[int]) -> str:
         return bytes(tokens).decode(errors="replace")
 
-    async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> list[EngineVector]:
-        return [EngineVector((1.0, 0.0), len(text)) for text in inputs]
+    async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> EngineVectors:
+        return EngineVectors(((1.0, 0.0),) * len(inputs), sum(map(len, inputs)))
 
 
 class FakeProcess:
