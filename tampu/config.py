@@ -69,6 +69,11 @@ class Address:
             return False
 
     @property
+    def reaches_this_machine(self) -> bool:
+        """Whether a client that connects to the address talks to this very machine, whoever else may."""
+        return Address(self.scheme, self.connect_host, self.port).is_loopback
+
+    @property
     def _bracketed(self) -> str:
         return f"[{self.host}]" if ":" in self.host else self.host
 

@@ -92,3 +92,18 @@ def test_each_setting_fills_a_field_and_its_default_is_that_of_the_field() -> No
 def test_the_engine_sees_no_secret() -> None:
     seen = engine_environment({"PATH": "/bin", "HOME": "/root", "AWS_SECRET_ACCESS_KEY": "x", "OLLAMA_HOST": "y"})
     assert seen == {"PATH": "/bin"}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_here"),
+    [
+        ("0.0.0.0", True),
+        ("[::]:5", True),
+        ("localhost", True),
+        ("127.0.0.1:1", True),
+        ("10.0.0.1", False),
+        ("x.example", False),
+    ],
+)
+def test_which_addresses_reach_this_machine(text: str, is_here: bool) -> None:
+    assert parse_address(text).reaches_this_machine is is_here

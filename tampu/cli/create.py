@@ -106,7 +106,9 @@ def _bring(invocation: Invocation, progress: Progress, digest: str, path: Path) 
     def tell(done: int) -> None:
         spinner.message = f"copying file {digest} {100 * done // size}%"
 
-    is_here = client.has_blob(digest) or (invocation.settings.address.is_loopback and _lend(client, digest, path, tell))
+    is_here = client.has_blob(digest) or (
+        invocation.settings.address.reaches_this_machine and _lend(client, digest, path, tell)
+    )
     if not is_here:
         client.upload_blob(digest, path, on_sent=tell)
     tell(size)

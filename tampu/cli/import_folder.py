@@ -19,7 +19,7 @@ def command_line(invocation: Invocation, words: tuple[str, ...], dry_run: bool) 
     folder = Path(words[0]).expanduser().absolute()
     if not folder.is_dir():
         raise BadRequest(f"{words[0]} is no folder")
-    if not invocation.settings.address.is_loopback:
+    if not invocation.settings.address.reaches_this_machine:
         raise BadRequest("only a server on this machine can use files where they lie; 'create' sends them")
     stored = {model.name.lower() for model in invocation.client.list_models()}
     found = find_models(folder)

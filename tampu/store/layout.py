@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from tampu.errors import BadRequest
 from tampu.names import ModelName
@@ -11,6 +12,9 @@ _DIGEST = re.compile(r"sha256[:-]([0-9a-fA-F]{64})", re.ASCII)
 _BLOB_FILE = re.compile(r"sha256-[0-9a-f]{64}", re.ASCII)
 _OLD_BLOB_FILE = re.compile(r"sha256:[0-9a-fA-F]{64}", re.ASCII)
 _PARTIAL_FILE = re.compile(r"(sha256-[0-9a-fA-F]{64}-partial)(-[0-9]+)?", re.ASCII)
+
+WORK_FOLDER_PREFIX: Final = "pip-"
+"""Begins the names of folders, beside the blobs, in which a source of models unpacks what it fetches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ cannot be read, or lies under a path that is no name, nothing is a leftover: it 
 functions holds the folder's lock.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tampu.errors import CorruptManifest, ModelNotFound
-from tampu.store.layout import digest_of_file, partial_of_file
+from tampu.store.layout import WORK_FOLDER_PREFIX, digest_of_file, partial_of_file
 from tampu.store.library import Library
 from tampu.store.locks import is_pinned, remove_unpinned
 from tampu.store.manifests import digests_of
@@ -59,6 +60,9 @@ def remove_leftover(library: Library, leftover: Leftover) -> bool:
     """Delete its files; False, all left, where a job has taken it up. The caller knows that no manifest names it."""
     folder = library.layout.blobs
     path = folder / leftover.name
+    if leftover.name.startswith(WORK_FOLDER_PREFIX) and path.is_dir():
+        shutil.rmtree(path)
+        return True
     if leftover.kind is not LeftoverKind.PARTIAL:
         return not _is_held(library, leftover.name) and remove_unpinned(path)
     states = list(folder.glob(f"{leftover.name}-*"))
@@ -90,6 +94,11 @@ def _files(folder: Path) -> Iterator[tuple[Path, LeftoverKind, str]]:
     """Each file with its kind and the name of its group."""
     for path in folder.iterdir():
         partial = partial_of_file(path.name)
+        if path.is_dir() and not path.is_symlink():
+            if path.name.startswith(WORK_FOLDER_PREFIX):
+                # It is as old as the youngest file in it.
+                yield from ((inside, LeftoverKind.TEMPORARY, path.name) for inside in (path, *path.rglob("*")))
+            continue
         if not (path.is_file() or path.is_symlink()):
             continue
         if partial is not None:

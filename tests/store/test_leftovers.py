@@ -90,6 +90,21 @@ def test_states_of_a_download_that_runs_stay_however_old_they_are(library: Libra
     assert len(find_unused(library)) == 1
 
 
+def test_folders_that_a_killed_pull_left_behind(library: Library) -> None:
+    work, foreign = library.layout.blobs / "pip-ab12", library.layout.blobs / "mine"
+    for folder in (work, foreign):
+        (folder / "wheels").mkdir(parents=True)
+        (folder / "wheels" / "m.whl").write_bytes(bytes(5000))
+    for path in (work, work / "wheels", work / "wheels" / "m.whl"):
+        os.utime(path, (1, 1))
+    (found,) = find_unused(library)
+    assert (found.name, found.kind, found.bytes >= 5000) == ("pip-ab12", LeftoverKind.TEMPORARY, True)
+    (work / "wheels" / "new.whl").write_bytes(b"")  # it is used after all
+    assert find_unused(library) == []
+    assert remove_unused(library, [found]) == [found]
+    assert blob_files(library) == {"mine"}
+
+
 def test_holes_and_shared_bytes_free_nothing(library: Library, tmp_path: Path) -> None:
     with lay(library, PARTIAL).open("r+b") as file:
         file.truncate(1 << 30)

@@ -22,6 +22,7 @@ from tampu.errors import DiskFull, RegistryError, RegistryNotFound, RegistryUnre
 from tampu.registry.catalog import PackagePiece, PackageSource
 from tampu.store.blobs import BlobStore, BlobWriter
 from tampu.store.faults import store_faults
+from tampu.store.layout import WORK_FOLDER_PREFIX
 
 _CHUNK_BYTES: Final = 1 << 20
 _TICK_S: Final = 0.1
@@ -29,7 +30,6 @@ _SILENCE_S: Final = 120.0
 """Without a byte for so long, pip is stopped: its own retries can take many minutes on a dead network."""
 _STOP_S: Final = 5.0
 _LEFTOVER_AGE_S: Final = 24 * 3600.0
-_FOLDER_PREFIX: Final = "pip-"
 _DOING: Final = "downloading a model"
 _LONGEST_OUTPUT: Final = 64 << 10
 
@@ -77,7 +77,7 @@ def _ready_folder(folder: Path, needed: int) -> None:
     """Make the blobs folder, remove what a killed pull left there, and see that there is room."""
     with store_faults(_DOING):
         folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob(f"{_FOLDER_PREFIX}*"):
+        for leftover in folder.glob(f"{WORK_FOLDER_PREFIX}*"):
             if time.time() - leftover.stat().st_mtime > _LEFTOVER_AGE_S:
                 shutil.rmtree(leftover, ignore_errors=True)
         free = shutil.disk_usage(folder).free
@@ -92,7 +92,7 @@ def _ready_folder(folder: Path, needed: int) -> None:
 async def _working_folder(parent: Path) -> AsyncIterator[Path]:
     """A folder on the device of the models, removed at the end."""
     with store_faults(_DOING), anyio.CancelScope(shield=True):
-        folder = await to_thread.run_sync(lambda: tempfile.TemporaryDirectory(prefix=_FOLDER_PREFIX, dir=parent))
+        folder = await to_thread.run_sync(lambda: tempfile.TemporaryDirectory(prefix=WORK_FOLDER_PREFIX, dir=parent))
     try:
         yield Path(folder.name)
     finally:
