@@ -34,7 +34,7 @@ def command_line(invocation: Invocation, words: tuple[str, ...], verbose: bool, 
     model = client.describe(words[0], verbose=verbose)
     if "image" in model.capabilities:
         raise BadRequest(IMAGE_MODELS)
-    invocation.console.write(_text(model, wanted, verbose=verbose, as_json=as_json))
+    invocation.console.show(_text(model, wanted, verbose=verbose, as_json=as_json))
 
 
 def _text(model: Description, wanted: list[str], *, verbose: bool, as_json: bool) -> str:

@@ -263,18 +263,18 @@ def _show(talk: Talk, _: Editor, line: str) -> None:
         case "info":
             talk.console.tell(description_page(shown, verbose=False))
         case "license":
-            talk.console.write(f"{shown.license or 'No license was specified for this model.'}\n")
+            talk.console.show(f"{shown.license or 'No license was specified for this model.'}\n")
         case "modelfile":
-            talk.console.write(f"{shown.modelfile}\n")
+            talk.console.show(f"{shown.modelfile}\n")
         case "parameters":
-            talk.console.write(_parameters_page(shown.parameters, talk.session.options))
+            talk.console.show(_parameters_page(shown.parameters, talk.session.options))
         case "system":
             text = talk.session.system or shown.system
-            talk.console.write(f"{text}\n\n" if text else "No system message was specified for this model.\n")
+            talk.console.show(f"{text}\n\n" if text else "No system message was specified for this model.\n")
         case "template":
-            talk.console.write(f"{shown.template or 'No prompt template was specified for this model.'}\n")
+            talk.console.show(f"{shown.template or 'No prompt template was specified for this model.'}\n")
         case other:
-            talk.console.write(_unknown(f"/show {other}"))
+            talk.console.show(_unknown(f"/show {other}"))
 
 
 def _parameters_page(stored: str, options: Mapping[str, object]) -> str:

@@ -18,7 +18,7 @@ def run_session(talk: Talk, editor: LineEditor) -> None:
     talk.load()
     for message in talk.session.description.messages:
         start, end = (PROMPT, "\n") if message.role == "user" else ("", "\n\n")
-        talk.console.write(f"{start}{message.content}{end}")
+        talk.console.show(f"{start}{message.content}{end}")
     while True:
         try:
             text = editor.read()

@@ -50,7 +50,7 @@ class AnswerPrinter:
         self._texts.append(text)
         if text or calls:
             out += self._end_of_thinking()
-        out += self._text_wrap.feed(text)
+        out += self._text_wrap.feed(self._console.harmless(text))
         if calls:
             out += "\n".join(map(self._call, calls))
         if out:
@@ -64,7 +64,7 @@ class AnswerPrinter:
         opening = "" if self._is_thinking else self._marker("Thinking...\n")
         self._is_thinking = True
         self._ends_in_newline = text.endswith("\n")
-        wrapped = self._thinking_wrap.feed(text)
+        wrapped = self._thinking_wrap.feed(self._console.harmless(text))
         return opening + (f"{GREY}{wrapped}{RESET}" if self._greyed else wrapped)
 
     def _end_of_thinking(self) -> str:
@@ -80,9 +80,9 @@ class AnswerPrinter:
         arguments = msgspec.json.encode(call.function.arguments).decode()
         return (
             self._marker("  Model called a non-existent function '")
-            + call.function.name
+            + self._console.harmless(call.function.name)
             + self._marker("()' with arguments: ")
-            + arguments
+            + self._console.harmless(arguments)
         )
 
 

@@ -36,6 +36,14 @@ class Console:
         self.output.write(text)
         self.output.flush()
 
+    def show(self, text: str) -> None:
+        """Put what others wrote on standard output: as it is in a pipe, harmless on a terminal."""
+        self.write(self.harmless(text))
+
+    def harmless(self, text: str) -> str:
+        """What others wrote, for standard output: without control characters where that is a terminal."""
+        return printable(text) if self.writes_terminal else text
+
     def tell(self, text: str) -> None:
         """Put `text` on standard error at once."""
         self.complained = self.complained or bool(text)

@@ -34,6 +34,26 @@ def test_chat_and_generate_look_alike() -> None:
     assert printed(one) == printed(other) == "Thinking...\nt\n...done thinking.\n\nr"
 
 
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_model_does_not_steer_the_terminal() -> None:
+    evil = "a\x1b]52;c;ZXZpbA==\x07\x9b2Jb"
+    calls = [ToolCall(ToolCallFunction(evil, {evil: evil}))]
+    pieces = [Piece(thinking=evil), Piece(response="x\x1b"), Piece(response="[2Jy"), Piece(tool_calls=calls)]
+    screen = Screen()
+    console = Console(io.StringIO(), screen, io.StringIO())
+    printer = AnswerPrinter(console, wrap=False, show_thinking=True, greyed=False)
+    show_answer(pieces, printer, before=lambda: None)
+    shown = screen.getvalue().replace("\x1b[?25l", "").replace("\x1b[?25h", "")
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+    assert "a]52;c;ZXZpbA==2Jb" in shown
+    assert printer.text == "x\x1b[2Jy", "the conversation keeps what was said"
+    assert evil in printed(pieces), "a pipe gets what was said"
+
+
 def test_calls_that_nobody_asked_for() -> None:
     calls = [ToolCall(ToolCallFunction("now")), ToolCall(ToolCallFunction("weather", {"city": "Paris"}))]
     assert printed([Piece(tool_calls=calls)]) == (
