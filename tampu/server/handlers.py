@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from tampu.api.dialect import AnswerCodec, Call, EventWriter, Reply, StreamCodec
 from tampu.errors import Overloaded, TampuError
-from tampu.server.disconnect import stopped_by_disconnect
+from tampu.server.disconnect import while_wanted
 from tampu.server.exchange import ClientGone, Exchange
 
 _log = logging.getLogger("tampu.server")
@@ -61,8 +61,11 @@ def answering(
         async with _errors_answered(exchange, codec.encode_error):
             call = await exchange.call() if reads_body else exchange.bodiless_call()
             request = await _decoded(codec.decode, call)
-            async with _while_wanted(exchange, codec.encode_error):
+
+            async def work() -> None:
                 await exchange.reply(codec.encode(request, await operation(request, exchange)))
+
+            await _while_wanted(exchange, work, codec.encode_error)
 
     return endpoint
 
@@ -92,11 +95,12 @@ def streaming(
         async with _errors_answered(exchange, codec.encode_error):
             request = await _decoded(codec.decode, await exchange.call())
             writer = codec.writer(request)
-            async with (
-                _while_wanted(exchange, writer.early_error, writer.late_error),
-                _closing(operation(request, exchange)) as events,
-            ):
-                await (_stream if writer.streams else _join)(exchange, writer, events)
+
+            async def work() -> None:
+                async with _closing(operation(request, exchange)) as events:
+                    await (_stream if writer.streams else _join)(exchange, writer, events)
+
+            await _while_wanted(exchange, work, writer.early_error, writer.late_error)
 
     return endpoint
 
@@ -138,15 +142,17 @@ async def _closing(events: AsyncIterator[EventT]) -> AsyncIterator[AsyncIterator
             await close()
 
 
-@asynccontextmanager
 async def _while_wanted(
-    exchange: Exchange, early: ErrorEncoder, late: LateErrorEncoder | None = None
-) -> AsyncIterator[None]:
-    """Let the block work as long as its client is there and the server stays; answer its errors."""
-    async with stopped_by_disconnect(exchange.receive) as scope:
-        with exchange.behind.stopping.ends(scope):
-            async with _errors_answered(exchange, early, late):
-                yield
+    exchange: Exchange, work: Callable[[], Awaitable[None]], early: ErrorEncoder, late: LateErrorEncoder | None = None
+) -> None:
+    """Do `work` as long as its client is there and the server stays; answer its errors."""
+
+    async def answered() -> None:
+        async with _errors_answered(exchange, early, late):
+            await work()
+
+    stopping = exchange.behind.stopping
+    await while_wanted(answered, receive=exchange.receive, stopping=stopping)
     await _say_if_stopped(exchange, early, late)
 
 

@@ -30,6 +30,7 @@ class Server(uvicorn.Server):
             "access_log": False,
             "log_config": None,
             "server_header": False,
+            "proxy_headers": False,
             "timeout_keep_alive": KEEP_ALIVE_S,
             "timeout_graceful_shutdown": GRACE_S + 2,
         }
