@@ -296,6 +296,8 @@ _ENGINE_VARIABLES: Final = frozenset(
         "DYLD_LIBRARY_PATH",
         "SYSTEMROOT",
         "GOMP_SPINCOUNT",
+        "OMP_PLACES",
+        "OMP_PROC_BIND",
         "OMP_WAIT_POLICY",
         "CUDA_VISIBLE_DEVICES",
         "HIP_VISIBLE_DEVICES",

@@ -14,6 +14,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG = 1
@@ -97,7 +99,8 @@ def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
 
 def _serve(parameters: dict[str, Any], ready_mark: str) -> NoReturn:
     """Load the model and answer requests until stdin ends."""
-    import xllamacpp  # noqa: PLC0415  # maps 34 MB of library; only after the limits stand
+    with _kept_affinity():
+        import xllamacpp  # noqa: PLC0415  # maps 34 MB of library; only after the limits stand
 
     settings = xllamacpp.CommonParams()
     for name, value in parameters.items():
@@ -112,6 +115,17 @@ def _serve(parameters: dict[str, Any], ready_mark: str) -> NoReturn:
     os.write(2, f"\n{ready_mark} {server.listening_address}\n".encode())
     threading.Event().wait()
     os._exit(_PARENT_GONE)
+
+
+@contextmanager
+def _kept_affinity() -> Iterator[None]:
+    """OpenMP, told to bind threads, binds the thread that loads it, from which all others would inherit that core."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    yield
+    os.sched_setaffinity(0, allowed)
 
 
 def _has_device(engine: Any) -> bool:

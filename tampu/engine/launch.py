@@ -25,7 +25,7 @@ from tampu.engine.parameters import (
     compute_environment,
 )
 from tampu.engine.spec import EngineSpec, Placement
-from tampu.hardware.devices import compute_threads
+from tampu.hardware.devices import allowed_processors, compute_threads, physical_cores
 from tampu.hardware.memory import available_memory, out_of_memory_kills
 
 FOLDER_PREFIX: Final = "tampu-engine-"
@@ -57,11 +57,11 @@ def prepare_launch(
     spec: EngineSpec, placement: Placement, settings: Settings, environment: Mapping[str, str] | None = None
 ) -> Launch:
     """Everything decided, the private folder made. Raises EngineStartFailed where there is no engine at all."""
-    environment = compute_environment(engine_environment() if environment is None else environment)
+    environment = engine_environment() if environment is None else environment
     spec = _with_absolute_paths(spec)
     binary = find_engine(settings.llama_server, environment)
-    if placement.threads <= 0:
-        placement = replace(placement, threads=compute_threads())
+    placement = replace(placement, threads=_threads(spec, placement))
+    environment = compute_environment(environment, is_bound=binary is None and _fills_machine(placement.threads))
     sweep_folders()
     folder = make_folder()
     weights_bytes = _weights_bytes(spec)
@@ -147,6 +147,19 @@ def _with_absolute_paths(spec: EngineSpec) -> EngineSpec:
         adapter_paths=tuple(path.absolute() for path in spec.adapter_paths),
         draft_path=None if spec.draft_path is None else spec.draft_path.absolute(),
     )
+
+
+def _threads(spec: EngineSpec, placement: Placement) -> int:
+    """The threads to compute on: as the request says, as the scheduler says, or what the machine has."""
+    return next(threads for threads in (spec.num_thread, placement.threads, compute_threads()) if threads > 0)
+
+
+def _fills_machine(threads: int) -> bool:
+    """Whether there is a thread for every core, so that binding each to its own leaves none idle.
+
+    With fewer, every engine, and every container with a quota, would crowd on the same first cores.
+    """
+    return threads == physical_cores(Path("/"), allowed_processors())
 
 
 def _with_named_shards(spec: EngineSpec, folder: Path) -> EngineSpec:

@@ -13,7 +13,9 @@ COMPLETION_BATCH: Final = 512
 EMBEDDING_BATCH: Final = 2048
 EMBEDDING_SLOTS: Final = 16
 """Texts that may share one batch. They also share the cache, which lasts for no longer than a text is read."""
-SPIN_COUNT: Final = "500"
+BOUND_SPINS: Final = "3000"
+FREE_SPINS: Final = "300"
+_THREAD_VARIABLES: Final = ("OMP_PROC_BIND", "OMP_PLACES", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 QUIET: Final = 2
 """Warnings and errors: the information lines, several a request, cost time and say nothing to users."""
 _MIB: Final = 1 << 20
@@ -169,16 +171,18 @@ def _switches(spec: EngineSpec) -> list[str]:
     return switches
 
 
-def compute_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of an engine, in which its threads spin but shortly for one another.
+def compute_environment(environment: Mapping[str, str], *, is_bound: bool) -> dict[str, str]:
+    """The environment of an engine, which says how its threads wait for one another.
 
-    Left alone, GNU's OpenMP spins for milliseconds: where anything else runs beside it, even our own server, threads
-    burn whole slices of time waiting for one that has no core, and an answer takes many times as long. Much shorter
-    spins cost speed on an idle machine. Whoever runs the server may say otherwise.
+    GNU's OpenMP lets them spin for milliseconds and the system move them about. Where anything else runs, even our own
+    server, two then share a core and one burns its slices of time waiting for the other: an answer takes up to twenty
+    times as long. `is_bound` gives each thread a core of its own; whatever the case, spins are short. Whoever runs the
+    server may say otherwise.
     """
-    if "OMP_WAIT_POLICY" in environment:
+    if any(name in environment for name in _THREAD_VARIABLES):
         return dict(environment)
-    return {"GOMP_SPINCOUNT": SPIN_COUNT, **environment}
+    bound = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores", "GOMP_SPINCOUNT": BOUND_SPINS}
+    return {**environment, **(bound if is_bound else {"GOMP_SPINCOUNT": FREE_SPINS})}
 
 
 def binary_environment(environment: Mapping[str, str], key: str) -> dict[str, str]:

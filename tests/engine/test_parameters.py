@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tampu.engine.parameters import (
+    BOUND_SPINS,
     EMBEDDING_SLOTS,
-    SPIN_COUNT,
+    FREE_SPINS,
     Endpoint,
     batch_size,
     binary_environment,
@@ -122,7 +123,11 @@ def test_vectors_are_made_of_many_texts_at_once_in_the_memory_that_was_planned()
     assert "--pooling mean" in " ".join(binary_flags(spec, Placement(num_ctx=100), endpoint=HERE))
 
 
-def test_threads_spin_shortly_unless_told_otherwise() -> None:
-    assert compute_environment({"PATH": "/bin"}) == {"PATH": "/bin", "GOMP_SPINCOUNT": SPIN_COUNT}
-    for chosen in ({"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "active"}):
-        assert compute_environment(chosen) == chosen
+def test_threads_have_cores_of_their_own_unless_told_otherwise() -> None:
+    bound = compute_environment({"PATH": "/bin"}, is_bound=True)
+    assert bound == {
+        "PATH": "/bin", "OMP_PROC_BIND": "true", "OMP_PLACES": "cores", "GOMP_SPINCOUNT": BOUND_SPINS
+    }  # fmt: skip
+    assert compute_environment({}, is_bound=False) == {"GOMP_SPINCOUNT": FREE_SPINS}
+    for chosen in ({"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "active"}, {"OMP_PROC_BIND": "false"}):
+        assert compute_environment(chosen, is_bound=True) == chosen

@@ -21,6 +21,7 @@ from tampu.engine.process import start_engine
 from tampu.engine.protocol import EngineText, LoadProgress
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.errors import EngineCrashed, EngineRefused, EngineStartFailed
+from tampu.hardware.devices import allowed_processors, physical_cores
 from tests.engine.running import answer, asking, events_of, running
 from tests.fakes.engine_program import write_fake_engine
 from tests.models import models_folder, recorded_model, truncated
@@ -223,3 +224,21 @@ def test_the_path_of_a_socket_is_short(monkeypatch: pytest.MonkeyPatch, tmp_path
         assert len(str(folder / "e.sock")) <= 100
     finally:
         folder.rmdir()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads are bound where affinity can be told")
+async def test_only_the_threads_that_compute_are_bound_to_cores() -> None:
+    cores = physical_cores(Path("/"), allowed_processors())
+    if cores < 2 or any(name.startswith(("OMP_", "GOMP_")) for name in os.environ):
+        pytest.skip("there is nothing to bind")
+    spec = EngineSpec(model_path=recorded_model("scripted"))
+    child = await start_engine(spec, Placement(num_ctx=64, threads=cores), settings=Settings())
+    try:
+        await answer(child, "<|s0|>")
+        masks = [frozenset(os.sched_getaffinity(int(task.name))) for task in Path(f"/proc/{child.pid}/task").iterdir()]
+    finally:
+        await child.stop()
+    free = [mask for mask in masks if mask == allowed_processors()]
+    bound = {mask for mask in masks if mask != allowed_processors()}
+    assert len(bound) == cores
+    assert len(free) > cores
