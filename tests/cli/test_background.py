@@ -51,7 +51,7 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path, address: Address) -
     done = run_program("ps", home=tmp_path, address=address, TAMPU_AUTOSTART="1", OLLAMA_MODELS="/proc/nope")
     assert done.returncode == 1
     assert done.stderr.startswith(b"Error: the server ended at once; the end of its log (")
-    assert b"models folder" in done.stderr
+    assert b"ensure path elements are traversable" in done.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, address: Address) -> None:
