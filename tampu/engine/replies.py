@@ -25,6 +25,7 @@ _NO_CHANCE: Final = -9999.0
 _STOPS: Final = {"eos": StopKind.END, "word": StopKind.WORD, "limit": StopKind.LIMIT}
 _FINISHES: Final = {"length": StopKind.LIMIT}
 _NO_POOLING: Final = "Pooling type 'none'"
+_DEAD_END: Final = "Unexpected empty grammar stack"
 _BATCH_EXCEEDED: Final = re.compile(r"input \((\d+) tokens\) is too large.*current batch size: (\d+)")
 
 
@@ -266,6 +267,8 @@ def refusal(status: int, text: str) -> TampuError:
         return PromptTooLong(text, tokens=detail.n_prompt_tokens, limit=detail.n_ctx)
     if detail.message.startswith(_NO_POOLING):
         return EngineRefused(501, "this model makes no embeddings; ask a model that is made for them")
+    if _DEAD_END in detail.message:
+        return schema_refusal(["no answer satisfies the schema"], is_chat=True)
     exceeded = _BATCH_EXCEEDED.search(detail.message)
     if exceeded is not None:
         return PromptTooLong(text, tokens=int(exceeded[1]), limit=int(exceeded[2]))

@@ -144,3 +144,12 @@ async def test_chat_shows_a_template_everything() -> None:
         assert "[tool|7|get|c1|" in prompt
         assert "secret" not in prompt
         assert prompt.endswith("1 True high")
+
+
+async def test_a_schema_that_no_answer_satisfies_is_refused() -> None:
+    schema = JsonSchema({"type": "integer", "minimum": 5, "maximum": 3})
+    async with running(recorded_model("http-jinja"), num_ctx=1024) as child:
+        request = EngineChat(messages=[Message("user", "@4")], sampling=GREEDY, format=schema)
+        with pytest.raises(EngineRefused, match="no answer satisfies the schema") as refused:
+            await events_of(child.engine.chat(request))
+    assert refused.value.status == 400
