@@ -76,6 +76,7 @@ class Rule:
     `differs` matches the whole line that the replay tool prints. With `masked`, both values must be equal once what it
     matches is blotted out; with `any_order`, the two lists at that path must hold the same items. `lacks` names items
     of the recorded list `models` that we have no reason to have: they are taken out before anything is compared.
+    `sampled` says why the difference need not show every time.
     """
 
     explanation: str
@@ -85,6 +86,7 @@ class Rule:
     masked: str = ""
     any_order: str = ""
     lacks: str = ""
+    sampled: str = ""
 
     def is_for(self, step: Mapping[str, Any]) -> bool:
         return any(fnmatchcase(step["name"], pattern) for pattern in self.steps)
@@ -163,7 +165,7 @@ def idle_rules(results: Iterable[Result], known: Iterable[Explanation]) -> list[
         f"{result.part}: {rule.explanation}: {rule.lacks or rule.differs.pattern}"
         for result in results
         for rule in rules
-        if result.part in rule.files and rule not in result.used
+        if result.part in rule.files and rule not in result.used and not rule.sampled
     ]
 
 
