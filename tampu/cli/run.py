@@ -25,6 +25,7 @@ from tampu.repl.media import attach, is_multimodal
 from tampu.repl.session import Session
 from tampu.terminal.answer import AnswerPrinter, show_answer
 from tampu.terminal.console import Console
+from tampu.terminal.interrupts import heard_interrupts
 from tampu.terminal.progress import waiting
 from tampu.terminal.timings import timing_block
 
@@ -120,7 +121,7 @@ def _answer(invocation: Invocation, model: str, prompt: str, description: Descri
         greyed=console.colour and console.writes_terminal,
     )
     try:
-        with waiting(console) as progress:
+        with heard_interrupts(), waiting(console) as progress:
             body = {"model": model, "prompt": prompt, "options": {}, **chosen.request()}
             if attachments:
                 body["images"] = [attachment.data for attachment in attachments]

@@ -6,6 +6,7 @@ from tampu.repl.commands import Leave, Talk, run_command
 from tampu.repl.line_editor import PROMPT, LineEditor
 from tampu.repl.media import attach, is_media_path, is_multimodal
 from tampu.terminal.answer import AnswerPrinter, show_answer
+from tampu.terminal.interrupts import heard_interrupts
 from tampu.terminal.progress import waiting
 from tampu.terminal.timings import timing_block
 
@@ -50,7 +51,7 @@ def _answer(talk: Talk, text: str) -> None:
         console, wrap=session.chosen.wrap, show_thinking=session.chosen.show_thinking, greyed=console.colour
     )
     try:
-        with waiting(console) as progress:
+        with heard_interrupts(), waiting(console) as progress:
             end = show_answer(talk.client.chat(session.turn()), printer, before=progress.clear)
     except KeyboardInterrupt:
         if printer.has_written:
