@@ -2,10 +2,12 @@
 
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pexpect
@@ -98,6 +100,8 @@ def program_on_terminal(
         dimensions=(rows, columns),
         encoding="utf-8",
         codec_errors="replace",
+        # A job in the background of a plain shell ignores Ctrl-C and hands that on; a person's terminal does not.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     child.delaybeforesend = None
     try:
