@@ -8,7 +8,7 @@ import os
 import platform
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
@@ -32,6 +32,9 @@ _READ_BUFFER_BYTES = 1 << 18
 _ERROR_BYTES = 4096
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
+Body = bytes | AsyncIterable[bytes]
+"""What a request carries. Pieces need a `Content-Length` header."""
+
 
 class Transport:
     """Sends requests on behalf of a user who named one host. Made by `open_transport`."""
@@ -43,10 +46,25 @@ class Transport:
         self.patience = patience
 
     @asynccontextmanager
-    async def send(self, method: str, url: URL, headers: Mapping[str, str]) -> AsyncIterator[ClientResponse]:
-        """One request, no redirect followed; raises RegistryUnreachable or RegistryDenied."""
+    async def send(
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        *,
+        body: Body | None = None,
+        answer_s: float | None = None,
+    ) -> AsyncIterator[ClientResponse]:
+        """One request, no redirect followed; raises RegistryUnreachable or RegistryDenied.
+
+        `answer_s`: how long the answer may take once the body is sent, where that is longer than usual.
+        """
         self._check(url)
         options: dict[str, Any] = {"headers": headers, "allow_redirects": False, "proxy": self._proxy_for(url)}
+        if body is not None:
+            options["data"] = body
+        if answer_s is not None:
+            options["timeout"] = ClientTimeout(total=None, connect=self.patience.connect_s, sock_read=answer_s)
         try:
             async with self._session.request(method, url, **options) as response:
                 yield response
