@@ -7,6 +7,7 @@ name is whole. Temporary files are pinned while they are written, so pruning lea
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from tampu.store.faults import store_faults
 from tampu.store.hashing import hash_steps
 from tampu.store.layout import Layout, temporary_name
 from tampu.store.locks import Pins, pin_handle
+from tampu.store.opening import open_file
 
 _WRITE_SIZE: Final = 1 << 20
 """Bytes gathered before a thread writes and hashes them: small pieces would cost more in hops than in work."""
@@ -74,7 +76,7 @@ class BlobStore:
     def read(self, digest: str, *, limit: int) -> bytes:
         """The content of a small blob; raises BlobNotFound, CorruptBlob where it has more than `limit` bytes."""
         try:
-            with self.path(digest).open("rb") as file:
+            with os.fdopen(open_file(self.path(digest)), "rb") as file:
                 content = file.read(limit + 1)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise BlobNotFound(digest) from None
@@ -114,7 +116,7 @@ class BlobStore:
             found = path.stat()
         except OSError:
             return False
-        if size is not None and found.st_size != size:
+        if not stat.S_ISREG(found.st_mode) or (size is not None and found.st_size != size):
             return False
         self.touch(digest)
         return True
@@ -291,6 +293,7 @@ def _place(finished: Path, target: Path) -> bool:
 
 def _is_whole(path: Path, size: int) -> bool:
     try:
-        return path.stat().st_size == size
-    except FileNotFoundError:
-        return False
+        status = path.stat()
+    except OSError:
+        return False  # nothing there, or a link that leads nowhere
+    return stat.S_ISREG(status.st_mode) and status.st_size == size

@@ -2,12 +2,12 @@
 
 import errno
 import os
-import stat
 from pathlib import Path
 from typing import Final
 
 from tampu.errors import StoreError
 from tampu.store.faults import store_faults
+from tampu.store.opening import open_file
 
 try:
     import fcntl
@@ -18,8 +18,6 @@ _FICLONE: Final = 0x40049409
 """Linux's request to share extents between files (`FICLONE` of linux/fs.h)."""
 _LINK_REFUSED: Final = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
 _FILE_MODE: Final = 0o644
-_NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-"""Windows has no such flag, and opens files as text without one of its own."""
 
 
 def regular_file(source: Path) -> Path:
@@ -36,13 +34,9 @@ def regular_file(source: Path) -> Path:
 def open_regular(path: Path) -> int:
     """A handle to read a file by; never waits for a pipe's other end. Raises StoreError for what is no regular file."""
     try:
-        handle = os.open(path, os.O_RDONLY | _NO_WAITING)
+        return open_file(path)
     except OSError as error:
         raise StoreError(f"{path.name} cannot be read: {_reason(error)}") from error
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise StoreError(f"{path.name} is not a regular file")
-    return handle
 
 
 def share_file(source: Path, target: Path, *, or_point: bool = False) -> bool:

@@ -1,8 +1,7 @@
 """What lies in the blobs folder although no model uses it: finding it, and removing it unless a job relies on it.
 
 An unfinished download and the states of its parts are one leftover: without them it could not go on. If one manifest
-cannot be read, or lies under a path that is no name, nothing is a leftover: it may name any blob. Who calls these
-functions holds the folder's lock.
+cannot be read nothing is a leftover: it may name any blob. Who calls these functions holds the folder's lock.
 """
 
 import shutil
@@ -10,11 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tampu.errors import CorruptManifest, ModelNotFound
 from tampu.store.layout import WORK_FOLDER_PREFIX, digest_of_file, partial_of_file
 from tampu.store.library import Library
 from tampu.store.locks import is_pinned, remove_unpinned
-from tampu.store.manifests import digests_of
 from tampu.upkeep import Leftover, LeftoverKind
 
 Ages = Mapping[LeftoverKind, float]
@@ -30,24 +27,9 @@ class _Group:
     bytes: int = 0
 
 
-def used_digests(library: Library) -> set[str]:
-    """Every digest that a manifest names; raises CorruptManifest if one cannot be understood."""
-    scan = library.manifests.scan()
-    if scan.invalid:
-        place = scan.invalid[0].relative_to(library.layout.manifests)
-        raise CorruptManifest(f"manifests/{place} is no model name; move the file away")
-    used: set[str] = set()
-    for name in scan.names:
-        try:
-            used |= digests_of(library.manifests.read(name).manifest)
-        except ModelNotFound:
-            continue  # deleted by another program since the scan
-    return used
-
-
 def find_leftovers(library: Library, ages: Ages, now: float) -> list[Leftover]:
     """What nothing uses, in order of names; raises CorruptManifest."""
-    used, folder = used_digests(library), library.layout.blobs
+    used, folder = library.manifests.all_references(), library.layout.blobs
     return [
         Leftover(name, group.kind, group.bytes)
         for name, group in sorted(_groups(folder).items())

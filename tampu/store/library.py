@@ -28,9 +28,10 @@ from tampu.store.faults import store_fault
 from tampu.store.holds import Holds
 from tampu.store.layout import Layout
 from tampu.store.loading import load_for_list, load_model
-from tampu.store.manifests import ManifestStore, ReadManifest, Stamp, encode_manifest, layers_of
+from tampu.store.manifests import ManifestStore, ReadManifest, encode_manifest, layers_of
 from tampu.store.model import Manifest, Model
 from tampu.store.names_index import NameIndex
+from tampu.store.scan import Stamp
 from tampu.store.summary import summarise
 
 RECHECK_S: Final = 2.0
@@ -250,7 +251,7 @@ class Library:
             self._forget(destination)
 
     def delete(self, name: ModelName) -> None:
-        """Remove a name and the blobs that only it used; raises ModelNotFound, CorruptManifest."""
+        """Remove a name, also a damaged one, and the blobs that only it used; raises ModelNotFound."""
         try:
             self.manifests.delete(name)
         finally:

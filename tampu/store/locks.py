@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from tampu.store.faults import store_faults
+from tampu.store.opening import open_file
 
 try:
     import fcntl
@@ -62,11 +63,11 @@ class Pins:
         self.keep_only(())
 
     def add(self, path: Path) -> bool:
-        """Pin the blob at `path`; False if there is none."""
+        """Pin the blob at `path`; False if there is none, or something else than a file."""
         if path in self._handles and _has_name(self._handles[path]):
             return True
         try:
-            handle = os.open(path, os.O_RDONLY)
+            handle = open_file(path)
         except OSError:
             return False
         if fcntl:
@@ -114,12 +115,12 @@ def is_pinned(path: Path) -> bool:
 def _unpinned(path: Path) -> Iterator[bool]:
     """Keep jobs from taking the file inside the block; False if one has it, or there is no such file."""
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = open_file(path)
     except FileNotFoundError:
         yield path.is_symlink()  # what it pointed to is gone: nobody can rely on it
         return
-    except PermissionError:
-        handle = -1
+    except OSError:
+        handle = -1  # not ours to read, or no file: nobody can have pinned it
     try:
         yield handle < 0 or not fcntl or _try_lock(handle)
     finally:

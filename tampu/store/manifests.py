@@ -3,19 +3,20 @@
 Rules of a change, all inside the folder's lock:
 1. A manifest is written only when every blob that it names is stored and has the size that it says.
 2. It is written whole: temporary file, fsync, rename.
-3. A deletion removes the name first and blobs after it, and only blobs that no readable manifest names, that no job
-   pins and no client has just uploaded. A crash in between leaves a blob too many, never one too few.
+3. A deletion removes the name first and blobs after it, and only blobs that no manifest names, that no job pins and no
+   client has just uploaded. A crash in between leaves a blob too many, never one too few.
+4. As long as one manifest cannot be understood no blob is deleted, for it may name any. It can be replaced and removed.
 """
 
 import hashlib
+import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tampu import wire
-from tampu.errors import BadRequest, CorruptManifest, InvalidName, ModelNotFound, StoreError
+from tampu.errors import BadRequest, CorruptManifest, ModelNotFound, StoreError
 from tampu.names import ModelName
 from tampu.store import go_json
 from tampu.store.blobs import BlobStore, TemporaryFile
@@ -25,22 +26,11 @@ from tampu.store.holds import Holds
 from tampu.store.layout import Layout
 from tampu.store.locks import FolderLock, remove_unpinned
 from tampu.store.model import Layer, Manifest
+from tampu.store.opening import open_file
+from tampu.store.scan import Scan, Stamp, scan
 
 _LONGEST_MANIFEST: Final = 16 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What tells one version of a file from another without reading it."""
-
-    modified_ns: int
-    size: int
-    inode: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> "Stamp":
-        """The stamp of a file's status."""
-        return cls(found.st_mtime_ns, found.st_size, found.st_ino)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +40,6 @@ class ReadManifest:
     manifest: Manifest
     digest: str
     stamp: Stamp
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """One look at the manifests folder. `invalid`: files in the place of a manifest whose path is no valid name."""
-
-    names: Mapping[ModelName, Stamp]
-    invalid: tuple[Path, ...] = ()
 
 
 class ManifestStore:
@@ -78,15 +60,8 @@ class ManifestStore:
             return None
 
     def scan(self) -> Scan:
-        """Every name that has a manifest, in order, with its stamp."""
-        names: dict[ModelName, Stamp] = {}
-        invalid: list[Path] = []
-        for parts, stamp in _files_at_depth(str(self._layout.manifests), depth=4):
-            try:
-                names[ModelName(*parts)] = stamp
-            except InvalidName:
-                invalid.append(self._layout.manifests.joinpath(*parts))
-        return Scan(dict(sorted(names.items())), tuple(invalid))
+        """Every name that has a manifest, in order, with its stamp, and what may hide one."""
+        return scan(self._layout.manifests)
 
     def read(self, name: ModelName) -> ReadManifest:
         """Read and understand a manifest; raises ModelNotFound, CorruptManifest."""
@@ -95,31 +70,64 @@ class ManifestStore:
 
     def _read_bytes(self, name: ModelName) -> tuple[bytes, Stamp]:
         try:
-            with self._layout.manifest(name).open("rb") as file:
-                stamp = Stamp.of(os.fstat(file.fileno()))
-                content = file.read(_LONGEST_MANIFEST + 1)
+            content, stamp = _read_file(self._layout.manifest(name))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise ModelNotFound(name.short) from None
         except OSError as error:
-            raise StoreError(f"the manifest of {name.short} cannot be read: {error.strerror}") from error
+            reason = (error.strerror or str(error)).lower()
+            raise StoreError(f"the manifest of {name.short} cannot be read: {reason}") from error
         if len(content) > _LONGEST_MANIFEST:
             raise CorruptManifest(f"the manifest of {name.short} is too long; remove or replace the model")
         return content, stamp
 
     def references(self) -> set[str]:
         """Every digest that a readable manifest names."""
-        scan = self.scan()
-        known = {(name, stamp): self._manifest_at(name, stamp) for name, stamp in scan.names.items()}
-        self._known = known
-        return {digest for manifest in known.values() if manifest for digest in digests_of(manifest)}
+        return {
+            digest for manifest in self._read_all(self.scan()).values() if manifest for digest in digests_of(manifest)
+        }
+
+    def all_references(self) -> set[str]:
+        """Every digest that is named at all; raises StoreError where that cannot be known, and says what to do.
+
+        That also holds where a file lies under a path that is no name of a model: it may be a manifest that somebody
+        put aside. Hidden files, which file managers leave behind, are passed over unless they are manifests.
+        """
+        found = self.scan()
+        for place in found.hidden:
+            raise _unknown(f"{self._place(place.path)} {place.problem}")
+        used = {digest for path in found.invalid for digest in self._digests_aside(path)}
+        for name, manifest in self._read_all(found).items():
+            try:
+                used |= digests_of(manifest or self.read(name).manifest)
+            except ModelNotFound:
+                continue  # deleted by another program since the scan
+            except StoreError as error:
+                raise _unknown(error.message) from error
+        return used
+
+    def _digests_aside(self, path: Path) -> set[str]:
+        place = self._place(path)
+        if not any(part.startswith(".") for part in path.relative_to(self._layout.manifests).parts):
+            raise _unknown(f"{place} is no name of a model; move the file away")
+        try:
+            return digests_of(_decode(_read_file(path)[0], place))
+        except (OSError, StoreError):
+            return set()
+
+    def _place(self, path: Path) -> str:
+        return str(path.relative_to(self._layout.root))
+
+    def _read_all(self, found: Scan) -> dict[ModelName, Manifest | None]:
+        """Each manifest, read only if it is new; None for one that cannot be read."""
+        self._known = {(name, stamp): self._manifest_at(name, stamp) for name, stamp in found.names.items()}
+        return {name: manifest for (name, _), manifest in self._known.items()}
 
     def _manifest_at(self, name: ModelName, stamp: Stamp) -> Manifest | None:
-        """The manifest, read only if it is new; None if it cannot be read."""
         if (name, stamp) in self._known:
             return self._known[name, stamp]
         try:
             return self.read(name).manifest
-        except (CorruptManifest, ModelNotFound, StoreError):
+        except (ModelNotFound, StoreError):
             return None
 
     # --- changing ----------------------------------------------------------------------------------------------------
@@ -147,15 +155,18 @@ class ManifestStore:
                 self._delete_unused(replaced)
 
     def delete(self, name: ModelName) -> None:
-        """Forget the name, then the blobs that only it used; raises ModelNotFound, CorruptManifest."""
+        """Forget the name, then the blobs that only it used; raises ModelNotFound.
+
+        Of one whose manifest cannot be understood only the name goes: what it used is for a purge to find.
+        """
         with self._lock.held():
-            manifest = self.read(name).manifest
+            digests = self._named_by(name)
             path = self._layout.manifest(name)
             with store_faults(f"deleting {name.short}"):
                 path.unlink()
                 sync_folder(path.parent)
                 remove_empty_parents(path, self._layout.manifests)
-            self._delete_unused(digests_of(manifest))
+            self._delete_unused(digests)
 
     @property
     def lock(self) -> FolderLock:
@@ -173,10 +184,18 @@ class ManifestStore:
                 state = "is not stored any more" if size is None else f"has {size} bytes instead of {layer.size}"
                 raise StoreError(f"cannot write the manifest of {name.short}: blob {layer.digest} {state}; try again")
 
-    def _replaced_digests(self, name: ModelName) -> set[str]:
+    def _named_by(self, name: ModelName) -> set[str]:
+        """The digests of a stored manifest, none of a damaged one; raises ModelNotFound."""
         try:
             return digests_of(self.read(name).manifest)
-        except (ModelNotFound, CorruptManifest):
+        except StoreError as error:
+            _log.warning("blobs may stay that nothing uses: %s", error.message)
+            return set()
+
+    def _replaced_digests(self, name: ModelName) -> set[str]:
+        try:
+            return self._named_by(name)
+        except ModelNotFound:
             return set()
 
     def _write(self, name: ModelName, content: bytes) -> None:
@@ -188,10 +207,15 @@ class ManifestStore:
             temporary.path.replace(path)
             sync_folder(path.parent)
 
-    def _delete_unused(self, candidates: Iterable[str]) -> int:
+    def _delete_unused(self, candidates: set[str]) -> int:
         self._holds.release(())
-        candidates = set(candidates)
-        unused = candidates - self.references() if candidates else set()
+        if not candidates:
+            return 0
+        try:
+            unused = candidates - self.all_references()
+        except StoreError as error:
+            _log.warning("blobs stay that may not be used any more: %s", error.message)
+            return 0
         return sum(self._delete_blob(digest) for digest in unused if digest not in self._holds)
 
     def _delete_blob(self, digest: str) -> bool:
@@ -205,11 +229,25 @@ class ManifestStore:
 
 def decode_manifest(content: bytes, name: ModelName) -> Manifest:
     """Understand a manifest's bytes, keys in any case, unknown ones left out; raises CorruptManifest."""
+    return _decode(content, f"the manifest of {name.short}")
+
+
+def _decode(content: bytes, what: str) -> Manifest:
     try:
         return wire.decode(Manifest, content)
     except BadRequest as error:
         reason = "it is empty" if not content.strip() else error.message.removeprefix("json: ")
-        raise CorruptManifest(f"the manifest of {name.short} is damaged: {reason}; create or pull it again") from None
+        raise CorruptManifest(f"{what} is damaged: {reason}; create or pull it again, or remove it") from None
+
+
+def _read_file(path: Path) -> tuple[bytes, Stamp]:
+    """At most a byte more than a manifest may have; raises OSError, also for what is no regular file."""
+    with os.fdopen(open_file(path), "rb") as file:
+        return file.read(_LONGEST_MANIFEST + 1), Stamp.of(os.fstat(file.fileno()))
+
+
+def _unknown(reason: str) -> CorruptManifest:
+    return CorruptManifest(f"nothing counts as unused while a model cannot be read: {reason}")
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -261,20 +299,3 @@ def _make_folders(folder: Path, root: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for each in missing:
         sync_folder(each.parent)
-
-
-def _files_at_depth(folder: str, depth: int, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Stamp]]:
-    """Files exactly `depth` levels down, as the parts of their paths, with their stamps."""
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return  # gone since it was listed, or not ours to read
-    for entry in entries:
-        parts = (*above, entry.name)
-        try:
-            if depth > 1 and entry.is_dir():
-                yield from _files_at_depth(entry.path, depth - 1, parts)
-            elif depth == 1 and entry.is_file():
-                yield parts, Stamp.of(entry.stat())
-        except OSError:
-            continue

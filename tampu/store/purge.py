@@ -11,7 +11,7 @@ from typing import Final
 from tampu.store.faults import store_faults
 from tampu.store.gc import LEFTOVER_AGE_S, remove_empty_folders
 from tampu.store.layout import digest_of_file
-from tampu.store.leftovers import find_leftovers, remove_leftover, used_digests
+from tampu.store.leftovers import find_leftovers, remove_leftover
 from tampu.store.library import Library
 from tampu.upkeep import Leftover, LeftoverKind
 
@@ -28,7 +28,7 @@ def find_unused(library: Library) -> list[Leftover]:
 def remove_unused(library: Library, leftovers: Iterable[Leftover]) -> list[Leftover]:
     """Remove those that are still not used; what went."""
     with store_faults("removing what no model uses"), library.manifests.lock.held():
-        used = used_digests(library)
+        used = library.manifests.all_references()
         unused = [leftover for leftover in leftovers if digest_of_file(leftover.name) not in used]
         gone = [leftover for leftover in unused if remove_leftover(library, leftover)]
         remove_empty_folders(library.layout.manifests)

@@ -1,5 +1,6 @@
 """Uploaded files as the parts of a model: what each is, and whether it is sound. Reads headers, writes nothing."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -14,6 +15,7 @@ from tampu.gguf.shards import check_shards, is_split, shard_of
 from tampu.gguf.soundness import check_sound
 from tampu.store.blobs import BlobStore
 from tampu.store.model import LAYER_PREFIX, Layer
+from tampu.store.opening import open_file
 
 GGUF_MAGICS: Final = (b"GGUF", b"FUGG")
 _LAYER_KINDS: Final = {FileKind.MODEL: "model", FileKind.ADAPTER: "adapter", FileKind.PROJECTOR: "projector"}
@@ -84,7 +86,7 @@ def file_type(files: Mapping[str, str], blobs: BlobStore) -> FileType:
 
 def _starts_like_gguf(digest: str, blobs: BlobStore) -> bool:
     try:
-        with blobs.path(digest).open("rb") as file:
+        with os.fdopen(open_file(blobs.path(digest)), "rb") as file:
             return file.read(4) in GGUF_MAGICS
     except (OSError, BadRequest):
         return False

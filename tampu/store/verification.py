@@ -12,6 +12,7 @@ from tampu.store.faults import store_faults
 from tampu.store.layout import digest_of_file
 from tampu.store.library import Library
 from tampu.store.manifests import ReadManifest, layers_of
+from tampu.store.scan import Scan
 from tampu.upkeep import Damage
 
 CHANGED: Final = "its bytes are not what its digest says"
@@ -63,8 +64,7 @@ def _look_at_manifests(library: Library, names: Collection[ModelName], plan: Ver
         if name not in scan.names:
             raise ModelNotFound(name.short)
     if not names:
-        places = (path.relative_to(library.layout.root) for path in scan.invalid)
-        plan.damages += [Damage("", f"{place} is no name of a model", ()) for place in places]
+        _look_aside(library, scan, plan)
     expected: dict[str, set[int]] = {}
     stored = [name for name in scan.names if not names or name in names]
     for name in stored:
@@ -75,6 +75,14 @@ def _look_at_manifests(library: Library, names: Collection[ModelName], plan: Ver
             users = plan.users.get(digest, ())
             plan.users[digest] = users if name.short in users else (*users, name.short)
     return expected
+
+
+def _look_aside(library: Library, scan: Scan, plan: Verification) -> None:
+    """Note what keeps a purge from knowing what is used; not the hidden files of file managers."""
+    root = library.layout.root
+    problems = [(each.path, each.problem) for each in scan.hidden]
+    problems += [(path, "is no name of a model") for path in scan.invalid if not path.name.startswith(".")]
+    plan.damages += [Damage("", f"{path.relative_to(root)} {problem}", ()) for path, problem in problems]
 
 
 def _read(library: Library, name: ModelName, plan: Verification) -> ReadManifest | None:

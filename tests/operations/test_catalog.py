@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tampu.errors import BadRequest, CorruptManifest, ModelNotFound
+from tampu.errors import BadRequest, ModelNotFound
 from tampu.management import CopyRequest, DeleteRequest
 from tampu.operations.catalog import copy_model, delete_model, list_models
 from tests.operations.store_steps import StoreServices, filled, model_file, run_step, services_in
@@ -70,14 +70,15 @@ async def test_what_is_not_there_is_told_as_it_was_asked_for(services: StoreServ
         await copy_model(services, CopyRequest("Ghost", "x"))
 
 
-async def test_a_corrupt_manifest_stays(services: StoreServices) -> None:
+async def test_a_corrupt_manifest_is_copied_and_removed(services: StoreServices) -> None:
     put(services.library, "m", {"system": b"s"})
     services.library.layout.manifest(name("m")).write_bytes(b"{nonsense")
-    with pytest.raises(CorruptManifest):
-        await delete_model(services, DeleteRequest("m"))
     await copy_model(services, CopyRequest("m", "n"))
     assert await list_models(services) == []
     assert len(services.library.names()) == 2
+    for model in ("m", "n"):
+        await delete_model(services, DeleteRequest(model))
+    assert services.library.names() == []
 
 
 async def test_nothing_is_pruned_where_that_is_switched_off(tmp_path: Path) -> None:

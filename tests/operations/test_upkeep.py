@@ -112,7 +112,8 @@ async def test_damaged_manifests_are_named(services: StoreServices) -> None:
     manifests = services.library.layout.manifests
     (path,) = manifests.rglob("child/latest")
     path.write_bytes(b"{")
-    (manifests / "registry.ollama.ai/library/base/.hidden").write_bytes(b"")
+    (manifests / "registry.ollama.ai/library/base/latest~").write_bytes(b"")
+    (manifests / "registry.ollama.ai/library/base/.DS_Store").write_bytes(b"\x00\x00\x00\x01Bud1")
     found = (await verified(services)).damages
     assert sorted((damage.digest, damage.models) for damage in found) == [("", ()), ("", ("child:latest",))]
     assert any("child:latest is damaged" in damage.problem for damage in found)

@@ -1,5 +1,7 @@
+import errno
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -152,15 +154,73 @@ def test_a_name_that_is_not_there(library: Library) -> None:
 
 
 @pytest.mark.parametrize("content", [b"{nonsense", b""])
-def test_a_corrupt_manifest_is_copied_and_not_deleted(library: Library, content: bytes) -> None:
+def test_a_corrupt_manifest_is_copied_and_removed(library: Library, content: bytes) -> None:
     path = library.layout.manifest(name("m"))
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     library.copy(name("m"), name("n"))
     assert library.layout.manifest(name("n")).read_bytes() == content
-    with pytest.raises(CorruptManifest):
-        library.delete(name("m"))
-    assert path.exists()
+    library.delete(name("m"))
+    assert not path.parent.exists()
+
+
+def test_nothing_goes_that_a_damaged_manifest_may_name(library: Library) -> None:
+    put(library, "m", {"model": b"weights", "system": b"one"})
+    put(library, "n", {"model": b"weights"})
+    content = library.layout.manifest(name("m")).read_bytes()
+    library.layout.manifest(name("m")).write_bytes(content[:-9])
+    before = blob_files(library)
+    library.delete(name("n"))
+    put(library, "o", {"system": b"two"})
+    library.delete(name("o"))
+    assert blob_files(library) > before
+    library.layout.manifest(name("m")).write_bytes(content)  # it can still be brought back
+    assert damage_in(library.layout.root) == []
+    library.delete(name("m"))
+    assert {path.name for path in library.layout.manifests.iterdir()} == set()
+
+
+def test_a_manifest_that_was_put_aside_counts(library: Library) -> None:
+    put(library, "m", {"system": b"one"})
+    put(library, "n", {"system": b"one"})
+    path = library.layout.manifest(name("m"))
+    path.rename(path.with_name(".latest"))
+    path.with_name(".DS_Store").write_bytes(b"\x00\x00\x00\x01Bud1")
+    library.delete(name("n"))
+    path.with_name(".latest").rename(path)
+    assert damage_in(library.layout.root) == []
+
+
+def test_places_that_cannot_be_looked_into_hide_manifests(library: Library, tmp_path: Path) -> None:
+    put(library, "m", {"system": b"one"})
+    put(library, "ns/n", {"system": b"one"})
+    folder = library.layout.manifests / "registry.ollama.ai" / "library"
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    assert len(library.names()) == 2
+    (tmp_path / "elsewhere").rename(tmp_path / "unmounted")
+    assert [hidden.path for hidden in library.manifests.scan().hidden] == [folder]
+    with pytest.raises(CorruptManifest, match="library is a link that leads nowhere"):
+        library.manifests.all_references()
+    library.delete(name("ns/n"))
+    (tmp_path / "unmounted").rename(tmp_path / "elsewhere")
+    assert damage_in(library.layout.root) == []
+
+
+def test_a_folder_that_others_closed_hides_manifests(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(library, "m", {"system": b"one"})
+    look = os.scandir
+
+    def refuse(folder: str) -> Any:
+        if folder.endswith("library"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return look(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(
+        CorruptManifest, match=r"manifests/registry.ollama.ai/library cannot be read: permission denied"
+    ):
+        library.manifests.all_references()
 
 
 def test_a_copy_survives_its_source(library: Library) -> None:
