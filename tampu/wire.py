@@ -69,7 +69,7 @@ def _parse_leniently(raw: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
-        raise BadRequest(f"json: {_syntax_error(error, text)}") from None
+        raise BadRequest(_syntax_error(error, text)) from None
     return _without_surrogates(value)
 
 
@@ -100,12 +100,14 @@ _WORDS = {
 
 
 def _syntax_error(error: ValueError, text: str) -> str:
+    """What is wrong and where; no place is named for what ends too early, nor for what is no JSON from the start."""
     if not isinstance(error, json.JSONDecodeError):
-        return str(error)
+        return f"json: {error}"
     if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
         return "unexpected EOF"
     words = next((words for start, words in _WORDS.items() if error.msg.startswith(start)), _first_lower(error.msg))
-    return f"invalid character {text[error.pos]!r} {words}, at character {error.pos}"
+    fault = f"invalid character {text[error.pos]!r} {words}"
+    return f"json: {fault}, at character {error.pos}" if error.pos else fault
 
 
 def _without_surrogates(value: Any) -> Any:

@@ -6,8 +6,8 @@ manifest, which is written only when every blob that it names is stored.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from contextlib import aclosing, closing
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import cast
@@ -18,12 +18,14 @@ from anyio import to_thread
 from tampu.errors import BadRequest, CorruptManifest, InvalidTemplate, NotFound, StoreError
 from tampu.gguf.header import Header
 from tampu.gguf.metadata import facts_of, parameter_label
+from tampu.gguf.projector import completed, lacks_type
 from tampu.management import CreateRequest, TransferRequest
 from tampu.names import ModelName, ModelReference, Source
 from tampu.operations.pull import pull
 from tampu.operations.services import Services
 from tampu.progress import SUCCESS, Progress
 from tampu.store.draft import Draft, built_in, weights_groups
+from tampu.store.faults import store_faults
 from tampu.store.info import apply_info
 from tampu.store.library import Library
 from tampu.store.loading import read_config
@@ -198,13 +200,33 @@ async def _read_files(
     sources: list[SourceFile] = []
     for path, digest in files.items():
         yield Progress("parsing GGUF")
-        sources.append(await to_thread.run_sync(read_source, path, digest, blobs))
+        source = await to_thread.run_sync(read_source, path, digest, blobs)
+        if lacks_type(source.header):
+            yield Progress("updating GGUF projector metadata")
+            source = await _completed(job, source)
+        sources.append(source)
     models += await to_thread.run_sync(partial(assemble, sources, kind="draft" if what == "draft" else None))
     weights = [model for model in models if model.kind == "model"]
     for model in weights:
         check_quantization(job.request.quantize, model.facts.quantization_label)
     if weights:
         yield Progress("verifying conversion")
+
+
+async def _completed(job: _Job, source: SourceFile) -> SourceFile:
+    """A projector that says how it projects, as a blob of its own."""
+    blobs = job.library.blobs
+    with (
+        store_faults(f"completing {source.name}"),
+        closing(completed(blobs.path(source.digest), source.header)) as file,
+    ):
+        async with blobs.writer(job.draft.pins) as writer:
+            while (piece := await to_thread.run_sync(next, file, None)) is not None:
+                await writer.write(piece)
+            stored = await writer.commit()
+    if stored.is_new:
+        job.draft.fresh.add(stored.digest)
+    return replace(await to_thread.run_sync(read_source, source.name, stored.digest, blobs), is_uploaded=False)
 
 
 def _refuse_safetensors(files: Mapping[str, str]) -> None:

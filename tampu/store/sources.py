@@ -36,6 +36,8 @@ class SourceFile:
     digest: str
     header: Header
     facts: Facts
+    is_uploaded: bool = True
+    """Whether these are the caller's own bytes."""
 
     @property
     def file_name(self) -> str:
@@ -67,7 +69,8 @@ class SourceModel:
             return [_layer(self.kind, file, name=file.file_name) for file in self.files]
         file = self.files[0]
         # A `from` on weights would name a parent model, which a file is not.
-        return [_layer(self.kind, file, parent="" if self.kind == "model" else file.name)]
+        is_named = self.kind != "model" and file.is_uploaded
+        return [_layer(self.kind, file, parent=file.name if is_named else "")]
 
 
 def _layer(kind: str, file: SourceFile, *, parent: str = "", name: str = "") -> Layer:

@@ -1,5 +1,6 @@
 """Replays recorded HTTP exchanges against servers of ours and says what differs, explained or not.
 
+What follows from keeping the bytes of weights is no difference: `rewritten.py` tells our answers as they would be else.
 `explained.toml` lists the deliberate differences, each under the name of its line in docs/differences.md. A rule covers
 one difference of one step, never a step: what it does not cover still counts. `python -m tests.journeys.agreement`
 prints the table of all parts, or of those named.
@@ -22,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from tests.journeys.conftest import serving
+from tests.journeys.rewritten import Terms
 from tests.recordings import GOLDEN, recording, unpack
 
 
@@ -176,18 +178,18 @@ def play(stage: Stage, folder: Path, known: Sequence[Explanation]) -> list[Resul
     host = environment.pop("OLLAMA_HOST", "127.0.0.1")
     with serving(folder / "home", host=host, **environment) as served:
         for part in stage.preparation:
-            _replay(part, served.url, golden, ())
-        return [_replay(part, served.url, golden, known) for part in stage.parts]
+            _replay(part, served.url, golden, (), Terms(served.models))
+        return [_replay(part, served.url, golden, known, Terms(served.models)) for part in stage.parts]
 
 
-def _replay(part: str, url: str, golden: Path, known: Sequence[Explanation]) -> Result:
+def _replay(part: str, url: str, golden: Path, known: Sequence[Explanation], terms: Terms) -> Result:
     rules = [rule for explanation in known for rule in explanation.rules if part in rule.files]
     # The tool looks for the files that a recording uploads in the folder beside it first; it remembers their digests.
     vars(_TOOL).update(_beside=str((golden / part).parent / "models"), _digests={})
     result, start = Result(part), time.monotonic()
     for step in recording(f"{part}.json")["steps"]:
         time.sleep(step.get("wait", 0))
-        got = _answer(url, step, str(golden / "models"))
+        got = terms.tell(_answer(url, step, str(golden / "models")))
         result.cases += 1
         reducing = {rule for rule in rules if rule.reduced(step) is not step}
         found = _TOOL.compare(_reduced(step, reducing), got)
