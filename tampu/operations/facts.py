@@ -41,6 +41,7 @@ class ModelFacts:
     details: ModelDetails
     footprint: Footprint
     trained_ctx: int
+    has_weights: bool = True
     has_pooling: bool = True
     """Whether the weights say how the vectors of tokens become one of a text."""
 
@@ -57,7 +58,8 @@ class FactsCache:
         known = self._known.get(model.digest)
         if known is None:
             known = await to_thread.run_sync(self._derive, model)
-            self._known[model.digest] = known
+            if known.has_weights or not model.weights:  # weights that are missing may come back
+                self._known[model.digest] = known
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return known
@@ -86,6 +88,7 @@ class FactsCache:
             details=details_of(model, weights),
             footprint=footprint(header) if header else Footprint(weights_bytes=0),
             trained_ctx=weights.context_length if weights else 0,
+            has_weights=header is not None,
             has_pooling=header is None or integer(header, "pooling_type") > 0,
         )
 
