@@ -203,7 +203,8 @@ async def test_weights_that_come_back_are_run_again(tmp_path: Path) -> None:
     async with serving(store.folder) as client:
         await make(client)
         store.weights.unlink()
-        body = {"model": "keep", "prompt": "x", "stream": False, "_debug_render_only": True}
-        assert await ask(client, "POST", "/api/generate", body) == (400, {"error": '"keep" does not support generate'})
+        incapable = (400, {"error": '"keep" does not support generate'})
+        body = {"model": "keep", "prompt": "x", "stream": False}
+        assert await ask(client, "POST", "/api/generate", body) == incapable
         store.weights.write_bytes(model_file(FILE))
-        assert (await ask(client, "POST", "/api/generate", body))[0] == 200
+        assert await ask(client, "POST", "/api/generate", body) != incapable  # an engine finds them too small to run
