@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from tampu.errors import BadRequest, ConfigError
-from tampu.units import FOREVER, KeepAlive
+from tampu.secret import Secret
+from tampu.units import FOREVER, KeepAlive, parse_rate
 
 DEFAULT_PORT: Final = 11434
 GO_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -170,6 +172,50 @@ def check_origin(entry: str) -> None:
         )
 
 
+def _rate(value: str) -> int:
+    try:
+        return parse_rate(value)
+    except BadRequest as error:
+        raise ConfigError(f"TAMPU_LIMIT_RATE: {error.message}") from None
+
+
+def _mirrors(value: str) -> Mapping[str, tuple[str, ...]]:
+    """Base addresses by the host that they stand for, from `HOST=URL,URL; HOST=URL`; raises ConfigError."""
+    mirrors: dict[str, tuple[str, ...]] = {}
+    for entry in filter(None, (text.strip() for text in value.split(";"))):
+        host, equals, rest = entry.partition("=")
+        addresses = tuple(address.strip().rstrip("/") for address in rest.split(","))
+        if not equals or not host.strip() or "/" in host:
+            raise ConfigError(f"TAMPU_MIRRORS: {entry!r} is not of the form HOST=URL,URL")
+        for address in addresses:
+            _check_mirror(address)
+        mirrors[host.strip().lower()] = addresses
+    return mirrors
+
+
+def _check_mirror(address: str) -> None:
+    try:
+        parts = urlsplit(address)
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or parts.query or parts.fragment or parts.username:
+        raise ConfigError(f"TAMPU_MIRRORS: {address!r} is not an address of the form http[s]://host[:port][/path]")
+
+
+def _ca_file(value: str) -> Path:
+    path = Path(value).expanduser().absolute()
+    try:
+        is_pem = b"-----BEGIN CERTIFICATE-----" in path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"TAMPU_CA_FILE: {value!r} cannot be read: {(error.strerror or str(error)).lower()}"
+        ) from None
+    if not is_pem:
+        raise ConfigError(f"TAMPU_CA_FILE: {value!r} holds no certificate in PEM form")
+    return path
+
+
 def _log_level(value: str) -> int:
     """0 info, 1 debug, 2 and more trace."""
     if value in GO_TRUE:
@@ -203,6 +249,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("editor", "OLLAMA_EDITOR", _text, "", "Editor of the interactive session (Ctrl-G)"),
     Setting("llama_server", "TAMPU_LLAMA_SERVER", _text, "", "Path of a `llama-server` binary to use instead of the bundled engine"),
     Setting("autostart", "TAMPU_AUTOSTART", _flag, True, "Start a server in the background where a command finds none on this machine"),
+    Setting("describe_tools", "TAMPU_DESCRIBE_TOOLS", _flag, False, "Offer tools also to models whose template has no place for them, described in the system prompt"),
+    Setting("mirrors", "TAMPU_MIRRORS", _mirrors, {}, "Other places to pull from, tried in order before the registry itself: `HOST=URL,URL; HOST=URL`"),
+    Setting("limit_rate", "TAMPU_LIMIT_RATE", _rate, 0, "Bytes a second for all downloads together, with K, M or G as in curl; 0: no limit"),
+    Setting("keep_partial_s", "TAMPU_KEEP_PARTIAL", _positive_duration_s, 604800.0, "How long the start of a server leaves unfinished downloads alone: a duration or seconds; 0: for ever"),
+    Setting("catalog", "TAMPU_CATALOG", lambda value: Path(value).expanduser(), None, "A file with further models and where to get them, tried before the built-in catalog"),
+    Setting("registry", "TAMPU_REGISTRY", _flag, False, "Serve the stored models to others as a read-only registry, at `/v2/`"),
+    Setting("registry_key", "TAMPU_REGISTRY_KEY", Secret, None, "Key that others need to pull from this server; unset: whoever reaches it may"),
+    Setting("ca_file", "TAMPU_CA_FILE", _ca_file, None, "PEM file of certificate authorities to trust besides the system's when models are fetched"),
+    Setting("lan_redirects", "TAMPU_LAN_REDIRECTS", _flag, False, "Follow a registry that redirects to private addresses of this network"),
     Setting("no_color", "NO_COLOR", bool, False, "Any text: no colours on the terminal"),
     Setting("idle_exit_s", "TAMPU_IDLE_EXIT", _positive_duration_s, 1800.0, "How long a server that a command started in the background stays without requests; 0: for ever"),
 )  # fmt: skip
@@ -235,6 +290,15 @@ class Settings:
     editor: str = ""
     llama_server: str = ""
     autostart: bool = True
+    describe_tools: bool = False
+    mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    limit_rate: int = 0
+    keep_partial_s: float = 604800.0
+    catalog: Path | None = None
+    registry: bool = False
+    registry_key: Secret | None = None
+    ca_file: Path | None = None
+    lan_redirects: bool = False
     no_color: bool = False
     idle_exit_s: float = 1800.0
     warnings: tuple[str, ...] = ()

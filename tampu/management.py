@@ -60,11 +60,12 @@ class ShowRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferRequest:
-    """Pull or push `model`. `insecure` allows plain http."""
+    """Pull or push `model`. `insecure` allows plain http; `limit_rate` is bytes a second of a pull, 0 for no limit."""
 
     model: str
     stream: bool = True
     insecure: bool = False
+    limit_rate: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,17 @@ def format_bytes(count: float) -> str:
     return f"{int(count)} B"
 
 
+_RATE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>[kmgtp]?)b?", re.ASCII | re.IGNORECASE)
+
+
+def parse_rate(text: str) -> int:
+    """Bytes a second of `500K`, `2.5M` or a bare number, in curl's units of 1024; 0: no limit. Raises BadRequest."""
+    match = _RATE.fullmatch(text.strip())
+    if match is None:
+        raise BadRequest(f"invalid rate {text!r}; a number of bytes a second with K, M or G is expected, such as 5M")
+    return int(float(match["number"]) * 1024 ** " kmgtp".index(match["unit"].lower() or " "))
+
+
 def format_count(count: int) -> str:
     """A number as people read it: `950`, `538K`, `133.70M`, `8.0B`."""
     for unit, label, digits in ((10**9, "B", 1), (10**6, "M", 2), (10**3, "K", 0)):

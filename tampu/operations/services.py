@@ -49,7 +49,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         return await start_engine(spec, placement, settings=settings, on_progress=on_progress)
 
     async with (
-        open_pulls(settings.home) as pulls,
+        open_pulls(settings) as pulls,
         Scheduler(start, available_memory, limits) as scheduler,
     ):
         yield Services(settings, library, FactsCache(library, settings), scheduler, pulls)

@@ -1,13 +1,23 @@
-"""The short-name catalog: where else than in its registry a model can be had. Package data, `catalog.json`."""
+"""The short-name catalog: where else than in its registry a model can be had.
 
+It is package data, `catalog.json`; a file of the user's own, of the same form, may come before it.
+"""
+
+import re
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
+from tampu.errors import BadRequest, ConfigError
 from tampu.names import ModelName
 from tampu.store.model import ModelConfig
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
 class PackagePiece(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,11 +43,39 @@ class PackageSource(msgspec.Struct, frozen=True, kw_only=True, tag="package", ta
         return f"the Python package {self.pieces[0].package}"
 
 
+class UrlSource(msgspec.Struct, frozen=True, kw_only=True, tag="url", tag_field="kind"):
+    """Weights as one file at an address, http or https; what they must be is pinned by the model's digest."""
+
+    url: str
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"{self.url!r} is no http or https address")
+
+    @property
+    def label(self) -> str:
+        """How the source is called in a progress line or an error."""
+        return urlsplit(self.url).hostname or ""
+
+
+class FolderSource(msgspec.Struct, frozen=True, kw_only=True, tag="folder", tag_field="kind"):
+    """Weights as a file on the server's own machine: the file itself, or a folder that holds it under any name."""
+
+    path: str
+
+    @property
+    def label(self) -> str:
+        """How the source is called in a progress line or an error; where it lies is nobody's business."""
+        return f"the folder {Path(self.path).name}"
+
+
 class RegistrySource(msgspec.Struct, frozen=True, tag="registry", tag_field="kind"):
     """The registry that the name itself names."""
 
 
-Source = RegistrySource | PackageSource
+WeightsSource = PackageSource | UrlSource | FolderSource
+Source = RegistrySource | WeightsSource
 
 
 class CatalogModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,25 +85,52 @@ class CatalogModel(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...]
     digest: str
     size: int
-    config: ModelConfig
+    config: ModelConfig = ModelConfig(model_format="gguf")
     template: str = ""
     system: str = ""
     licenses: tuple[str, ...] = ()
     parameters: dict[str, str | int | float | bool | tuple[str, ...]] = {}
 
+    def __post_init__(self) -> None:
+        if not _DIGEST.fullmatch(self.digest) or self.size <= 0 or not self.sources:
+            raise ValueError(f"{', '.join(self.names)}: a sha256 digest, a size and at least one source are needed")
 
-class _Catalog(msgspec.Struct, frozen=True):
+
+class _CatalogFile(msgspec.Struct, frozen=True):
     version: Literal[1]
     models: tuple[CatalogModel, ...]
 
 
-def find(name: ModelName) -> CatalogModel | None:
-    """The catalog's entry for `name`, in any case; None if it knows only its registry."""
-    return _by_name().get(name.full.casefold())
+class Catalog:
+    """Models by name; of two with one name the first counts."""
+
+    def __init__(self, models: Iterable[CatalogModel]) -> None:
+        self._by_name: dict[str, CatalogModel] = {}
+        for model in models:
+            for name in model.names:
+                self._by_name.setdefault(ModelName.parse(name).full.casefold(), model)
+
+    def find(self, name: ModelName) -> CatalogModel | None:
+        """The entry for `name`, in any case; None if only its registry has it."""
+        return self._by_name.get(name.full.casefold())
+
+
+def open_catalog(own: Path | None = None) -> Catalog:
+    """The built-in catalog, behind the user's own; raises ConfigError for a file that cannot be understood."""
+    return Catalog((*(_read_own(own) if own else ()), *_built_in()))
+
+
+def _read_own(path: Path) -> tuple[CatalogModel, ...]:
+    try:
+        models = msgspec.json.decode(path.read_bytes(), type=_CatalogFile).models
+        for name in (name for model in models for name in model.names):
+            ModelName.parse(name)
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError, BadRequest) as error:
+        raise ConfigError(f"TAMPU_CATALOG: {path}: {error}") from None
+    return models
 
 
 @cache
-def _by_name() -> dict[str, CatalogModel]:
+def _built_in() -> tuple[CatalogModel, ...]:
     text = (files("tampu.registry") / "catalog.json").read_bytes()
-    catalog = msgspec.json.decode(text, type=_Catalog)
-    return {ModelName.parse(name).full.casefold(): model for model in catalog.models for name in model.names}
+    return msgspec.json.decode(text, type=_CatalogFile).models

@@ -9,6 +9,7 @@ nodes of one network differ in them: the digest decides; 4. nothing bears the bl
 import hashlib
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,44 +17,62 @@ import anyio
 from anyio import to_thread
 
 from tampu.errors import DigestMismatch, RegistryError
-from tampu.registry.client import RegistryClient
 from tampu.registry.fetcher import BlobFetcher, NoRangesError
+from tampu.registry.origin import Origin
+from tampu.registry.pace import Pace
 from tampu.registry.partial import PART_COUNT, Part, PartialBlob, PartialBusy
+from tampu.registry.retries import when_asked_to_wait
+from tampu.registry.room import check_room
 from tampu.store.blobs import BlobStore
 
 _HASH_BYTES: Final = 8 << 20
 _BUSY_POLL_S: Final = 0.5
+_STREAMS_WHEN_LIMITED: Final = 4
+"""More would gain nothing, and what each of them has under way is not held back by a limit."""
 
 Report = Callable[[int, int], None]
 """Told the bytes on disk and the bytes in all."""
 
 
-async def download_blob(client: RegistryClient, blobs: BlobStore, digest: str, size: int, report: Report) -> None:
-    """Make the blob stored; `size` is what the manifest says. Raises RegistryError, DigestMismatch, StoreError.
+@dataclass(frozen=True, slots=True)
+class WantedBlob:
+    """A blob to fetch: its size is what the manifest says, `model` the name of the model that it is for."""
+
+    digest: str
+    size: int
+    model: str = ""
+
+
+async def download_blob(origin: Origin, blobs: BlobStore, wanted: WantedBlob, *, pace: Pace, report: Report) -> None:
+    """Make the blob stored. Raises RegistryError, DigestMismatch, StoreError.
 
     What was fetched stays for the next attempt, whatever happens; only bytes that proved wrong are thrown away.
     """
-    target = blobs.path(digest)
+    target, size = blobs.path(wanted.digest), wanted.size
     while not await to_thread.run_sync(_is_whole, target, size):
         try:
             with anyio.CancelScope(shield=True):  # an open file must not get lost between thread and task
-                partial = await to_thread.run_sync(PartialBlob.open, target, size)
+                partial = await to_thread.run_sync(PartialBlob.open, target, size, wanted.model)
         except PartialBusy:
             await anyio.sleep(_BUSY_POLL_S)
             continue
         with partial:
             if not partial.parts:
-                await _check_size(client, digest, size)
-                partial.check_room(size)
+                await _check_size(origin, wanted.digest, size)
+                await to_thread.run_sync(check_room, target.parent, size)
                 await to_thread.run_sync(partial.plan, size)
-            partial.check_room(size)
-            await _Download(client, partial, digest, report).run()
-            await to_thread.run_sync(partial.promote, blobs, digest)
+            else:
+                await to_thread.run_sync(check_room, target.parent, size - partial.completed)
+            fetcher = BlobFetcher(origin, wanted.digest, pace)
+            await _Download(fetcher, partial, wanted.digest, report).run(
+                streams=_STREAMS_WHEN_LIMITED if pace.is_limited else PART_COUNT
+            )
+            await to_thread.run_sync(partial.promote, blobs, wanted.digest)
 
 
-async def _check_size(client: RegistryClient, digest: str, size: int) -> None:
+async def _check_size(origin: Origin, digest: str, size: int) -> None:
     """Ask for the blob before room is made for it; a registry that contradicts its own manifest is refused."""
-    told = await client.blob_size(digest)
+    told = await when_asked_to_wait(origin.patience, lambda: origin.blob_size(digest))
     if told is not None and told != size:
         raise RegistryError(f"the registry has {told} bytes for {digest}, its manifest says {size}: refused")
 
@@ -68,14 +87,14 @@ def _is_whole(target: Path, size: int) -> bool:
 class _Download:
     """One blob on its way. `run` returns when every byte is on disk and the digest is right."""
 
-    def __init__(self, client: RegistryClient, partial: PartialBlob, digest: str, report: Report) -> None:
-        self._partial, self._digest, self._report = partial, digest, report
-        self._fetcher = BlobFetcher(client, digest, self._announce)
+    def __init__(self, fetcher: BlobFetcher, partial: PartialBlob, digest: str, report: Report) -> None:
+        self._fetcher, self._partial, self._digest, self._report = fetcher, partial, digest, report
+        self._fetcher.on_taken = self._announce
         self._arrived = anyio.Event()
 
-    async def run(self) -> None:
+    async def run(self, *, streams: int) -> None:
         self._announce()
-        got = await self._fetch_and_hash()
+        got = await self._fetch_and_hash(streams)
         if got != self._digest:
             got = await self._repair(got)
         if got != self._digest:
@@ -83,22 +102,22 @@ class _Download:
             message = f"digest mismatch, file must be downloaded again: want {self._digest}, got {got}"
             raise DigestMismatch(message, wanted=self._digest, got=got)
 
-    async def _fetch_and_hash(self) -> str:
+    async def _fetch_and_hash(self, streams: int) -> str:
         """Fetch what is missing and hash the bytes from the start while they come in."""
         state = hashlib.sha256()
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._hash_prefix, state)
-                await self._fetch()
+                await self._fetch(streams)
         except ExceptionGroup as failures:
             raise _first(failures) from None
         return f"sha256:{state.hexdigest()}"
 
-    async def _fetch(self) -> None:
+    async def _fetch(self, streams: int) -> None:
         missing = deque(part for part in self._partial.parts if not part.is_done)
         try:
             async with anyio.create_task_group() as group:
-                for _ in range(min(PART_COUNT, len(missing))):
+                for _ in range(min(streams, len(missing))):
                     group.start_soon(self._fetch_parts, missing)
         except* NoRangesError:
             await self._fetcher.fetch_whole(self._partial.total, self._partial.absorb)
@@ -106,7 +125,8 @@ class _Download:
     async def _fetch_parts(self, missing: deque[Part]) -> None:
         while missing:
             part = missing.popleft()
-            await self._fetcher.fetch(part.position, part.end, self._partial.absorb)
+            failures = await self._fetcher.fetch(part.position, part.end, self._partial.absorb)
+            part.is_doubtful |= failures > 0
 
     async def _hash_prefix(self, state: "hashlib._Hash") -> None:
         """Hash from the start as far as there is no gap, again and again until the end."""
@@ -124,8 +144,11 @@ class _Download:
         return len(data)
 
     async def _repair(self, got: str) -> str:
-        """Ask for every part again until the digest is right; gives the digest at the end."""
-        for part in list(self._partial.parts):
+        """Ask for one part after the other again until the digest is right; gives the digest at the end.
+
+        Those that came in pieces come first: where something went wrong, more may have gone wrong.
+        """
+        for part in sorted(self._partial.parts, key=lambda part: not part.is_doubtful):
             comparison = _Comparison(self._partial)
             try:
                 await self._fetcher.fetch(part.offset, part.end, comparison.take)

@@ -13,7 +13,9 @@ from aiohttp import ClientResponse, StreamReader
 from anyio import CancelScope, to_thread
 
 from tampu.errors import RegistryError, RegistryUnreachable, TampuError
-from tampu.registry.client import BlobPlace, RegistryAnswer, RegistryClient
+from tampu.registry.client import BlobPlace, RegistryAnswer
+from tampu.registry.origin import Origin
+from tampu.registry.pace import Pace
 from tampu.registry.ranges import Verdict, judge, judge_whole, retry_after_s
 
 _FLUSH_BYTES: Final = 1 << 18
@@ -42,6 +44,7 @@ class _Cursor:
     position: int
     end: int
     furthest: int = 0
+    failures: int = 0
 
     def advance(self, count: int) -> None:
         self.position += count
@@ -49,24 +52,29 @@ class _Cursor:
 
 
 class BlobFetcher:
-    """Fetches from one blob; `on_taken` is called after bytes were taken."""
+    """Fetches from one blob at a pace; `on_taken` is called after bytes were taken."""
 
-    def __init__(self, client: RegistryClient, digest: str, on_taken: Callable[[], None]) -> None:
-        self._client, self._digest, self._on_taken = client, digest, on_taken
+    def __init__(self, origin: Origin, digest: str, pace: Pace) -> None:
+        self._origin, self._digest, self._pace = origin, digest, pace
+        self.on_taken: Callable[[], None] = lambda: None
         self._place: BlobPlace | None = None
         self._locating = anyio.Lock()
 
-    async def fetch(self, start: int, end: int, take: Take) -> None:
-        """Hand bytes `start` up to but not including `end` to `take`; raises NoRangesError, RegistryUnreachable."""
+    async def fetch(self, start: int, end: int, take: Take) -> int:
+        """Hand bytes `start` up to but not including `end` to `take`; how often that failed on the way.
+
+        Raises NoRangesError, RegistryUnreachable.
+        """
         cursor = _Cursor(start, end, start)
 
         async def attempt() -> None:
             place = await self._locate()
-            async with self._client.open_range(place, cursor.position, end) as response:
+            async with self._origin.open_range(place, cursor.position, end) as response:
                 self._act_on(judge(response.status, response.headers, cursor.position), response)
                 await self._pour(response, cursor, take)
 
         await self._persist(cursor, attempt)
+        return cursor.failures
 
     async def fetch_whole(self, end: int, take: Take) -> None:
         """Hand all bytes to `take`; after a cut they begin again at 0."""
@@ -74,19 +82,20 @@ class BlobFetcher:
 
         async def attempt() -> None:
             cursor.position = 0
-            async with self._client.open_whole(await self._locate()) as response:
+            async with self._origin.open_whole(await self._locate()) as response:
                 self._act_on(judge_whole(response.status, response.headers), response)
                 await self._pour(response, cursor, take)
 
         await self._persist(cursor, attempt)
 
     async def _persist(self, cursor: _Cursor, attempt: Callable[[], Awaitable[None]]) -> None:
-        patience, failures = self._client.patience, 0
+        patience, failures = self._origin.patience, 0
         while cursor.position < cursor.end:
             reached = cursor.furthest
             try:
                 await attempt()
             except (_TryAgainError, RegistryUnreachable) as error:
+                cursor.failures += 1
                 failures = 1 if cursor.furthest > reached else failures + 1
                 if failures > patience.retries:
                     raise RegistryUnreachable(f"max retries exceeded: {error}") from None
@@ -109,11 +118,12 @@ class BlobFetcher:
         pieces = _Pieces(cursor.end - cursor.position)
         flushed_at = anyio.current_time()
         try:
-            async for piece in response.content.iter_any():
+            while piece := await response.content.read(self._pace.bite):
                 pieces.add(piece)
                 if pieces.is_last or pieces.size >= _FLUSH_BYTES or anyio.current_time() - flushed_at >= _FLUSH_S:
                     await self._hand_on(pieces, cursor, take)
                     flushed_at = anyio.current_time()
+                await self._pace.spend(len(piece))
                 if pieces.is_last:
                     return
         finally:
@@ -139,16 +149,16 @@ class BlobFetcher:
         except TampuError:
             pieces.stop()  # what follows must not land in the gap
             raise
-        self._on_taken()
+        self.on_taken()
 
     async def _locate(self) -> BlobPlace:
         """Where the blob is, asked once for all stretches; the registry gets some time to come round."""
         async with self._locating:
-            patience, failures = self._client.patience, 0
+            patience, failures = self._origin.patience, 0
             deadline = anyio.current_time() + patience.locate_s
             while self._place is None:
                 try:
-                    self._place = await self._client.locate_blob(self._digest)
+                    self._place = await self._origin.locate_blob(self._digest)
                 except (RegistryAnswer, RegistryUnreachable) as error:
                     failures += 1
                     pause = min(patience.pause_s(failures, getattr(error, "wait_s", None)) / 10, 10)

@@ -19,7 +19,7 @@ def read_manifest(content: bytes) -> Manifest:
     for layer in layers_of(manifest):
         if not _DIGEST.fullmatch(layer.digest):
             raise RegistryError("invalid digest format")
-        if layer.size < 0:
+        if not 0 <= layer.size < 1 << 63:
             raise RegistryError(f"pull model manifest: impossible size {layer.size} of {layer.digest}")
     if any(layer.kind == "tensor" for layer in manifest.layers):
         raise RegistryError("this model requires MLX support, but the MLX runtime is not available")

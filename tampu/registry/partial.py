@@ -5,15 +5,14 @@ loses a fraction of a MiB. Both programs can go on with what the other left. Fil
 """
 
 import os
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import IO, Final, Self
 
 import msgspec
 
-from tampu.errors import DiskFull, StoreError
+from tampu.errors import StoreError
 from tampu.store.blobs import BlobStore
 from tampu.store.faults import store_faults
 
@@ -26,8 +25,6 @@ PART_COUNT: Final = 16
 SMALLEST_PART_BYTES: Final = 100_000_000
 LARGEST_PART_BYTES: Final = 1_000_000_000
 _STATE_WIDTH: Final = 112
-_SPARE_BYTES: Final = 16 << 20
-"""Left free on the device: the manifest and other programs need room, too."""
 _DOING: Final = "downloading a model"
 
 
@@ -40,12 +37,16 @@ class PartialBusy(StoreError):
 
 @dataclass(slots=True)
 class Part:
-    """A stretch of a blob that is fetched by one request at a time; `completed` counts from its start."""
+    """A stretch of a blob that is fetched by one request at a time; `completed` counts from its start.
+
+    `is_doubtful`: it did not come in one go, so it is the first to look at when the digest is wrong.
+    """
 
     number: int
     offset: int
     size: int
     completed: int = 0
+    is_doubtful: bool = field(default=False, compare=False)
 
     @property
     def position(self) -> int:
@@ -63,13 +64,14 @@ class Part:
         return self.completed >= self.size
 
 
-class _State(msgspec.Struct):
-    """A part's state file."""
+class _State(msgspec.Struct, omit_defaults=True):
+    """A part's state file. `Model`, whom the download is for, is ours; Ollama passes over it."""
 
     number: int = msgspec.field(name="N")
     offset: int = msgspec.field(name="Offset")
     size: int = msgspec.field(name="Size")
     completed: int = msgspec.field(name="Completed")
+    model: str = msgspec.field(name="Model", default="")
 
 
 def plan_parts(total: int) -> list[Part]:
@@ -87,10 +89,14 @@ class PartialBlob:
         self._states: dict[int, IO[bytes]] = {}
         self._lock = Lock()
         self.parts: list[Part] = []
+        self.model = ""
 
     @classmethod
-    def open(cls, target: Path, expected: int) -> Self:
-        """The partial of `target` with what an earlier run left in it, else without parts; raises PartialBusy."""
+    def open(cls, target: Path, expected: int, model: str = "") -> Self:
+        """The partial of `target` with what an earlier run left in it, else without parts; raises PartialBusy.
+
+        `model` is written down for whoever asks what the partial is; an earlier run's word stands.
+        """
         with store_faults(_DOING):
             target.parent.mkdir(parents=True, exist_ok=True)
             path = _partial_path(target)
@@ -98,7 +104,9 @@ class PartialBlob:
             try:
                 _lock(file)
                 partial = cls(target, file)
-                partial.parts = _usable(_read_parts(target), os.fstat(file.fileno()).st_size, expected)
+                known = read_states(target)
+                partial.parts = usable_parts(known, os.fstat(file.fileno()).st_size, expected)
+                partial.model = (known.model if partial.parts else "") or model
             except BaseException:
                 file.close()
                 raise
@@ -139,17 +147,6 @@ class PartialBlob:
             if not part.is_done:
                 return part.position
         return self.total
-
-    def check_room(self, total: int) -> None:
-        """Raise DiskFull if what is missing of `total` bytes does not fit on the device."""
-        with store_faults(_DOING):
-            free = shutil.disk_usage(self._target.parent).free
-        needed = total - self.completed
-        if needed and needed + _SPARE_BYTES > free:
-            raise DiskFull(
-                f"no space left on the device of the models folder: {needed / 1e9:.1f} GB needed, "
-                f"{free / 1e9:.1f} GB free; remove models or set OLLAMA_MODELS to another one, then pull again to go on"
-            )
 
     def absorb(self, position: int, data: bytes) -> None:
         """Keep what is still missing of `data`, which belongs at `position`. Threads may call this at the same time."""
@@ -208,9 +205,9 @@ class PartialBlob:
             path = self._target.with_name(f"{self._target.name}-partial-{part.number}")
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
             state = self._states[part.number] = os.fdopen(handle, "r+b", buffering=0)
-        fields = msgspec.json.encode(_State(part.number, part.offset, part.size, part.completed))
+        fields = msgspec.json.encode(_State(part.number, part.offset, part.size, part.completed, self.model))
         state.seek(0)
-        state.write(fields.ljust(_STATE_WIDTH) + b"\n")
+        state.write(fields.ljust(_STATE_WIDTH + len(self.model)) + b"\n")
 
 
 def _partial_path(target: Path) -> Path:
@@ -221,19 +218,38 @@ def _state_paths(target: Path) -> list[Path]:
     return list(target.parent.glob(f"{target.name}-partial-*"))
 
 
-def _read_parts(target: Path) -> list[Part]:
-    """The parts that the state files describe, in order of offset; none if one is unreadable."""
+@dataclass(frozen=True, slots=True)
+class States:
+    """What the state files of a partial say: its parts in order of offset, and whom it is for ("" if unknown)."""
+
+    parts: tuple[Part, ...] = ()
+    model: str = ""
+
+    @property
+    def total(self) -> int:
+        """The size that the blob will have."""
+        return self.parts[-1].end if self.parts else 0
+
+    @property
+    def completed(self) -> int:
+        """Bytes on disk, in all parts."""
+        return sum(part.completed for part in self.parts)
+
+
+def read_states(target: Path) -> States:
+    """The state files of `target`'s partial; no parts if one is unreadable."""
     try:
         states = [msgspec.json.decode(path.read_bytes(), type=_State) for path in _state_paths(target)]
     except (msgspec.DecodeError, UnicodeDecodeError, FileNotFoundError):
-        return []
-    parts = [Part(state.number, state.offset, state.size, state.completed) for state in states]
-    return sorted(parts, key=lambda part: part.offset)
+        return States()
+    parts = [Part(state.number, state.offset, state.size, state.completed, state.completed > 0) for state in states]
+    model = next((state.model for state in states if state.model), "")
+    return States(tuple(sorted(parts, key=lambda part: part.offset)), model)
 
 
-def _usable(parts: list[Part], file_size: int, expected: int) -> list[Part]:
-    """`parts` if they make up one blob of the expected size whose bytes the file can hold, else none."""
-    reached = 0
+def usable_parts(states: States, file_size: int, expected: int) -> list[Part]:
+    """The parts if they make up one blob of the expected size whose bytes the file can hold, else none."""
+    parts, reached = list(states.parts), 0
     for part in parts:
         if part.offset != reached or part.size <= 0 or not 0 <= part.completed <= part.size:
             return []

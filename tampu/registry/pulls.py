@@ -1,11 +1,15 @@
-"""What all pulls of a process share: registry clients and downloads. One is opened with the server."""
+"""What all pulls of a process share: catalog, mirrors, registry clients, downloads. One is opened with the server."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+from anyio import to_thread
+
+from tampu.config import Settings
+from tampu.registry.catalog import Catalog, open_catalog
 from tampu.registry.clients import SharedClients
+from tampu.registry.mirrors import Mirrors
 from tampu.registry.patience import Patience
 from tampu.registry.shared import SharedDownloads, open_shared_downloads
 
@@ -14,12 +18,18 @@ from tampu.registry.shared import SharedDownloads, open_shared_downloads
 class Pulls:
     """Made by `open_pulls`."""
 
+    catalog: Catalog
     clients: SharedClients
+    mirrors: Mirrors
     downloads: SharedDownloads
+    patience: Patience
 
 
 @asynccontextmanager
-async def open_pulls(home: Path, *, patience: Patience | None = None) -> AsyncIterator[Pulls]:
-    """Ready to pull; `home` is the folder of the identity (`settings.home`). Leaving cancels what is under way."""
-    async with open_shared_downloads() as downloads:
-        yield Pulls(SharedClients(home, patience or Patience()), downloads)
+async def open_pulls(settings: Settings, *, patience: Patience | None = None) -> AsyncIterator[Pulls]:
+    """Ready to pull; raises ConfigError for a bad catalog. Leaving cancels what is under way."""
+    patience = patience or Patience()
+    catalog = await to_thread.run_sync(open_catalog, settings.catalog)
+    clients, mirrors = SharedClients(settings.home, patience), Mirrors(settings.mirrors)
+    async with open_shared_downloads(settings.limit_rate) as downloads:
+        yield Pulls(catalog, clients, mirrors, downloads, patience)

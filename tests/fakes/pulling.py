@@ -35,5 +35,5 @@ class PullServices:
 @asynccontextmanager
 async def open_services(folder: Path, *, patience: Patience = HURRIED) -> AsyncIterator[PullServices]:
     settings = Settings(models_folder=folder / "models", home=folder)
-    async with open_pulls(settings.home, patience=patience) as pulls:
+    async with open_pulls(settings, patience=patience) as pulls:
         yield PullServices(Library(settings.models_folder), settings, pulls)

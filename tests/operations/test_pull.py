@@ -21,7 +21,7 @@ from tampu.names import ModelName
 from tampu.operations import pull as operation
 from tampu.operations.purge import purge
 from tampu.progress import Progress
-from tampu.registry import partial
+from tampu.registry import partial, room
 from tampu.upkeep import Purged
 from tests.fakes import registry_server as server
 from tests.fakes.pulling import PullServices, open_services
@@ -333,7 +333,7 @@ async def test_an_updated_model_loses_its_old_layers(registry: FakeRegistry, ser
 async def test_a_full_disk_is_said_before_a_byte_is_fetched(
     registry: FakeRegistry, services: PullServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partial, "_SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr(room, "_SPARE_BYTES", 1 << 60)
     with pytest.raises(DiskFull, match="no space left"):
         await services.pull(f"{registry.host}/me/small:v1")
     assert registry.of_kind("part") == []

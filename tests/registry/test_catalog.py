@@ -9,7 +9,7 @@ import pytest
 from tampu.messages import Message
 from tampu.names import ModelName
 from tampu.registry.assembly import assemble
-from tampu.registry.catalog import CatalogModel, PackageSource, RegistrySource, find
+from tampu.registry.catalog import CatalogModel, PackageSource, RegistrySource, open_catalog
 from tampu.store.blobs import BlobStore
 from tampu.store.layout import Layout
 from tampu.store.locks import Pins
@@ -20,7 +20,7 @@ NAMES = ["smollm2:135m", "smollm2:135m-instruct-q4_1", "gemma3:270m-pt-q4_K_M"]
 
 
 def entry(name: str) -> CatalogModel:
-    found = find(ModelName.parse(name))
+    found = open_catalog().find(ModelName.parse(name))
     assert found is not None
     return found
 
@@ -39,7 +39,7 @@ def test_an_entry_tries_the_registry_first_and_pins_everything(name: str) -> Non
 def test_names_match_in_any_case_and_only_whole() -> None:
     assert entry("SmolLM2:135M") is entry("registry.ollama.ai/library/smollm2:135m")
     for other in ("smollm2", "me/smollm2:135m", "host.example/library/smollm2:135m"):
-        assert find(ModelName.parse(other)) is None
+        assert open_catalog().find(ModelName.parse(other)) is None
 
 
 def test_the_small_layers_are_written_as_ollama_would(tmp_path: Path) -> None:

@@ -20,13 +20,14 @@ from anyio.abc import Process
 
 from tampu.errors import DiskFull, RegistryError, RegistryNotFound, RegistryUnreachable, TampuError
 from tampu.registry.catalog import PackagePiece, PackageSource
+from tampu.registry.room import check_room
 from tampu.store.blobs import BlobStore, BlobWriter
 from tampu.store.faults import store_faults
 from tampu.store.layout import WORK_FOLDER_PREFIX
 
 _CHUNK_BYTES: Final = 1 << 20
 _TICK_S: Final = 0.1
-_SILENCE_S: Final = 120.0
+_SILENCE_S: Final = 60.0
 """Without a byte for so long, pip is stopped: its own retries can take many minutes on a dead network."""
 _STOP_S: Final = 5.0
 _LEFTOVER_AGE_S: Final = 24 * 3600.0
@@ -47,6 +48,9 @@ _OPTIONS: Final = (
     # The blob store is the cache: a second copy of the weights would be of no use.
     "--no-cache-dir",
     "--no-input",
+    # Its defaults, 15 s and five times, keep people waiting for minutes where there is no network.
+    "--timeout=8",
+    "--retries=2",
     "--disable-pip-version-check",
 )
 
@@ -80,12 +84,7 @@ def _ready_folder(folder: Path, needed: int) -> None:
         for leftover in folder.glob(f"{WORK_FOLDER_PREFIX}*"):
             if time.time() - leftover.stat().st_mtime > _LEFTOVER_AGE_S:
                 shutil.rmtree(leftover, ignore_errors=True)
-        free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise DiskFull(
-            f"no space left on the device of the models folder: {needed / 1e9:.1f} GB needed to unpack, "
-            f"{free / 1e9:.1f} GB free; remove models or set OLLAMA_MODELS to another one"
-        )
+    check_room(folder, needed)
 
 
 @asynccontextmanager
