@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Literal
 
+import msgspec
+
 from tampu.messages import Message, Tool, ToolCall
 from tampu.units import KeepAlive
 
@@ -48,12 +50,35 @@ class CompletionInput:
     images: tuple[bytes, ...] = ()
 
 
+class ToolUse(Enum):
+    """Whether the answer may, must not or must call tools."""
+
+    AUTO = "auto"
+    NONE = "none"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTool:
+    """The answer must call this tool, once."""
+
+    name: str
+
+
+ToolChoice = ToolUse | NamedTool
+
+
 @dataclass(frozen=True, slots=True)
 class ChatInput:
-    """The input of a chat: the conversation so far and the tools on offer."""
+    """The input of a chat: the conversation so far and the tools on offer.
+
+    `describe_tools`: offer them to a model whose template has no place for tools, too; None: as the settings say.
+    """
 
     messages: tuple[Message, ...] = ()
     tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolUse.AUTO
+    describe_tools: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +97,7 @@ class GenerationRequest:
     logprobs: bool = False
     top_logprobs: int = 0
     debug_render_only: bool = False
+    progress: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -110,8 +136,7 @@ class FinishReason(StrEnum):
     UNLOAD = "unload"
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
+class TokenLogprob(msgspec.Struct, frozen=True, gc=False):
     """A token's text, its natural-log probability, and the likeliest alternatives (empty where not asked for)."""
 
     token: str
@@ -120,16 +145,14 @@ class TokenLogprob:
     top: tuple["TokenLogprob", ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
+class TextDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the answer."""
 
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ThinkingDelta:
+class ThinkingDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the model's thinking."""
 
     text: str
@@ -181,6 +204,22 @@ class Dropped:
         return bool(self.messages or self.tokens)
 
 
+@dataclass(frozen=True, slots=True)
+class PromptFitted:
+    """The first event where the prompt did not fit as it was: what was left out."""
+
+    dropped: Dropped
+
+
+@dataclass(frozen=True, slots=True)
+class PromptProgress:
+    """How many tokens of the prompt are read, `cached` ones among them; only where the request asks for it."""
+
+    done: int
+    total: int
+    cached: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """The end of an answer. `context`: token ids of prompt and answer, where the dialect wants them."""
@@ -192,7 +231,9 @@ class Finished:
     dropped: Dropped = Dropped()
 
 
-GenerationEvent = TextDelta | ThinkingDelta | ToolCallReady | PromptRendered | Finished
+GenerationEvent = (
+    PromptFitted | PromptProgress | TextDelta | ThinkingDelta | ToolCallReady | PromptRendered | Finished
+)
 
 
 @dataclass(frozen=True, slots=True)

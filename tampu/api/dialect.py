@@ -17,11 +17,16 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a dialect may know of an HTTP request: its body, the parameters of its path and who asks."""
+    """What a dialect may know of an HTTP request: its body, the parameters of its path and who asks.
+
+    `query` is as it was sent. `headers`, under lower-case names, are there where the body is not read.
+    """
 
     body: bytes = b""
     parameters: Mapping[str, str] = field(default_factory=dict)
     user_agent: str = ""
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +41,32 @@ class Reply:
 
 EMPTY_OK = Reply(200)
 
+
+@dataclass(frozen=True, slots=True)
+class FileReply:
+    """The beginning of an answer that is a file's bytes from `start` up to but not including `end`."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    start: int
+    end: int
+
+
 RequestT = TypeVar("RequestT")
 AnswerT = TypeVar("AnswerT")
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
+FileT = TypeVar("FileT")
 
 
 class EventWriter(Protocol[EventT_contra]):
-    """Writes the events of one answer. `streams`: the request wants them as they come, else one object at the end."""
+    """Writes the events of one answer. `streams`: the request wants them as they come, else one object at the end.
+
+    `headers`: what a stream says in its head; settled by the events before the first that shows something.
+    """
 
     streams: bool
     content_type: str
+    headers: tuple[tuple[str, str], ...]
 
     def is_whole(self, first: EventT_contra) -> bool:
         """Whether the first event is the whole answer and goes out as one object, streaming or not."""
@@ -81,4 +102,13 @@ class AnswerCodec(Generic[RequestT, AnswerT]):
 
     decode: Callable[[Call], RequestT]
     encode: Callable[[RequestT, AnswerT], Reply]
+    encode_error: Callable[[TampuError], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class FileCodec(Generic[RequestT, FileT]):
+    """A route that answers with a file; `encode` gives a whole answer where no byte of it is sent."""
+
+    decode: Callable[[Call], RequestT]
+    encode: Callable[[RequestT, FileT], FileReply | Reply]
     encode_error: Callable[[TampuError], Reply]

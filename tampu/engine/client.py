@@ -14,6 +14,7 @@ import msgspec
 from tampu import wire
 from tampu.engine.connection import Address, Answer, exchange, request_bytes
 from tampu.engine.constraint_log import ConstraintLog
+from tampu.engine.grammar import grammar_of, tags_of
 from tampu.engine.protocol import (
     EngineChat,
     EngineCompletion,
@@ -101,6 +102,7 @@ class EngineClient:
         self._exit_code, self._constraints = exit_code, constraints
         self._numbers = itertools.count(1)
         self._properties: EngineProperties | None = None
+        self._tags: dict[str, list[int]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -131,6 +133,7 @@ class EngineClient:
             adds_bos=bool(bos) and added[:1] == bos[:1],
             bos_text=told.bos_token,
             memory_bytes=memory_bytes,
+            takes_grammars=self._constraints is not None,
         )
         return self._properties
 
@@ -143,14 +146,17 @@ class EngineClient:
             return False
 
     def complete(self, request: EngineCompletion) -> AsyncGenerator[EngineEvent, None]:
-        reader = CompletionReader.of(request)
-        if self._constraints is not None and schema_of(request.format) is not None:
-            return self._prove(request, reader, self._constraints)
-        return self._generate("/completion", request, completion_body, reader)
+        is_held = schema_of(request.format) is not None or request.calls is not None
+        if self._constraints is not None and is_held:
+            return self._prove(request, self._constraints)
+        return self._complete(request, _schema_field(request))
 
     def chat(self, request: EngineChat) -> AsyncGenerator[EngineEvent, None]:
         reader = ChatReader(alternatives=request.logprobs, is_muted=request.sampling.num_predict == 0)
-        return self._generate("/v1/chat/completions", request, chat_body, reader)
+        schema = _followable_schema(request, "")
+        return self._generate(
+            "/v1/chat/completions", chat_body(request, num_ctx=self.properties.num_ctx, schema=schema), reader
+        )
 
     async def render_chat(
         self, messages: Sequence[Message], *, tools: Sequence[Tool] = (), think: Think | None = None
@@ -179,30 +185,47 @@ class EngineClient:
         in_order = sorted(found.data, key=lambda item: item.index)
         return EngineVectors(tuple(item.embedding for item in in_order), found.usage.prompt_tokens)
 
-    async def _generate(
-        self, path: str, request: _Request, body_of: Callable[..., Body], reader: ReplyReader, *, mark: str = ""
-    ) -> AsyncGenerator[EngineEvent, None]:
+    async def _generate(self, path: str, body: Body, reader: ReplyReader) -> AsyncGenerator[EngineEvent, None]:
         """Ask for a stream and read it to its end; closing this generator closes the socket, which frees the slot."""
-        body = body_of(request, num_ctx=self.properties.num_ctx, schema=_followable_schema(request, mark))
         events = EventReader()
         async with self._open("POST", path, body) as answer:
             while not reader.is_complete:
-                for data in events.feed(await self._receive(answer)):
+                received = await answer.receive()
+                if not received:
+                    raise self._crashed()
+                for data in events.feed(received):
                     for event in reader.read(data):
                         yield event
 
-    async def _prove(
-        self, request: EngineCompletion, reader: CompletionReader, log: ConstraintLog
-    ) -> AsyncGenerator[EngineEvent, None]:
-        """A constrained answer, each event let out only when the engine is known to hold it to the schema."""
+    def _complete(self, request: EngineCompletion, constraint: Body) -> AsyncGenerator[EngineEvent, None]:
+        body = completion_body(request, num_ctx=self.properties.num_ctx, constraint=constraint)
+        return self._generate("/completion", body, CompletionReader.of(request))
+
+    async def _prove(self, request: EngineCompletion, log: ConstraintLog) -> AsyncGenerator[EngineEvent, None]:
+        """A constrained answer, each event let out only when the engine is known to hold it to its form."""
         proof = SchemaProof(log, f"constraint-{next(self._numbers)}")
-        stream = self._generate("/completion", request, completion_body, reader, mark=proof.mark)
+        stream = self._complete(request, await self._constraint(request, proof.mark))
         async with aclosing(stream) as events:
             async for event in events:
                 if proof.needs_log(event):
                     await self._catch_up(log)
                 proof.check()
                 yield event
+
+    async def _constraint(self, request: EngineCompletion, mark: str) -> Body:
+        """The fields that hold an answer to its form: a schema where that says it all, else a grammar."""
+        if request.thoughts is None and request.calls is None:
+            return _schema_field(request, mark)
+        tags = tags_of(request.thoughts, request.calls)
+        ids = {tag: await self._tag_tokens(tag) for tag in tags}
+        _followable_schema(request, mark)
+        schema = schema_of(request.format)
+        return {"grammar": grammar_of(schema, thoughts=request.thoughts, calls=request.calls, ids=ids, mark=mark)}
+
+    async def _tag_tokens(self, tag: str) -> list[int]:
+        if tag not in self._tags:
+            self._tags[tag] = await self.tokenize(tag, add_special=False)
+        return self._tags[tag]
 
     async def _catch_up(self, log: ConstraintLog) -> None:
         """Return once all that the engine has logged so far is read: it logs a request that makes no sense."""
@@ -241,13 +264,6 @@ class EngineClient:
     def _crashed(self, message: str = CRASHED) -> EngineCrashed:
         return EngineCrashed(message, exit_code=self._exit_code())
 
-    async def _receive(self, answer: Answer) -> bytes:
-        """What has come of a stream, at least a byte; raises EngineCrashed where nothing more will come."""
-        received = await answer.receive()
-        if not received:
-            raise self._crashed()
-        return received
-
     async def _ask(self, method: str, path: str, body: Body | None, kind: type[T]) -> T:
         """One request with one answer, read as `kind`."""
         async with self._open(method, path, body) as answer:
@@ -256,6 +272,11 @@ class EngineClient:
             return msgspec.json.decode(told, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._crashed(f"the engine sent what cannot be read: {error}") from None
+
+
+def _schema_field(request: EngineCompletion, mark: str = "") -> Body:
+    schema = _followable_schema(request, mark)
+    return {} if schema is None else {"json_schema": schema}
 
 
 def _followable_schema(request: _Request, mark: str) -> Mapping[str, Any] | None:

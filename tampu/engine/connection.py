@@ -31,8 +31,8 @@ class ConnectionLost(OSError):
 class Answer(asyncio.Protocol):
     """The answer to the one request of a connection, read as it comes by one reader."""
 
-    def __init__(self, request: bytes) -> None:
-        self._request = request
+    def __init__(self, request: bytes, loop: asyncio.AbstractEventLoop) -> None:
+        self._request, self._loop = request, loop
         self._parser = httptools.HttpResponseParser(self)
         self._pieces: list[bytes] = []
         self._held_bytes = 0
@@ -59,12 +59,15 @@ class Answer(asyncio.Protocol):
             self._lost = ConnectionLost(f"what came is no HTTP: {error}")
         if self._held_bytes > _HELD_BYTES and self._transport:
             self._transport.pause_reading()
-        self._wake()
+        reader = self._reader
+        if reader is not None and not reader.done():
+            reader.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whatever was wanted of it will not come."""
         self._lost = self._lost or ConnectionLost(str(exc or "closed by the other side"))
-        self._wake()
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     # What the parser calls.
 
@@ -91,15 +94,17 @@ class Answer(asyncio.Protocol):
 
     async def receive(self) -> bytes:
         """What has come of the body, at least a byte; empty at its end. Raises ConnectionLost."""
-        while not self._pieces:
+        pieces = self._pieces
+        while not pieces:
             if self._is_whole:
                 return b""
             await self._more()
-        pieces, self._pieces = self._pieces, []
+        received = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
         if self._held_bytes > _HELD_BYTES and self._transport:
             self._transport.resume_reading()
         self._held_bytes = 0
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return received
 
     async def read(self) -> bytes:
         """The whole body; raises ConnectionLost."""
@@ -108,18 +113,12 @@ class Answer(asyncio.Protocol):
             pieces.append(piece)
         return b"".join(pieces)
 
-    async def _more(self) -> None:
+    def _more(self) -> "asyncio.Future[None]":
+        """Done once something has changed; raises ConnectionLost where nothing can."""
         if self._lost:
             raise self._lost
-        self._reader = asyncio.get_running_loop().create_future()
-        try:
-            await self._reader
-        finally:
-            self._reader = None
-
-    def _wake(self) -> None:
-        if self._reader and not self._reader.done():
-            self._reader.set_result(None)
+        self._reader = reader = self._loop.create_future()
+        return reader
 
 
 @asynccontextmanager
@@ -130,9 +129,9 @@ async def exchange(address: Address, request: bytes) -> AsyncGenerator[Answer, N
     """
     loop = asyncio.get_running_loop()
     if address.socket is None:
-        transport, answer = await loop.create_connection(lambda: Answer(request), "127.0.0.1", address.port)
+        transport, answer = await loop.create_connection(lambda: Answer(request, loop), "127.0.0.1", address.port)
     else:
-        transport, answer = await loop.create_unix_connection(lambda: Answer(request), address.socket)
+        transport, answer = await loop.create_unix_connection(lambda: Answer(request, loop), address.socket)
     try:
         yield answer
     finally:

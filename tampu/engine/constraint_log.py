@@ -14,7 +14,7 @@ from typing import Final
 _KEPT_FAILURES: Final = 64
 _MESSAGE_LIMIT: Final = 500
 _PROBLEM: Final = re.compile(r"llg error: (?:at [0-9()]+: )?(?:failed to compile JSON schema: )?(.*)")
-_MARK: Final = re.compile(r'"\$comment":"(constraint-[0-9]+)"')
+_MARK: Final = re.compile(r"\b(constraint-[0-9]+)\b")
 _BARRIER: Final = re.compile(r"\b(barrier-[0-9]+)\b")
 _STAMPED: Final = re.compile(r"^[0-9]+(?:\.[0-9]+){2,3} [A-Z] ")
 _LISTING: Final = re.compile(r"^\s*1 \| |^<state>")

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+import msgspec
+
+from tampu.engine.shape import CallForm, Thoughts
 from tampu.generation import OutputFormat, Think, TokenLogprob
 from tampu.messages import Message, Tool, ToolCall
 from tampu.options import Sampling
@@ -15,7 +18,7 @@ class EngineCompletion:
     """Continue `prompt` (text, or token ids). `images`: one for each media marker in the text, in order.
 
     `logprobs`: None for none, else how many alternatives beside each token. `preserved`: special tokens to print as
-    text, because a parser looks for them.
+    text, because a parser looks for them. `thoughts` may come before what `format` and `calls` demand.
     """
 
     prompt: str | Sequence[int]
@@ -24,6 +27,9 @@ class EngineCompletion:
     format: OutputFormat | None = None
     logprobs: int | None = None
     preserved: Sequence[str] = ()
+    thoughts: Thoughts | None = None
+    calls: CallForm | None = None
+    reports_progress: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +42,18 @@ class EngineChat:
     format: OutputFormat | None = None
     think: Think | None = None
     logprobs: int | None = None
+    must_call: bool = False
+    reports_progress: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class EngineText:
+class EngineText(msgspec.Struct, frozen=True, gc=False):
     """A piece of the answer."""
 
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EngineThinking:
+class EngineThinking(msgspec.Struct, frozen=True, gc=False):
     """A piece of thinking that the engine itself told apart (chats only)."""
 
     text: str
@@ -59,6 +65,15 @@ class EngineToolCalls:
     """The calls that the engine itself found (chats only), whole."""
 
     calls: tuple[ToolCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineProgress:
+    """How far the prompt is read, where the request wants to know: tokens, those from the cache among them."""
+
+    done: int
+    total: int
+    cached: int
 
 
 class StopKind(Enum):
@@ -81,7 +96,7 @@ class EngineEnd:
     completion_ms: float
 
 
-EngineEvent = EngineText | EngineThinking | EngineToolCalls | EngineEnd
+EngineEvent = EngineText | EngineThinking | EngineToolCalls | EngineProgress | EngineEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,8 @@ class EngineProperties:
     adds_bos: bool
     bos_text: str
     memory_bytes: int
+    takes_grammars: bool = True
+    """Whether it holds answers to `thoughts` and `calls`; any engine holds them to a schema."""
 
 
 class Engine(Protocol):

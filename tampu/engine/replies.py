@@ -11,6 +11,7 @@ from tampu.engine.protocol import (
     EngineCompletion,
     EngineEnd,
     EngineEvent,
+    EngineProgress,
     EngineText,
     EngineThinking,
     EngineToolCalls,
@@ -43,6 +44,12 @@ class _Timings(msgspec.Struct):
     predicted_ms: float = 0.0
 
 
+class _Progress(msgspec.Struct):
+    total: int = 0
+    cache: int = 0
+    processed: int = 0
+
+
 class _CompletionChunk(msgspec.Struct):
     content: str = ""
     stop: bool = False
@@ -51,6 +58,7 @@ class _CompletionChunk(msgspec.Struct):
     tokens_predicted: int = 0
     tokens_evaluated: int = 0
     timings: _Timings | None = None
+    prompt_progress: _Progress | None = None
     error: Any = None
 
 
@@ -84,6 +92,7 @@ class _Choice(msgspec.Struct):
 class _ChatChunk(msgspec.Struct):
     choices: list[_Choice] = []
     timings: _Timings | None = None
+    prompt_progress: _Progress | None = None
     error: Any = None
 
 
@@ -144,7 +153,13 @@ class CompletionReader:
             return []
         if chunk.error is not None:
             raise refusal_in_stream(data)
-        events: list[EngineEvent] = []
+        if chunk.content and not (chunk.stop or chunk.completion_probabilities or self._waiting or self._is_muted):
+            return [EngineText(chunk.content)]
+        return self._read_more(chunk)
+
+    def _read_more(self, chunk: _CompletionChunk) -> list[EngineEvent]:
+        """The events of a chunk that is not simply text."""
+        events = _progress(chunk.prompt_progress)
         self._waiting += _logprobs(chunk.completion_probabilities, self._alternatives)
         if chunk.content and not self._is_muted:
             events.append(EngineText(chunk.content, self._waiting))
@@ -181,7 +196,7 @@ class ChatReader:
             return self._finished(_Timings()) if self._finish is not None else []
         if chunk.error is not None:
             raise refusal_in_stream(data)
-        events: list[EngineEvent] = []
+        events = _progress(chunk.prompt_progress)
         for choice in chunk.choices:
             self._finish = choice.finish_reason or self._finish
             if not self._is_muted:
@@ -309,6 +324,10 @@ def _decoded(decoder: "msgspec.json.Decoder[_Chunk]", data: bytes) -> _Chunk | N
         return decoder.decode(text)
     except msgspec.DecodeError as error:
         raise UnreadableReply(f"the engine sent what cannot be read: {error}") from None
+
+
+def _progress(told: _Progress | None) -> list[EngineEvent]:
+    return [] if told is None else [EngineProgress(told.processed, told.total, told.cache)]
 
 
 def _logprobs(found: Sequence[_Probability], alternatives: int | None) -> tuple[TokenLogprob, ...]:

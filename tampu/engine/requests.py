@@ -23,8 +23,8 @@ _IMAGE_TYPES: Final = (
 )
 
 
-def completion_body(request: EngineCompletion, *, num_ctx: int, schema: Mapping[str, Any] | None) -> Body:
-    """The body of `/completion`. `schema`: what to constrain the answer by, already in the engine's terms."""
+def completion_body(request: EngineCompletion, *, num_ctx: int, constraint: Body) -> Body:
+    """The body of `/completion`. `constraint`: the fields that hold the answer to a form, `{}` for a free one."""
     prompt: Any = request.prompt if isinstance(request.prompt, str) else list(request.prompt)
     if request.images and isinstance(prompt, str):
         media = [b64encode(image).decode() for image in request.images]
@@ -33,8 +33,9 @@ def completion_body(request: EngineCompletion, *, num_ctx: int, schema: Mapping[
     if request.logprobs is not None:
         # The engine tells a token's own probability only along with its alternatives.
         body["n_probs"] = max(1, request.logprobs)
-    if schema is not None:
-        body["json_schema"] = schema
+    body |= constraint
+    if request.reports_progress:
+        body["return_progress"] = True
     if request.preserved:
         body["preserved_tokens"] = list(request.preserved)
     return body
@@ -46,6 +47,10 @@ def chat_body(request: EngineChat, *, num_ctx: int, schema: Mapping[str, Any] | 
     body |= {"stream": True, "cache_prompt": True} | sampling_fields(request.sampling, num_ctx)
     if request.logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": max(1, request.logprobs)}
+    if request.must_call:
+        body["tool_choice"] = "required"
+    if request.reports_progress:
+        body["return_progress"] = True
     if schema is not None:
         body["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
         if request.think is False:

@@ -13,9 +13,9 @@ _GUIDANCE: Final[Mapping[str, object]] = {
     # Without these, one keyword that the engine does not know leaves the whole answer unconstrained.
     "lenient": True,
     "coerce_one_of": True,
-    # A model that prefers blanks to an answer would otherwise write them until it is cut off.
-    "whitespace_pattern": "( |\\n{1,2}[ \\t]{0,20})?",
 }
+# A model that prefers blanks to an answer would otherwise write them until it is cut off.
+_BLANKS: Final = "( |\\n{1,2}[ \\t]{0,20})?"
 
 
 def problems_of(schema: Mapping[str, Any]) -> list[str]:
@@ -40,10 +40,13 @@ def problems_of(schema: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def guided(schema: Mapping[str, Any], mark: str) -> dict[str, Any]:
-    """`schema` with the bundled engine's directions; `mark` shows up in its log if it cannot compile the schema."""
+def guided(schema: Mapping[str, Any], mark: str, *, blanks: str = _BLANKS) -> dict[str, Any]:
+    """`schema` with the bundled engine's directions; `mark` shows up in its log if it cannot compile the schema.
+
+    `blanks`: a regular expression of what may stand between two signs.
+    """
     bare = {key: value for key, value in schema.items() if key not in {"$comment", "x-guidance"}}
-    return {"$comment": mark, **bare, "x-guidance": _GUIDANCE}
+    return {"$comment": mark, **bare, "x-guidance": {**_GUIDANCE, "whitespace_pattern": blanks}}
 
 
 def _resolve(schema: Mapping[str, Any], reference: str) -> tuple[Any, str]:

@@ -20,19 +20,18 @@ class EventReader:
         self._line = bytearray()
         self._data: list[bytes] = []
         self._length = 0
+        self._is_between = True
 
     def feed(self, received: bytes) -> list[bytes]:
         """The data of every event that `received` completes; raises EventTooLong."""
         # An engine writes one whole event at a time; nothing else is worth being fast for.
-        if (
-            received.startswith(b"data: ")
-            and received.endswith(b"\n\n")
-            and received.find(b"\n") == len(received) - 2
-            and not self._line
-            and not self._data
-        ):
-            return [received[6:-2]]
-        return self._feed_lines(received)
+        if self._is_between and received.startswith(b"data: ") and received.find(b"\n\n") == len(received) - 2:
+            data = received[6:-2]
+            if b"\n" not in data:
+                return [data]
+        events = self._feed_lines(received)
+        self._is_between = not self._line and not self._data
+        return events
 
     def _feed_lines(self, received: bytes) -> list[bytes]:
         first, newline, others = received.partition(b"\n")

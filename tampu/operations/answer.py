@@ -5,8 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import assert_never
 
-from tampu.engine.protocol import EngineEnd, EngineEvent, EngineText, EngineThinking, EngineToolCalls
-from tampu.generation import GenerationEvent, TextDelta, ThinkingDelta, TokenLogprob, ToolCallReady
+from tampu.engine.protocol import EngineEnd, EngineEvent, EngineProgress, EngineText, EngineThinking, EngineToolCalls
+from tampu.generation import GenerationEvent, PromptProgress, TextDelta, ThinkingDelta, TokenLogprob, ToolCallReady
 from tampu.parsing.thinking import ThinkingParser
 from tampu.parsing.tool_calls import ToolCallParser
 
@@ -71,9 +71,9 @@ class RepetitionGuard:
 
     def is_stuck(self, text: str) -> bool:
         """Whether `text` is one repetition too many."""
-        piece = text.strip()
-        if piece != self._piece:
-            self._piece, self._count = piece, 0
+        if (piece := text.strip()) != self._piece:
+            self._piece = piece
+            self._count = 0
             return False
         self._count += 1
         return self._count > _MOST_EQUAL_CHUNKS
@@ -111,27 +111,30 @@ async def read_answer(
     event = opened.first
     async with aclosing(opened.rest) as rest:
         while not isinstance(event, EngineEnd):
-            if isinstance(event, EngineText) and guard.is_stuck(event.text):
-                break
-            for ready in _read(event, reader, raw):
-                yield ready
+            if isinstance(event, EngineText):
+                if guard.is_stuck(event.text):
+                    break
+                raw.append(event.text)
+                for ready in reader.feed(event.text, event.logprobs):
+                    yield ready
+            else:
+                for ready in _told_apart(event, raw):
+                    yield ready
             event = await anext(rest)
     for ready in reader.end():
         yield ready
     yield event if isinstance(event, EngineEnd) else Stuck(len(raw))
 
 
-def _read(
-    event: EngineText | EngineThinking | EngineToolCalls, reader: AnswerReader, raw: list[str]
-) -> Sequence[GenerationEvent]:
+def _told_apart(event: EngineThinking | EngineToolCalls | EngineProgress, raw: list[str]) -> Sequence[GenerationEvent]:
+    """What the engine itself has told apart from text."""
     match event:
-        case EngineText(text=text, logprobs=logprobs):
-            raw.append(text)
-            return reader.feed(text, logprobs)
         case EngineThinking(text=text, logprobs=logprobs):
             raw.append(text)
             return [ThinkingDelta(text, logprobs)]
         case EngineToolCalls(calls=calls):
             return [ToolCallReady(call) for call in calls]
+        case EngineProgress(done=done, total=total, cached=cached):
+            return [PromptProgress(done, total, cached)]
         case _:
             assert_never(event)

@@ -19,8 +19,9 @@ from tampu.store.capabilities import full_capabilities, sources_of
 from tampu.store.library import Library
 from tampu.store.model import Model
 from tampu.store.summary import details_of
+from tampu.templates.call_style import CallStyle, go_call_style, has_channels, jinja_call_style
 from tampu.templates.choose import PromptChoice, PromptPath, PromptSources, choose_path
-from tampu.templates.facts import BARE_TAG, ThinkingTags, thinking_tags, tool_tag
+from tampu.templates.facts import BARE_TAG, ThinkingTags, thinking_tags
 from tampu.templates.template import Template, parse_template
 
 _REMEMBERED: Final = 128
@@ -31,13 +32,18 @@ _JINJA_THINKING: Final = ThinkingTags("<think>", "</think>")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """`thinking` and `tool_tag` are what the parsers of a run look for; `trained_ctx` is 0 where unknown."""
+    """What is known of a model. `trained_ctx` is 0 where unknown.
+
+    `thinking` and `calls` are what the parsers of a run look for; None where only the engine knows.
+    `has_channels`: only the engine can read the model's answers at all.
+    """
 
     capabilities: frozenset[Capability]
     paths: PromptChoice
     template: Template
     thinking: ThinkingTags | None
-    tool_tag: str
+    calls: CallStyle | None
+    has_channels: bool
     details: ModelDetails
     footprint: Footprint
     trained_ctx: int
@@ -84,7 +90,8 @@ class FactsCache:
             paths=paths,
             template=template or _DEFAULT_TEMPLATE,
             thinking=_thinking(paths, template, frozenset(capabilities)),
-            tool_tag=tool_tag(template) if template else BARE_TAG,
+            calls=_call_style(paths, template, jinja),
+            has_channels=paths.chat is PromptPath.ENGINE and has_channels(jinja or ""),
             details=details_of(model, weights),
             footprint=footprint(header) if header else Footprint(weights_bytes=0),
             trained_ctx=weights.context_length if weights else 0,
@@ -114,6 +121,12 @@ def run_template(text: str) -> Template:
         return parse_template(text)
     except InvalidTemplate as error:
         raise TemplateFailed(error.message) from error
+
+
+def _call_style(paths: PromptChoice, template: Template | None, jinja: str | None) -> CallStyle | None:
+    if paths.chat is PromptPath.ENGINE:
+        return jinja_call_style(jinja or "")
+    return go_call_style(template) if template else CallStyle(BARE_TAG)
 
 
 def _thinking(

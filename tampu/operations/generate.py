@@ -11,6 +11,7 @@ The rules of the path, in order (the numbers stand beside the code):
 """
 
 import json
+import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
@@ -20,11 +21,13 @@ from tampu.engine.protocol import Engine, EngineEnd, StopKind
 from tampu.errors import EngineCrashed, InvalidOutputFormat
 from tampu.generation import (
     CompletionInput,
+    Dropped,
     Finished,
     FinishReason,
     GenerationEvent,
     GenerationRequest,
     InvalidFormat,
+    PromptFitted,
     PromptRendered,
     Timings,
     Usage,
@@ -36,6 +39,7 @@ from tampu.operations.runs import Run, RunEvent, run_for
 from tampu.operations.selection import Selection, select
 from tampu.operations.services import Services
 
+_log = logging.getLogger(__name__)
 _NS_PER_MS = 1_000_000
 
 
@@ -63,6 +67,9 @@ async def generate(
         yield begun
         return
     async with begun.held:
+        if dropped := begun.ending.run.dropped:
+            _log.info("prompt shortened to fit", extra=_told(selection, dropped))
+            yield PromptFitted(dropped)
         async for event in begun.events:
             yield await begun.ending.finished(event) if isinstance(event, EngineEnd | Stuck) else event
 
@@ -124,6 +131,11 @@ class _Ending:
             context = await self.engine.tokenize(prompt + "".join(self.raw))
             finished = replace(finished, context=tuple(context))
         return replace(finished, dropped=self.run.dropped)
+
+
+def _told(selection: Selection, dropped: Dropped) -> dict[str, object]:
+    model = selection.model.name.short
+    return {"model": model, "dropped_messages": dropped.messages, "dropped_tokens": dropped.tokens}
 
 
 class _Clock:

@@ -13,6 +13,7 @@ from tampu.operations.conversation import chat_messages, completion_messages
 from tampu.operations.facts import ModelFacts, run_template
 from tampu.operations.selection import Selection
 from tampu.templates.choose import PromptPath
+from tampu.templates.described_tools import with_described_tools
 from tampu.templates.fit import IMAGE_TOKENS, FitSearch, Fitted, cut_tokens
 from tampu.templates.images import tag_images
 from tampu.templates.render import render_fill_in_the_middle, render_messages
@@ -100,13 +101,18 @@ class ConversationPrompt:
 def conversation_prompt(selection: Selection, chat: ChatInput, render: Render) -> ConversationPrompt:
     """The prompt of a chat, whoever renders it."""
     messages = tuple(chat_messages(selection.model, chat.messages))
+    if selection.describes_tools:
+        messages = with_described_tools(messages, chat.tools)
     return ConversationPrompt(messages, render, image_tokens=_image_tokens(selection))
 
 
-def chat_prompt(selection: Selection, chat: ChatInput) -> ConversationPrompt:
-    """The prompt that the model's Go template makes of a chat."""
-    render = _with_template(selection.facts.template, chat.tools or None, selection.request.think)
-    return conversation_prompt(selection, chat, render)
+def chat_prompt(selection: Selection, chat: ChatInput, engine: Engine) -> ConversationPrompt:
+    """The prompt of a chat that goes to the engine as text, whichever template makes it."""
+    tools = () if selection.describes_tools else chat.tools
+    think = selection.request.think
+    if selection.facts.paths.chat is PromptPath.ENGINE:
+        return conversation_prompt(selection, chat, partial(engine.render_chat, tools=tools, think=think))
+    return conversation_prompt(selection, chat, _with_template(selection.facts.template, tools or None, think))
 
 
 async def completion_prompt(selection: Selection, wanted: CompletionInput, engine: Engine) -> PromptSource:

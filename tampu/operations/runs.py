@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from tampu.engine.protocol import Engine, EngineChat, EngineCompletion, EngineEnd
-from tampu.errors import PromptTooLong
+from tampu.errors import BadRequest, PromptTooLong
 from tampu.generation import ChatInput, Dropped, GenerationEvent, TextDelta, ThinkingDelta
 from tampu.messages import Message, Tool
 from tampu.operations.answer import AnswerReader, Opened, Stuck, read_answer
@@ -24,9 +24,17 @@ from tampu.operations.prompt import (
     with_markers,
 )
 from tampu.operations.selection import Selection
+from tampu.operations.structured import (
+    allowed_tools,
+    call_form,
+    call_style,
+    is_demanded,
+    reads_answer_itself,
+    thinks_first,
+    thoughts_before,
+)
 from tampu.parsing.thinking import ThinkingParser
 from tampu.parsing.tool_calls import ToolCallParser
-from tampu.templates.choose import PromptPath
 
 RunEvent = GenerationEvent | EngineEnd | Stuck
 
@@ -57,13 +65,16 @@ class Run(Protocol):
 
 async def run_for(selection: Selection, engine: Engine) -> Run:
     """The run that serves this request."""
-    request, facts = selection.request, selection.facts
+    request = selection.request
     if not isinstance(request.input, ChatInput):
         return CompletionRun(selection, engine, await completion_prompt(selection, request.input, engine))
-    if facts.paths.chat is PromptPath.ENGINE:
-        return ChatRun(selection, request.input, engine)
-    source = chat_prompt(selection, request.input)
-    if request.format and request.think and facts.thinking:
+    chat, properties = request.input, engine.properties
+    if not reads_answer_itself(selection, chat, properties):
+        return ChatRun(selection, chat, engine)
+    if is_demanded(chat.tool_choice) and not properties.takes_grammars:
+        raise BadRequest("this engine cannot be held to a tool_choice; leave it out, or use the bundled engine")
+    source = chat_prompt(selection, chat, engine)
+    if thinks_first(selection, properties):
         return ThinkingFirstRun(selection, engine, source)
     return CompletionRun(selection, engine, source)
 
@@ -105,22 +116,26 @@ class CompletionRun:
         text = prompt.text
         if prompt.images:
             text = with_markers(text, len(prompt.images), self._engine.properties.media_marker)
+        takes_grammars = self._engine.properties.takes_grammars
+        calls = call_form(self._selection) if takes_grammars else None
+        is_held = takes_grammars and bool(calls or request.format)
         return EngineCompletion(
             prompt=text if tokens is None else tokens,
             sampling=self._selection.sampling,
             images=prompt.images,
             format=request.format,
             logprobs=request.top_logprobs if request.logprobs else None,
-            preserved=(self._selection.facts.tool_tag,) if _tools(request.input) else (),
+            preserved=(call_style(self._selection).tag,) if _tools(request.input) else (),
+            thoughts=thoughts_before(self._selection, prompt.text) if is_held else None,
+            calls=calls,
+            reports_progress=request.progress,
         )
 
     def _reader(self, prompt: Prompt) -> AnswerReader:
-        facts, tools = self._selection.facts, _tools(self._request.input)
-        thinking = None
-        if self._request.think and facts.thinking:
-            is_primed = prompt.text.rstrip().endswith(facts.thinking.opening)
-            thinking = ThinkingParser(opening=facts.thinking.opening, closing=facts.thinking.closing, primed=is_primed)
-        return AnswerReader(thinking=thinking, tool_calls=ToolCallParser(facts.tool_tag, tools) if tools else None)
+        tools, thoughts = _tools(self._request.input), thoughts_before(self._selection, prompt.text)
+        thinking = ThinkingParser(thoughts.opening, thoughts.closing, primed=thoughts.is_open) if thoughts else None
+        parser = ToolCallParser(call_style(self._selection).tag, tools) if tools else None
+        return AnswerReader(thinking=thinking, tool_calls=parser)
 
     async def prompt(self) -> Prompt:
         """See Run."""
@@ -188,7 +203,7 @@ class ChatRun:
 
     def __init__(self, selection: Selection, chat: ChatInput, engine: Engine) -> None:
         self._selection, self._request, self._engine = selection, selection.request, engine
-        self._tools = chat.tools
+        self._tools, self._must_call = tuple(allowed_tools(chat)), is_demanded(chat.tool_choice)
         self._source = conversation_prompt(selection, chat, self._render)
         self.dropped = Dropped()
 
@@ -215,6 +230,8 @@ class ChatRun:
             format=request.format,
             think=request.think,
             logprobs=request.top_logprobs if request.logprobs else None,
+            must_call=self._must_call,
+            reports_progress=request.progress,
         )
 
     async def _render(self, messages: Sequence[Message]) -> str:

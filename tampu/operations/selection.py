@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from tampu.errors import BadRequest, MissingCapability
-from tampu.generation import Capability, ChatInput, CompletionInput, GenerationRequest
+from tampu.generation import Capability, ChatInput, CompletionInput, GenerationRequest, NamedTool, ToolUse
 from tampu.operations.facts import ModelFacts
 from tampu.operations.services import Services
 from tampu.operations.wanted import wanted_load
@@ -16,7 +16,7 @@ from tampu.store.model import Model
 class Selection:
     """A request that can be honoured: its model, how tokens are chosen and what to load.
 
-    `request.think` is settled: a model that thinks does so unless told not to.
+    `request.think` is settled: a model that thinks does so unless told not to; so is whether tools are described.
     """
 
     request: GenerationRequest
@@ -25,11 +25,18 @@ class Selection:
     sampling: Sampling
     load: LoadRequest
 
+    @property
+    def describes_tools(self) -> bool:
+        """Whether tools are told in words, because the model's template has no place for them."""
+        chat = self.request.input
+        return isinstance(chat, ChatInput) and bool(chat.tools) and Capability.TOOLS not in self.facts.capabilities
+
 
 async def select(services: Services, request: GenerationRequest, model: Model) -> Selection:
     """Check `request` against `model`; raises BadRequest, MissingCapability, InvalidParameter."""
     facts = await services.facts.of(model)
     _check_raw(request)
+    request = _with_chosen_tools(request, describes=services.settings.describe_tools)
     _check_capabilities(request, model, facts)
     if request.think is None and Capability.THINKING in facts.capabilities:
         request = replace(request, think=True)
@@ -46,6 +53,24 @@ def _check_raw(request: GenerationRequest) -> None:
             raise BadRequest("raw mode does not support template, system, or context")
 
 
+def _with_chosen_tools(request: GenerationRequest, *, describes: bool) -> GenerationRequest:
+    """The request without tools that it forbids; raises BadRequest where it demands one that it does not offer."""
+    chat = request.input
+    if not isinstance(chat, ChatInput):
+        return request
+    offered = {tool.function.name for tool in chat.tools}
+    match chat.tool_choice:
+        case ToolUse.NONE:
+            return replace(request, input=replace(chat, tools=()))
+        case NamedTool(name=name) if name not in offered:
+            raise BadRequest(f'tool_choice names "{name}", which is not among the tools of the request')
+        case ToolUse.REQUIRED if not offered:
+            raise BadRequest("tool_choice demands a call, but the request offers no tools")
+    if chat.describe_tools is None:
+        return replace(request, input=replace(chat, describe_tools=describes))
+    return request
+
+
 def _check_capabilities(request: GenerationRequest, model: Model, facts: ModelFacts) -> None:
     if request.think and Capability.THINKING not in facts.capabilities:
         _refuse(f'"{request.model}" does not support thinking', Capability.THINKING)
@@ -53,8 +78,9 @@ def _check_capabilities(request: GenerationRequest, model: Model, facts: ModelFa
         verb = "chat" if isinstance(request.input, ChatInput) else "generate"
         _refuse(f'"{request.model}" does not support {verb}', Capability.COMPLETION)
     match request.input:
-        case ChatInput(tools=tools) if tools and Capability.TOOLS not in facts.capabilities:
-            _refuse(f"{model.name.full} does not support tools", Capability.TOOLS)
+        case ChatInput() as chat if chat.tools and Capability.TOOLS not in facts.capabilities:
+            if not chat.describe_tools:
+                _refuse(f"{model.name.full} does not support tools", Capability.TOOLS)
         case CompletionInput(suffix=suffix) if suffix and Capability.INSERT not in facts.capabilities:
             _refuse(f"{model.name.full} does not support insert", Capability.INSERT)
 

@@ -10,6 +10,10 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
+WRITE_AT_ONCE = "tampu.write"
+"""The extension of a server that takes pieces of a body without an ASGI message for each: its member `write` is called
+with a piece and says whether it was written. Nothing that stands between may want to see or change pieces."""
+
 
 def header(scope: Scope, name: bytes) -> str:
     """The first header of that lower-case name, decoded; empty if there is none."""
@@ -26,6 +30,17 @@ async def answer(send: Send, status: int, body: bytes = b"", answer_headers: tup
     length: tuple[Header, ...] = () if status == 204 else ((b"content-length", b"%d" % len(body)),)
     await send({"type": "http.response.start", "status": status, "headers": [*answer_headers, *length]})
     await send({"type": "http.response.body", "body": body})
+
+
+def write_at_once(scope: Scope) -> Callable[[bytes], bool]:
+    """Take the server's `WRITE_AT_ONCE` out of the scope; where it has none, what writes nothing."""
+    offered = scope.get("extensions", {}).pop(WRITE_AT_ONCE, None)
+    write: Callable[[bytes], bool] = offered["write"] if offered else _writes_nothing
+    return write
+
+
+def _writes_nothing(_: bytes) -> bool:
+    return False
 
 
 def adding(send: Send, added: tuple[Header, ...]) -> Send:

@@ -1,13 +1,13 @@
 """One request and its answer: reading the body within a limit, answering once, answering in pieces."""
 
 import ipaddress
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 
 from tampu.api.dialect import Call, Reply
 from tampu.config import Settings
 from tampu.errors import BadRequest
-from tampu.server.asgi import Receive, Scope, Send, answer, header
+from tampu.server.asgi import Receive, Scope, Send, answer, header, write_at_once
 from tampu.server.operations import Operations
 from tampu.server.stopping import Stopping
 
@@ -33,12 +33,12 @@ class ClientGone(Exception):
 class Exchange:
     """One request being answered. Reading and writing wait; nothing else here does."""
 
-    __slots__ = ("_scope", "_send", "behind", "has_begun", "is_over", "parameters", "receive")
+    __slots__ = ("_scope", "_send", "_write_at_once", "behind", "has_begun", "is_over", "parameters", "receive")
 
     def __init__(
         self, behind: Behind, scope: Scope, receive: Receive, send: Send, *, parameters: Mapping[str, str]
     ) -> None:
-        self._scope, self._send = scope, send
+        self._scope, self._send, self._write_at_once = scope, send, write_at_once(scope)
         self.behind, self.receive, self.parameters = behind, receive, parameters
         self.has_begun = self.is_over = False
 
@@ -60,7 +60,9 @@ class Exchange:
 
     def bodiless_call(self) -> Call:
         """The request for a dialect, its body unread."""
-        return Call(parameters=self.parameters, user_agent=header(self._scope, b"user-agent"))
+        named = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._scope["headers"]}
+        query = self._scope["query_string"].decode("latin-1")
+        return Call(b"", self.parameters, named.get("user-agent", ""), query, named)
 
     async def call(self) -> Call:
         """The request for a dialect, its body read whole; raises BadRequest if it is too long, ClientGone."""
@@ -94,15 +96,32 @@ class Exchange:
         more = tuple((name.encode(), value.encode()) for name, value in reply.headers)
         await answer(self._send, reply.status, reply.body, (*described, *more))
 
-    async def begin(self, content_type: str) -> None:
+    @property
+    def authorization(self) -> str:
+        """What the client offers to be let in; empty if nothing."""
+        return header(self._scope, b"authorization")
+
+    @property
+    def wants_head_only(self) -> bool:
+        """Whether the answer's body would be thrown away."""
+        return bool(self._scope["method"] == "HEAD")
+
+    async def begin_with(self, status: int, headers: tuple[tuple[str, str], ...]) -> None:
+        """Begin an answer in pieces whose headers are all given, its length among them."""
+        self.has_begun = True
+        described = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        await self._send({"type": "http.response.start", "status": status, "headers": described})
+
+    async def begin(self, content_type: str, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Begin an answer in pieces; its status is 200."""
         self.has_begun = True
-        described = [(b"content-type", content_type.encode())]
+        described = [(name.encode(), value.encode()) for name, value in (("content-type", content_type), *headers)]
         await self._send({"type": "http.response.start", "status": 200, "headers": described})
 
     async def write(self, piece: bytes) -> None:
-        """Send a piece; it goes out at once."""
-        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        """Send a piece, not an empty one; it goes out at once."""
+        if not self._write_at_once(piece):
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
 
     async def end(self, piece: bytes = b"") -> None:
         """Send the last piece."""

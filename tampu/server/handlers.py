@@ -6,13 +6,13 @@ nobody foresaw becomes a line with the request's id for the client and a traceba
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
-from tampu.api.dialect import AnswerCodec, Call, EventWriter, Reply, StreamCodec
+from tampu.api.dialect import AnswerCodec, Call, EventWriter, FileCodec, FileReply, Reply, StreamCodec
 from tampu.errors import Overloaded, TampuError
 from tampu.server.disconnect import while_wanted
 from tampu.server.exchange import ClientGone, Exchange
@@ -26,6 +26,18 @@ Endpoint = Callable[[Exchange], Awaitable[None]]
 ErrorEncoder = Callable[[TampuError], Reply]
 LateErrorEncoder = Callable[[TampuError], bytes]
 
+
+class File(Protocol):
+    """What has bytes to send."""
+
+    def pieces(self, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to but not including `end`."""
+
+
+FileT = TypeVar("FileT", bound=File)
+
+_STUCK_S = 300.0
+"""A client that takes no byte of a file for so long is left."""
 _LONG_BODY_BYTES = 256 * 1024
 """Longer bodies are decoded in a thread, so that other requests go on."""
 
@@ -105,6 +117,39 @@ def streaming(
     return endpoint
 
 
+def sending(
+    codec: FileCodec[RequestT, FileT], opened: Callable[[RequestT, Exchange], AbstractAsyncContextManager[FileT]]
+) -> Endpoint:
+    """An endpoint that answers with a file or a part of it, which is open for as long as it is sent."""
+
+    async def endpoint(exchange: Exchange) -> None:
+        async with _errors_answered(exchange, codec.encode_error):
+            request = codec.decode(exchange.bodiless_call())
+
+            async def work() -> None:
+                async with opened(request, exchange) as file:
+                    await _send(exchange, codec.encode(request, file), file)
+
+            await _while_wanted(exchange, work, codec.encode_error)
+
+    return endpoint
+
+
+async def _send(exchange: Exchange, reply: FileReply | Reply, file: File) -> None:
+    if isinstance(reply, Reply):
+        await exchange.reply(reply)
+        return
+    await exchange.begin_with(reply.status, reply.headers)
+    if not exchange.wants_head_only:
+        async with _closing(file.pieces(reply.start, reply.end)) as pieces:
+            async for piece in pieces:
+                with anyio.move_on_after(_STUCK_S) as waiting:
+                    await exchange.write(piece)
+                if waiting.cancelled_caught:
+                    raise ClientGone
+    await exchange.end()
+
+
 async def _stream(exchange: Exchange, writer: EventWriter[EventT], events: AsyncIterator[EventT]) -> None:
     """Send events as they come. Until there is something to send, an error keeps its status."""
     async for event in events:
@@ -113,10 +158,10 @@ async def _stream(exchange: Exchange, writer: EventWriter[EventT], events: Async
             return
         if chunk := writer.chunk(event):
             if not exchange.has_begun:
-                await exchange.begin(writer.content_type)
+                await exchange.begin(writer.content_type, writer.headers)
             await exchange.write(chunk)
     if not exchange.has_begun:
-        await exchange.begin(writer.content_type)
+        await exchange.begin(writer.content_type, writer.headers)
     await exchange.end(writer.end())
 
 

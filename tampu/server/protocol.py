@@ -2,12 +2,17 @@
 
 1. What is no HTTP is refused in Ollama's words. 2. A method may be any word: the parser knows only the registered ones,
 so another one is read as TRACE, which no route has either. 3. An answer to HTTP/1.0 is not chunked.
+
+And it lets an answer's pieces past ASGI (`WRITE_AT_ONCE`): that is half of what a token costs the server.
 """
 
 import re
+from functools import partial
 
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from tampu.server.asgi import WRITE_AT_ONCE
 
 _REQUEST_LINE = re.compile(rb"([A-Z][A-Z0-9_-]{0,31})(?= /[^ \r\n]* HTTP/1\.[01]\r\n)")
 _KNOWN_METHODS = frozenset(
@@ -31,7 +36,16 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         is_old = cycle.scope["http_version"] == "1.0"
+        cycle.scope["extensions"] = {WRITE_AT_ONCE: {"write": partial(_write_at_once, cycle)}}
         super()._start_asgi_task(cycle, _unchunked(app, cycle) if is_old else app)
+
+
+def _write_at_once(cycle: RequestResponseCycle, piece: bytes) -> bool:
+    """Write a piece of a chunked answer that has begun; False where only ASGI's `send` can, or must wait."""
+    if cycle.flow.write_paused or cycle.disconnected or not cycle.chunked_encoding:
+        return False
+    cycle.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+    return True
 
 
 def _readable(data: bytes) -> bytes:

@@ -39,7 +39,7 @@ def test_sampling(given: dict, field: str, sent: object) -> None:
 
 def test_completions() -> None:
     request = EngineCompletion(prompt=(1, 2), sampling=Sampling(), logprobs=0, preserved=["<t>"])
-    body = completion_body(request, num_ctx=10, schema={"type": "object"})
+    body = completion_body(request, num_ctx=10, constraint={"json_schema": {"type": "object"}})
     assert body["prompt"] == [1, 2]
     assert body["stream"] is True
     assert body["cache_prompt"] is True
@@ -47,7 +47,7 @@ def test_completions() -> None:
     assert body["preserved_tokens"] == ["<t>"]
     assert body["json_schema"] == {"type": "object"}
     pictured = EngineCompletion(prompt="see <m>", sampling=Sampling(), images=[b"hi"])
-    sent = completion_body(pictured, num_ctx=10, schema=None)
+    sent = completion_body(pictured, num_ctx=10, constraint={})
     assert sent["prompt"] == {"prompt_string": "see <m>", "multimodal_data": ["aGk="]}
     assert "json_schema" not in sent
     assert "n_probs" not in sent

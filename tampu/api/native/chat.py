@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
-from tampu.api.native.errors import CHAT, check_reference, native_error
-from tampu.api.native.fields import read_format, read_images, read_keep_alive, read_think, read_top_logprobs
+from tampu.api.native.asking import AskingBody, read_asking
+from tampu.api.native.errors import CHAT, native_error
+from tampu.api.native.fields import read_images, read_tool_choice
 from tampu.api.native.generation import GenerationWriter, Layout, Piece, written_call
 from tampu.api.native.members import given
 from tampu.generation import ChatInput, GenerationEvent, GenerationRequest
 from tampu.messages import Message, Tool, ToolCall, ToolCallFunction
-from tampu.wire import Int64
 from tampu.wire import decode as decode_json
 
 
@@ -46,40 +46,22 @@ class MessageBody(msgspec.Struct):
         )
 
 
-class _Body(msgspec.Struct):
-    model: str = ""
-    messages: list[MessageBody] = []
-    tools: list[Tool] = []
-    stream: bool = True
-    format: Any = None
-    keep_alive: Any = None
-    options: dict[str, Any] = {}
-    think: Any = None
-    truncate: bool = True
-    shift: bool | None = None
-    logprobs: bool = False
-    top_logprobs: Int64 = 0
-    debug_render_only: bool = msgspec.field(default=False, name="_debug_render_only")
+class _Body(AskingBody):
+    messages: list[MessageBody] = msgspec.field(default_factory=list)
+    tools: list[Tool] = msgspec.field(default_factory=list)
+    tool_choice: Any = None
+    describe_tools: bool | None = None
 
 
 def _decode(call: Call) -> GenerationRequest:
     body = decode_json(_Body, call.body)
-    request = GenerationRequest(
-        model=body.model,
-        input=ChatInput(messages=tuple(item.message() for item in body.messages), tools=tuple(body.tools)),
-        stream=body.stream,
-        options=body.options,
-        format=read_format(body.format),
-        think=read_think(body.think),
-        keep_alive=read_keep_alive(body.keep_alive),
-        truncate=body.truncate,
-        shift=body.shift,
-        top_logprobs=read_top_logprobs(body.top_logprobs),
-        logprobs=body.logprobs,
-        debug_render_only=body.debug_render_only,
+    wanted = ChatInput(
+        messages=tuple(item.message() for item in body.messages),
+        tools=tuple(body.tools),
+        tool_choice=read_tool_choice(body.tool_choice),
+        describe_tools=body.describe_tools,
     )
-    check_reference(request.model, CHAT)
-    return request
+    return read_asking(body, wanted, CHAT)
 
 
 def _members(piece: Piece) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Fields that several of Ollama's routes share: keep_alive, think, format, images and the counts of logprobs."""
+"""Fields that several of Ollama's routes share: keep_alive, think, format, tool_choice, images, logprobs."""
 
 import binascii
 import re
@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from tampu.errors import BadRequest
-from tampu.generation import AnyJson, InvalidFormat, JsonSchema, OutputFormat, Think, ThinkLevel
+from tampu.generation import (
+    AnyJson,
+    InvalidFormat,
+    JsonSchema,
+    NamedTool,
+    OutputFormat,
+    Think,
+    ThinkLevel,
+    ToolChoice,
+    ToolUse,
+)
 from tampu.units import FOREVER_NS, NS_PER_S, KeepAlive
 from tampu.wire import encode
 
@@ -62,6 +72,21 @@ def read_format(value: Any) -> OutputFormat | None:
             return JsonSchema(value)
         case _:
             return InvalidFormat(encode(value).decode())
+
+
+def read_tool_choice(value: Any) -> ToolChoice:
+    """Ours: "auto", "none", "required" or one tool's name, as in other dialects."""
+    match value:
+        case None:
+            return ToolUse.AUTO
+        case "auto" | "none" | "required":
+            return ToolUse(value)
+        case {"type": "function", "function": {"name": str(name)}} if name:
+            return NamedTool(name)
+        case _:
+            raise BadRequest(
+                'tool_choice must be "auto", "none", "required" or {"type": "function", "function": {"name": NAME}}'
+            )
 
 
 def read_images(values: Sequence[str]) -> tuple[bytes, ...]:

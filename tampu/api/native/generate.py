@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
-from tampu.api.native.errors import GENERATE, check_reference, native_error
-from tampu.api.native.fields import read_format, read_images, read_keep_alive, read_think, read_top_logprobs
+from tampu.api.native.asking import AskingBody, read_asking
+from tampu.api.native.errors import GENERATE, native_error
+from tampu.api.native.fields import read_images
 from tampu.api.native.generation import GenerationWriter, Layout, Piece, written_call
 from tampu.api.native.members import given
 from tampu.generation import CompletionInput, GenerationEvent, GenerationRequest
@@ -14,53 +15,28 @@ from tampu.wire import Int64
 from tampu.wire import decode as decode_json
 
 
-class _Body(msgspec.Struct):
-    model: str = ""
+class _Body(AskingBody):
     prompt: str = ""
     suffix: str = ""
     system: str = ""
     template: str = ""
     context: list[Int64] | None = None
-    stream: bool = True
     raw: bool = False
-    format: Any = None
-    keep_alive: Any = None
-    images: list[str] = []
-    options: dict[str, Any] = {}
-    think: Any = None
-    truncate: bool = True
-    shift: bool | None = None
-    logprobs: bool = False
-    top_logprobs: Int64 = 0
-    debug_render_only: bool = msgspec.field(default=False, name="_debug_render_only")
+    images: list[str] = msgspec.field(default_factory=list)
 
 
 def _decode(call: Call) -> GenerationRequest:
     body = decode_json(_Body, call.body)
-    request = GenerationRequest(
-        model=body.model,
-        input=CompletionInput(
-            prompt=body.prompt,
-            suffix=body.suffix,
-            system=body.system,
-            template=body.template,
-            context=None if body.context is None else tuple(body.context),
-            raw=body.raw,
-            images=read_images(body.images),
-        ),
-        stream=body.stream,
-        options=body.options,
-        format=read_format(body.format),
-        think=read_think(body.think),
-        keep_alive=read_keep_alive(body.keep_alive),
-        truncate=body.truncate,
-        shift=body.shift,
-        top_logprobs=read_top_logprobs(body.top_logprobs),
-        logprobs=body.logprobs,
-        debug_render_only=body.debug_render_only,
+    wanted = CompletionInput(
+        prompt=body.prompt,
+        suffix=body.suffix,
+        system=body.system,
+        template=body.template,
+        context=None if body.context is None else tuple(body.context),
+        raw=body.raw,
+        images=read_images(body.images),
     )
-    check_reference(request.model, GENERATE)
-    return request
+    return read_asking(body, wanted, GENERATE)
 
 
 def _members(piece: Piece) -> dict[str, Any]:

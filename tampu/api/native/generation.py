@@ -16,10 +16,13 @@ from tampu.api.native.members import given
 from tampu.api.native.stamps import Clock
 from tampu.errors import EngineCrashed, EngineError, EngineRefused, InvalidOutputFormat, PromptTooLong, TampuError
 from tampu.generation import (
+    Dropped,
     Finished,
     FinishReason,
     GenerationEvent,
     GenerationRequest,
+    PromptFitted,
+    PromptProgress,
     PromptRendered,
     TextDelta,
     ThinkingDelta,
@@ -64,11 +67,12 @@ class GenerationWriter:
 
     def __init__(self, request: GenerationRequest, layout: Layout) -> None:
         self.streams = request.stream
+        self.headers: tuple[tuple[str, str], ...] = ()
         self._model, self._layout = request.model, layout
         self._clock = Clock()
-        self._head = b'{"model":%b,"created_at":"' % _json(request.model)
-        self._text_before = b'",' + layout.text_before
-        self._text_after = layout.text_after + b',"done":false}\n'
+        before = b'{"model":%b,"created_at":"' % _json(request.model)
+        parts = (before, b'",' + layout.text_before, layout.text_after + b',"done":false}\n')
+        self._text_chunk = b"%b".join(part.replace(b"%", b"%%") for part in parts)
 
     def is_whole(self, first: GenerationEvent) -> bool:
         """Loads, unloads and rendered prompts are one object whatever `stream` says."""
@@ -82,21 +86,27 @@ class GenerationWriter:
 
     def chunk(self, event: GenerationEvent) -> bytes:
         """One line for each event that shows something."""
+        if type(event) is TextDelta and not event.logprobs:
+            return self._text_chunk % (self._clock.now(), _json(event.text)) if event.text else b""
+        shown = b""
         match event:
-            case TextDelta(text=text, logprobs=()):
-                return self._text_chunk(text) if text else b""
             case TextDelta(text=text, logprobs=logprobs):
-                return ndjson(self._object(Piece(text=text, logprobs=logprobs)))
+                shown = self._object(Piece(text=text, logprobs=logprobs))
             case ThinkingDelta(text=text, logprobs=logprobs):
-                return ndjson(self._object(Piece(thinking=text, logprobs=logprobs))) if text or logprobs else b""
+                shown = self._object(Piece(thinking=text, logprobs=logprobs)) if text or logprobs else b""
             case ToolCallReady(call=call):
-                return ndjson(self._object(Piece(calls=(call,))))
+                shown = self._object(Piece(calls=(call,)))
             case Finished():
-                return ndjson(self._object(Piece(), event))
+                shown = self._object(Piece(), event)
+            case PromptProgress():
+                shown = self._progress(event)
             case PromptRendered():
-                return ndjson(self._rendered(event))
+                shown = self._rendered(event)
+            case PromptFitted(dropped=dropped):
+                self.headers = dropped_headers(dropped)
             case _:
                 assert_never(event)
+        return ndjson(shown) if shown else b""
 
     def end(self) -> bytes:
         """Nothing: the end of the body is the end of the stream."""
@@ -110,7 +120,7 @@ class GenerationWriter:
         if not isinstance(last, Finished):
             # Never cut an answer off in silence.
             raise EngineError("the answer ended before it was complete; try again")
-        return Reply(200, self._object(joined(events), last), JSON_UTF8)
+        return Reply(200, self._object(joined(events), last), JSON_UTF8, dropped_headers(last.dropped))
 
     def early_error(self, error: TampuError) -> Reply:
         """What fails while a stream generates has no charset in its content type; what fails before it has one."""
@@ -120,9 +130,6 @@ class GenerationWriter:
     def late_error(self, error: TampuError) -> bytes:
         """A last line that holds the error alone."""
         return ndjson(error_body(error, self._layout.errors))
-
-    def _text_chunk(self, text: str) -> bytes:
-        return b"".join((self._head, self._clock.now(), self._text_before, _json(text), self._text_after))
 
     def _object(self, piece: Piece, finished: Finished | None = None) -> bytes:
         return _json(
@@ -135,6 +142,11 @@ class GenerationWriter:
                 **({"logprobs": [_logprob(entry) for entry in piece.logprobs]} if piece.logprobs else {}),
             }
         )
+
+    def _progress(self, event: PromptProgress) -> bytes:
+        """Ours: only where the request asks for it."""
+        told = {"prompt_tokens": event.total, "processed": event.done, "cached": event.cached}
+        return _json({**self._opening(), **self._layout.members(Piece()), "done": False, "progress": told})
 
     def _rendered(self, event: PromptRendered) -> bytes:
         info = {"rendered_template": event.prompt, **given(image_count=event.image_count)}
@@ -155,6 +167,16 @@ def joined(events: Sequence[GenerationEvent]) -> Piece:
         logprobs=tuple(
             entry for event in events if isinstance(event, TextDelta | ThinkingDelta) for entry in event.logprobs
         ),
+    )
+
+
+def dropped_headers(dropped: Dropped) -> tuple[tuple[str, str], ...]:
+    """What a client reads before the first token of an answer to a prompt that was shortened."""
+    if not dropped:
+        return ()
+    return (
+        ("x-tampu-dropped-messages", str(dropped.messages)),
+        ("x-tampu-dropped-tokens", str(dropped.tokens)),
     )
 
 

@@ -26,6 +26,7 @@ class ReportWriter(Generic[EventT]):
     """The event writer of one job (see tampu/api/dialect.py). Not streamed, only the last report is answered."""
 
     content_type = NDJSON
+    headers: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, errors: RouteErrors, members: Callable[[EventT], dict[str, Any]], *, streams: bool) -> None:
         self.streams = streams

@@ -1,0 +1,48 @@
+"""What `/api/generate` and `/api/chat` share: the fields of a request for text beside its input."""
+
+from typing import Any
+
+import msgspec
+
+from tampu.api.native.errors import RouteErrors, check_reference
+from tampu.api.native.fields import read_format, read_keep_alive, read_think, read_top_logprobs
+from tampu.generation import ChatInput, CompletionInput, GenerationRequest
+from tampu.wire import Int64
+
+
+class AskingBody(msgspec.Struct):
+    """The common fields; each route adds those of its input. `progress` is ours."""
+
+    model: str = ""
+    stream: bool = True
+    format: Any = None
+    keep_alive: Any = None
+    options: dict[str, Any] = {}
+    think: Any = None
+    truncate: bool = True
+    shift: bool | None = None
+    logprobs: bool = False
+    top_logprobs: Int64 = 0
+    debug_render_only: bool = msgspec.field(default=False, name="_debug_render_only")
+    progress: bool = False
+
+
+def read_asking(body: AskingBody, wanted: CompletionInput | ChatInput, errors: RouteErrors) -> GenerationRequest:
+    """The request for `wanted`; raises BadRequest, and what the route says of its model's name, last."""
+    request = GenerationRequest(
+        model=body.model,
+        input=wanted,
+        stream=body.stream,
+        options=body.options,
+        format=read_format(body.format),
+        think=read_think(body.think),
+        keep_alive=read_keep_alive(body.keep_alive),
+        truncate=body.truncate,
+        shift=body.shift,
+        top_logprobs=read_top_logprobs(body.top_logprobs),
+        logprobs=body.logprobs,
+        debug_render_only=body.debug_render_only,
+        progress=body.progress,
+    )
+    check_reference(request.model, errors)
+    return request

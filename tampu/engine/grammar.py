@@ -1,0 +1,136 @@
+"""Writes the grammar of a shaped answer in the language of the bundled engine's constraints (a dialect of Lark). Pure.
+
+1. Thoughts, if any, come first: `thoughts answer`; what is inside their tags is free.
+2. An answer is calls of tools, or what the schema allows, or (where neither is demanded) free text.
+3. A tag is written as its text, and by number where it is one token: a special token is no text to a grammar.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from tampu.engine.schema import guided, problems_of
+from tampu.engine.schema_limits import excesses_of
+from tampu.engine.shape import CallForm, Thoughts
+from tampu.messages import Tool
+
+_BLANKS: Final = r"blanks: /[ \t\r\n]{0,2}/"
+_IN_CALLS: Final = "( |\\n)?"
+_ANYTHING: Final = "/(?s:.*)/"
+_BARE: Final = frozenset({"{", "["})
+
+TokenIds = Mapping[str, Sequence[int]]
+"""The tokens of a tag's text, by its text."""
+
+
+def grammar_of(
+    schema: Mapping[str, Any] | None,
+    *,
+    thoughts: Thoughts | None,
+    calls: CallForm | None,
+    ids: TokenIds,
+    mark: str,
+) -> str:
+    """The grammar of an answer; `mark` shows up in the engine's log if it cannot compile it."""
+    rules = ["%llguidance {}", f"// {mark}", _BLANKS]
+    rules += _thoughts(thoughts, ids) if thoughts else ["start: answer"]
+    choices = []
+    if calls is not None:
+        choices.append("calls")
+        rules += _calls(calls, ids, mark)
+    if schema is not None and not (calls and calls.is_required):
+        choices.append("json")
+        rules.append(f"json: %json {_json(guided(schema, mark))}")
+    elif calls is not None and not calls.is_required:
+        choices.append("free")
+        rules.append(f"free: /[^{_escaped(calls.tag[0])}](?s:.*)/")
+    rules.append("answer: " + " | ".join(choices))
+    return "\n".join([*rules, ""])
+
+
+def tags_of(thoughts: Thoughts | None, calls: CallForm | None) -> list[str]:
+    """The tags whose tokens `grammar_of` wants to know."""
+    tags = [thoughts.opening, thoughts.closing] if thoughts else []
+    return [*tags, calls.tag] if calls and calls.tag not in _BARE else tags
+
+
+def _thoughts(thoughts: Thoughts, ids: TokenIds) -> list[str]:
+    start = "thoughts blanks answer" if thoughts.is_open else "(blanks opening thoughts blanks)? answer"
+    closed = [f"closed[suffix={_json(thoughts.closing)}]: {_ANYTHING}"]
+    ends = ["closed"]
+    number = _number(thoughts.closing, ids)
+    if number:
+        closed.append(f"unclosed: {_ANYTHING}")
+        ends.append(f"unclosed {number}")
+    return [f"start: {start}", f"opening: {_tag(thoughts.opening, ids)}", "thoughts: " + " | ".join(ends), *closed]
+
+
+def _calls(calls: CallForm, ids: TokenIds, mark: str) -> list[str]:
+    call = {"anyOf": [_call_schema(tool, calls.key) for tool in calls.tools]}
+    rules = [f"call: %json {_json(guided(call, mark, blanks=_IN_CALLS))}"]
+    tag = "" if calls.tag in _BARE else _tag(calls.tag, ids)
+    if calls.tag.endswith("["):
+        opening = '"["' if calls.tag == "[" else tag
+        more = _more('blanks "," blanks call', calls)
+        return [*rules, f'calls: {opening} blanks call {more} blanks "]" blanks']
+    one = f"{tag} blanks call {_closing(calls.tag)}".strip() if tag else "call"
+    more = _more("blanks one", calls)
+    return [*rules, f"one: {one}", f"calls: one {more} blanks"]
+
+
+def _more(part: str, calls: CallForm) -> str:
+    """`part` for each call after the first."""
+    return f"({part}){{0,{calls.at_most - 1}}}" if calls.at_most > 1 else ""
+
+
+def _closing(tag: str) -> str:
+    """A tag like one of XML has a closing one."""
+    if tag.startswith("<") and tag.endswith(">") and "|" not in tag:
+        return f"blanks {_json('</' + tag[1:])}"
+    return ""
+
+
+def _call_schema(tool: Tool, key: str) -> Mapping[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"name": {"const": tool.function.name}, key: parameters_schema(tool)},
+        "required": ["name", key],
+        "additionalProperties": False,
+    }
+
+
+def parameters_schema(tool: Tool) -> Mapping[str, Any]:
+    """The schema of a tool's arguments; any object where it is one that no engine can follow."""
+    told = msgspec.to_builtins(tool.function.parameters)
+    schema = {"type": "object"} | {name: value for name, value in told.items() if value not in (None, "", [])}
+    schema["type"] = "object"
+    schema.pop("items", None)
+    schema["properties"] = {name: _without_blanks(value) for name, value in schema.get("properties", {}).items()}
+    schema["additionalProperties"] = False
+    return {"type": "object"} if excesses_of(schema) or problems_of(schema) else schema
+
+
+def _without_blanks(value: Any) -> Any:
+    """A property without a type that says nothing."""
+    if isinstance(value, dict):
+        return {name: _without_blanks(item) for name, item in value.items() if not (name == "type" and item == "")}
+    return value
+
+
+def _tag(tag: str, ids: TokenIds) -> str:
+    number = _number(tag, ids)
+    return f"({_json(tag)} | {number})" if number else _json(tag)
+
+
+def _number(tag: str, ids: TokenIds) -> str:
+    tokens = ids.get(tag, ())
+    return f"<[{tokens[0]}]>" if len(tokens) == 1 else ""
+
+
+def _escaped(sign: str) -> str:
+    return f"\\{sign}" if sign in "\\]^-/" else sign
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

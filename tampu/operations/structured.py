@@ -1,0 +1,82 @@
+"""The form that an answer must have, and who holds it to that: the engine's own chat, or a grammar of ours. Pure.
+
+1. A conversation goes to the engine's own chat where the model's weights bring the template, unless we have to know how
+   the answer is written: for a format, a demanded call, or tools that are only described.
+2. Where only the engine can read the model's answers (or takes no grammars), it is asked to see to it itself.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tampu.engine.protocol import EngineProperties
+from tampu.engine.shape import CallForm, Thoughts
+from tampu.generation import ChatInput, NamedTool, ToolChoice, ToolUse
+from tampu.messages import Message, Tool
+from tampu.operations.selection import Selection
+from tampu.templates.call_style import DESCRIBED, CallStyle
+from tampu.templates.choose import PromptPath
+
+MOST_CALLS: Final = 8
+"""Of one answer that is held to calls: a model that would go on for ever is stopped."""
+
+
+def reads_answer_itself(selection: Selection, chat: ChatInput, properties: EngineProperties) -> bool:
+    """Whether we render the conversation and read the answer, not the engine."""
+    request, facts = selection.request, selection.facts
+    if facts.paths.chat is not PromptPath.ENGINE or selection.describes_tools:
+        return True
+    if not properties.takes_grammars or facts.has_channels or _has_images(chat.messages):
+        return False
+    if chat.tools:
+        return facts.calls is not None and (is_demanded(chat.tool_choice) or request.format is not None)
+    return request.format is not None
+
+
+def thinks_first(selection: Selection, properties: EngineProperties) -> bool:
+    """Whether an answer with a format takes two passes, because the engine takes no grammars."""
+    request = selection.request
+    return bool(request.format and request.think and selection.facts.thinking) and not properties.takes_grammars
+
+
+def is_demanded(choice: ToolChoice) -> bool:
+    """Whether the answer must be calls."""
+    return choice is ToolUse.REQUIRED or isinstance(choice, NamedTool)
+
+
+def allowed_tools(chat: ChatInput) -> Sequence[Tool]:
+    """The tools that the answer may call."""
+    match chat.tool_choice:
+        case NamedTool(name=name):
+            return [tool for tool in chat.tools if tool.function.name == name][:1]
+        case _:
+            return chat.tools
+
+
+def call_style(selection: Selection) -> CallStyle:
+    """How the model is expected to write calls."""
+    return DESCRIBED if selection.describes_tools else selection.facts.calls or DESCRIBED
+
+
+def call_form(selection: Selection) -> CallForm | None:
+    """The calls that the answer is held to; None where they need no help."""
+    chat = selection.request.input
+    if not isinstance(chat, ChatInput) or not chat.tools:
+        return None
+    is_required = is_demanded(chat.tool_choice)
+    if not (is_required or selection.describes_tools or selection.request.format):
+        return None
+    style = call_style(selection)
+    most = 1 if isinstance(chat.tool_choice, NamedTool) else MOST_CALLS
+    return CallForm(tag=style.tag, key=style.key, tools=allowed_tools(chat), is_required=is_required, at_most=most)
+
+
+def thoughts_before(selection: Selection, prompt: str) -> Thoughts | None:
+    """The thoughts that may come before the answer to `prompt`."""
+    tags = selection.facts.thinking
+    if not selection.request.think or tags is None:
+        return None
+    return Thoughts(tags.opening, tags.closing, is_open=prompt.rstrip().endswith(tags.opening))
+
+
+def _has_images(messages: Sequence[Message]) -> bool:
+    return any(message.images for message in messages)
