@@ -7,20 +7,30 @@ only, and the connection uses that very answer), so a DNS answer that changes be
 
 import ipaddress
 import socket
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
+from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 from tampu.errors import RegistryDenied
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_Address = IPv4Address | IPv6Address
+_EMBEDDING: Final = tuple(ipaddress.IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/96", "::/96"))
+"""NAT64 and addresses of the old, `::1.2.3.4` form: the last 32 bits are an IPv4 address."""
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+_SHARED: Final = ipaddress.IPv4Network("100.64.0.0/10")
+_METADATA: Final = frozenset({ipaddress.ip_address("100.100.100.200"), ipaddress.ip_address("fd00:ec2::254")})
+"""Where clouds tell a machine its own secrets, besides 169.254.169.254."""
+_INSIDE_SUFFIXES: Final = (".localhost", ".local", ".internal", ".home.arpa")
 
 
-def literal_address(host: str) -> IPv4Address | IPv6Address | None:
+def literal_address(host: str) -> _Address | None:
     """The address that `host` spells, also as `127.1`, `0x7f.1` or `2130706433`; None for a name."""
+    host = _plain(host)
     try:
-        return ipaddress.ip_address(host.strip("[]"))
+        return ipaddress.ip_address(host)
     except ValueError:
         pass
     try:
@@ -29,57 +39,107 @@ def literal_address(host: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
-def is_public(address: IPv4Address | IPv6Address) -> bool:
+def is_public(address: _Address) -> bool:
     """Whether the address is one of the open internet, seen through every way of wrapping an IPv4 address."""
     inner = _wrapped(address)
     if inner is not None:
         return is_public(inner)
+    if isinstance(address, IPv6Address) and address not in _UNICAST:
+        return False
     return address.is_global and not address.is_multicast
 
 
-def _wrapped(address: IPv4Address | IPv6Address) -> IPv4Address | None:
-    if not isinstance(address, IPv6Address):
+def is_private(address: _Address) -> bool:
+    """Whether the address is a usual one of a home, an office or a virtual private network."""
+    address = _wrapped(address) or address
+    if address in _METADATA or address.is_loopback or address.is_link_local or address.is_unspecified:
+        return False
+    in_shared_space = isinstance(address, IPv4Address) and address in _SHARED
+    return in_shared_space or (address.is_private and not address.is_multicast and not address.is_reserved)
+
+
+def is_inside_name(host: str) -> bool:
+    """Whether a name can only mean something on this machine or its network, whatever it resolves to."""
+    name = _plain(host)
+    return "." not in name or name.endswith(_INSIDE_SUFFIXES)
+
+
+def _wrapped(address: _Address) -> IPv4Address | None:
+    if not isinstance(address, IPv6Address) or address.is_loopback or address.is_unspecified:
         return None
-    if address in _NAT64:
+    if any(address in network for network in _EMBEDDING):
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
 
 
-def _is_loopback(address: IPv4Address | IPv6Address) -> bool:
+def _is_loopback(address: _Address) -> bool:
     return (_wrapped(address) or address).is_loopback
 
 
-class AddressPolicy:
-    """What one download may dial: public addresses, the host that the user named, and the proxies of the settings.
+def _plain(host: str) -> str:
+    return host.lower().strip("[]").rstrip(".")
 
-    A registry on this machine may also send us on to this machine: who named it has named that.
+
+class AddressPolicy:
+    """What one download may dial.
+
+    1. Public addresses. 2. An address that the user spelled out. 3. What a name that the user wrote resolves to, if it
+    is this machine or private; but a name that was public once stays so, and none leads to link-local addresses, where
+    clouds keep a machine's secrets. 4. This machine, if the user named this machine. 5. With `allows_lan`, private
+    addresses. 6. The proxies of the user's settings, at their port.
     """
 
-    def __init__(self, named_host: str) -> None:
-        self._named = named_host.lower()
-        self._proxies: set[str] = set()
-        literal = literal_address(named_host)
-        self._allow_loopback = named_host.lower() == "localhost" or (literal is not None and _is_loopback(literal))
+    def __init__(self, named_host: str, *, allows_lan: bool = False) -> None:
+        self._named, self._allows_lan = _plain(named_host), allows_lan
+        self._named_address = literal_address(named_host)
+        self._named_is_public = False
+        self._proxies: set[tuple[str, int | None]] = set()
+        names_loopback = self._named_address is not None and _is_loopback(self._named_address)
+        self._allows_loopback = names_loopback or self._named == "localhost" or self._named.endswith(".localhost")
 
-    def trust_proxy(self, host: str) -> None:
+    def trust_proxy(self, host: str, port: int | None) -> None:
         """Let a proxy of the user's own settings be dialled, wherever it is."""
-        self._proxies.add(host.lower())
+        self._proxies.add((_plain(host), port))
 
     def check_host(self, host: str) -> None:
-        """Refuse a host that spells an address which may not be dialled; raises RegistryDenied. Names pass."""
+        """Refuse a host that can only be one that may not be dialled; raises RegistryDenied.
+
+        Names of public form pass: what they resolve to is checked when they are dialled, by whoever dials.
+        """
         literal = literal_address(host)
-        if literal is not None and not self._permits(host, literal):
+        if literal is None:
+            permitted = _plain(host) == self._named or not is_inside_name(host) or self._allows_name(host)
+        else:
+            permitted = self._permits_from_anywhere(literal) or literal == self._named_address
+        if not permitted:
             raise refusal(host)
 
-    def permits(self, host: str, address: str) -> bool:
-        """Whether `address`, to which `host` resolved, may be dialled."""
-        literal = literal_address(address.partition("%")[0])
-        return host.lower() in self._proxies or (literal is not None and self._permits(host, literal))
+    def permitted(self, host: str, port: int, addresses: Sequence[str]) -> list[str]:
+        """Those of `addresses`, to which `host` resolved, that may be dialled."""
+        if (_plain(host), port) in self._proxies:
+            return list(addresses)
+        found = {text: literal_address(text.partition("%")[0]) for text in addresses}
+        is_named = _plain(host) == self._named
+        if is_named and any(address is not None and is_public(address) for address in found.values()):
+            self._named_is_public = True
+        return [text for text, address in found.items() if address and self._permits(address, is_named=is_named)]
 
-    def _permits(self, host: str, address: IPv4Address | IPv6Address) -> bool:
-        if is_public(address) or host.lower() == self._named:
+    def _permits(self, address: _Address, *, is_named: bool) -> bool:
+        if self._permits_from_anywhere(address):
             return True
-        return self._allow_loopback and _is_loopback(address)
+        if not is_named or self._named_is_public:
+            return False
+        return address == self._named_address or is_private(address) or _is_loopback(address)
+
+    def _permits_from_anywhere(self, address: _Address) -> bool:
+        if is_public(address) or (self._allows_loopback and _is_loopback(address)):
+            return True
+        return self._allows_lan and is_private(address)
+
+    def _allows_name(self, host: str) -> bool:
+        """Whether a name of this network may be looked up; its addresses are checked after that."""
+        is_loopback_name = _plain(host) == "localhost" or _plain(host).endswith(".localhost")
+        return self._allows_loopback if is_loopback_name else self._allows_lan
 
 
 def refusal(host: str) -> RegistryDenied:
@@ -101,10 +161,10 @@ class GuardedResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """The permitted addresses of `host`; raises RegistryDenied if it has others only."""
         found = await self._inner.resolve(host, port, family)
-        permitted = [result for result in found if self._policy.permits(host, result["host"])]
+        permitted = set(self._policy.permitted(host, port, [result["host"] for result in found]))
         if found and not permitted:
             raise refusal(host)
-        return permitted
+        return [result for result in found if result["host"] in permitted]
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -1,20 +1,21 @@
 """The one hardened way out: HTTP requests to one registry and to wherever it redirects, checked hop by hop.
 
 Bounds: http and https only, and plain http only if the user said so; no address inside the network that the user did
-not name; `Authorization` never leaves its origin; timeouts everywhere; only small documents are unpacked, capped.
+not name; `Authorization` never leaves its origin; no cookies, no netrc; timeouts everywhere; only small documents are
+unpacked, capped.
 """
 
 import os
 import platform
-import ssl
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import cache
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import quote
+from urllib.request import getproxies
 
 import aiohttp
+import anyio
 from aiohttp import ClientResponse, ClientTimeout, hdrs
 from anyio import fail_after, to_thread
 from yarl import URL
@@ -22,7 +23,9 @@ from yarl import URL
 from tampu import OLLAMA_VERSION, __version__
 from tampu.errors import RegistryDenied, RegistryError, RegistryUnreachable
 from tampu.registry.addresses import AddressPolicy, GuardedResolver
+from tampu.registry.network import Network, trusted_authorities
 from tampu.registry.patience import Patience
+from tampu.registry.proxies import proxy_for
 
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _MACHINE = _MACHINES.get(platform.machine(), platform.machine())
@@ -30,6 +33,9 @@ USER_AGENT = f"ollama/{OLLAMA_VERSION} ({_MACHINE} {platform.system().lower()}) 
 """Names Ollama's level first: its registry refuses models that need a newer one by this header."""
 _READ_BUFFER_BYTES = 1 << 18
 _ERROR_BYTES = 4096
+_ERROR_S = 10.0
+"""How long the words of an error are waited for: its status is known already."""
+_URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~-._"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 Body = bytes | AsyncIterable[bytes]
@@ -54,10 +60,12 @@ class Transport:
         *,
         body: Body | None = None,
         answer_s: float | None = None,
+        by: float | None = None,
     ) -> AsyncIterator[ClientResponse]:
         """One request, no redirect followed; raises RegistryUnreachable or RegistryDenied.
 
-        `answer_s`: how long the answer may take once the body is sent, where that is longer than usual.
+        `answer_s`: how long the answer may take once the body is sent, where that is longer than usual. `by`: when it
+        must have begun, on anyio's clock; a request without a body has the time of a document.
         """
         self._check(url)
         options: dict[str, Any] = {"headers": headers, "allow_redirects": False, "proxy": self._proxy_for(url)}
@@ -66,7 +74,12 @@ class Transport:
         if answer_s is not None:
             options["timeout"] = ClientTimeout(total=None, connect=self.patience.connect_s, sock_read=answer_s)
         try:
-            async with self._session.request(method, url, **options) as response:
+            if by is None:
+                by = anyio.current_time() + self.patience.document_s if body is None else float("inf")
+            # Else a byte of a header now and then would keep the request alive for ever.
+            with fail_after(by - anyio.current_time()):
+                response = await self._session.request(method, url, **options)
+            async with response:
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise explain(error, method, url) from None
@@ -74,8 +87,9 @@ class Transport:
     @asynccontextmanager
     async def follow(self, method: str, url: URL, headers: Mapping[str, str]) -> AsyncIterator[ClientResponse]:
         """One request and the redirects it is answered with; `Authorization` stays with its origin."""
+        by = anyio.current_time() + self.patience.document_s
         for _ in range(self.patience.max_redirects + 1):
-            async with self.send(method, url, headers) as response:
+            async with self.send(method, url, headers, by=by) as response:
                 target = redirect_target(response)
                 if target is None:
                     yield response
@@ -94,19 +108,20 @@ class Transport:
 
     def _proxy_for(self, url: URL) -> URL | None:
         """The proxy that the system's own settings name for `url`."""
-        text = getproxies().get(url.scheme)
-        if not text or proxy_bypass(url.host or ""):
-            return None
-        proxy = URL(text if "://" in text else f"http://{text}")
-        self._policy.trust_proxy(proxy.host or "")
+        proxy = proxy_for(url, getproxies())
+        if proxy is not None:
+            self._policy.trust_proxy(proxy.host or "", proxy.port)
         return proxy
 
 
 @asynccontextmanager
-async def open_transport(host: str, *, insecure: bool, patience: Patience) -> AsyncIterator[Transport]:
-    """A transport for a user who named `host` (without a port)."""
-    policy = AddressPolicy(host)
-    authorities = await to_thread.run_sync(_trusted_authorities)
+async def open_transport(
+    host: str, *, insecure: bool, patience: Patience, network: Network | None = None
+) -> AsyncIterator[Transport]:
+    """A transport for a user who named `host` (without a port); raises ConfigError for unreadable certificates."""
+    network = network or Network()
+    policy = AddressPolicy(host, allows_lan=network.allows_lan)
+    authorities = await to_thread.run_sync(trusted_authorities, network.ca_file)
     connector = aiohttp.TCPConnector(resolver=GuardedResolver(policy), limit=0, ssl=authorities)
     timeout = ClientTimeout(total=None, connect=patience.connect_s, sock_read=patience.silence_s)
     async with aiohttp.ClientSession(
@@ -116,15 +131,10 @@ async def open_transport(host: str, *, insecure: bool, patience: Patience) -> As
         skip_auto_headers=(hdrs.ACCEPT_ENCODING, hdrs.ACCEPT, hdrs.CONTENT_TYPE),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
         read_bufsize=_READ_BUFFER_BYTES,
     ) as session:
         yield Transport(session, policy, insecure=insecure, patience=patience)
-
-
-@cache
-def _trusted_authorities() -> ssl.SSLContext:
-    """The system's certificate authorities; reading them takes tens of milliseconds, so once."""
-    return ssl.create_default_context()
 
 
 def redirect_target(response: ClientResponse) -> URL | None:
@@ -132,6 +142,13 @@ def redirect_target(response: ClientResponse) -> URL | None:
     location = response.headers.get(hdrs.LOCATION)
     if response.status not in _REDIRECTS or not location:
         return None
+    return named_place(response, location)
+
+
+def named_place(response: ClientResponse, location: str) -> URL:
+    """The address that a `Location` means, without a user name; raises RegistryError for one that is none."""
+    # What no address holds would be sent on in the next request's first line.
+    location = quote(location.strip(), safe=_URL_CHARACTERS, errors="surrogateescape")
     try:
         # A user name in the address would be sent on as credentials, and is a way to hide the real host.
         return response.url.join(URL(location, encoded=True)).with_user(None)
@@ -149,24 +166,38 @@ def headers_for(source: URL, target: URL, headers: Mapping[str, str]) -> dict[st
 async def read_document(response: ClientResponse, patience: Patience) -> bytes:
     """The body of a small document, however it is packed; raises RegistryError once it passes the limit."""
     limit = patience.max_document_bytes
-    with fail_after(patience.document_s):
-        document = await _read_up_to(response, limit + 1)
-    if len(document) > limit:
+    document = b""
+    is_too_long = (response.content_length or 0) > limit
+    if not is_too_long:
+        with fail_after(patience.document_s):
+            document = await _read_up_to(response, limit + 1)
+    if is_too_long or len(document) > limit:
         raise RegistryError(f"the registry sent more than {limit} bytes where a small document belongs: refused")
     return document
 
 
 async def error_text(response: ClientResponse) -> str:
     """The start of an error's body, for the message; nothing in it can steer a terminal."""
-    text = (await _read_up_to(response, _ERROR_BYTES)).decode("utf-8", "replace")
+    taken = bytearray()
+    try:
+        with anyio.move_on_after(_ERROR_S):
+            await _read_into(taken, response, _ERROR_BYTES)
+    except (RegistryError, aiohttp.ClientError, OSError):
+        pass  # the status tells what matters
+    text = taken.decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)
 
 
 async def _read_up_to(response: ClientResponse, limit: int) -> bytes:
-    """The first bytes of a body, unpacked; neither the rest of it nor more than that is ever held."""
+    taken = bytearray()
+    await _read_into(taken, response, limit)
+    return bytes(taken)
+
+
+async def _read_into(taken: bytearray, response: ClientResponse, limit: int) -> None:
+    """Take the first bytes of a body, unpacked; neither the rest of it nor more than that is ever held."""
     packing = response.headers.get(hdrs.CONTENT_ENCODING, "").lower()
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if packing in {"gzip", "x-gzip", "deflate"} else None
-    taken = bytearray()
     async for piece in response.content.iter_any():
         room = limit - len(taken)
         try:
@@ -174,8 +205,7 @@ async def _read_up_to(response: ClientResponse, limit: int) -> bytes:
         except zlib.error:
             raise RegistryError("the registry sent a packed document that cannot be unpacked") from None
         if len(taken) >= limit:
-            break
-    return bytes(taken)
+            return
 
 
 def explain(error: Exception, method: str, url: URL) -> RegistryUnreachable:

@@ -66,7 +66,7 @@ def test_an_address_inside_the_network_must_be_named(host: str) -> None:
     AddressPolicy(host).check_host(host)
     literal = literal_address(host)
     assert literal is not None
-    assert not AddressPolicy("registry.example").permits("innocent.example", str(literal))
+    assert not AddressPolicy("registry.example").permitted("innocent.example", 443, [str(literal)])
 
 
 @pytest.mark.parametrize("host", ["1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1"])
@@ -82,7 +82,7 @@ def test_wrapping_an_address_changes_nothing(address: object) -> None:
 def test_a_registry_on_this_machine_may_send_us_on_to_this_machine_only() -> None:
     policy = AddressPolicy("127.0.0.1")
     policy.check_host("127.0.0.2")
-    assert policy.permits("localhost", "::1")
+    assert policy.permitted("localhost", 80, ["::1"])
     with pytest.raises(RegistryDenied):
         policy.check_host("10.0.0.1")
 
