@@ -84,6 +84,12 @@ def post(port: int, path: str, body: dict[str, object]) -> dict[str, object]:
         return found
 
 
+def get(port: int, path: str) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=600) as answer:
+        content: bytes = answer.read()
+        return content
+
+
 def weights(port: int) -> Path:
     """Pull the benchmark's model if it is not stored yet; the path of its GGUF."""
     post(port, "/api/pull", {"model": MODEL, "stream": False})

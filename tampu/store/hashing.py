@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,8 @@ from tampu.store.clone import open_regular
 from tampu.store.faults import store_faults
 
 _STEP_SIZE: Final = 16 << 20
-_READ_SIZE: Final = 1 << 20
+_READ_SIZE: Final = 256 << 10
+"""Small enough that what is read is still in the cache of the processor that hashes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +30,23 @@ class HashStep:
 
 async def hash_steps(path: Path) -> AsyncGenerator[HashStep, None]:
     """Hash a file; raises StoreError if it cannot be read, is no file, or changes meanwhile."""
-    with store_faults(f"reading {path.name}"):
-        handle = open_regular(path)
-        try:
-            before = os.fstat(handle)
-            state, done = hashlib.sha256(), 0
-            # A file that grows as fast as it is read must not be read for ever.
-            while done <= before.st_size and (count := await to_thread.run_sync(_hash_some, handle, state)):
-                done += count
-                yield HashStep(done, before.st_size)
-            after = os.fstat(handle)
-        finally:
-            os.close(handle)
+    with store_faults(f"reading {path.name}"), os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        before = os.fstat(file.fileno())
+        state, done = hashlib.sha256(), 0
+        # A file that grows as fast as it is read must not be read for ever.
+        while done <= before.st_size and (count := await to_thread.run_sync(_hash_some, file, state)):
+            done += count
+            yield HashStep(done, before.st_size)
+        after = os.fstat(file.fileno())
     if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size) or done != before.st_size:
         raise StoreError(f"{path.name} was changed while it was read; try again when nothing writes to it")
     yield HashStep(done, done, f"sha256:{state.hexdigest()}")
 
 
-def _hash_some(handle: int, state: "hashlib._Hash") -> int:
+def _hash_some(file: FileIO, state: "hashlib._Hash") -> int:
     """Hash the next piece; its length, 0 at the end."""
-    done = 0
-    while done < _STEP_SIZE and (piece := os.read(handle, _READ_SIZE)):
-        state.update(piece)
-        done += len(piece)
+    buffer, done = memoryview(bytearray(_READ_SIZE)), 0
+    while done < _STEP_SIZE and (count := file.readinto(buffer)):
+        state.update(buffer[:count])
+        done += count
     return done
