@@ -23,6 +23,7 @@ TampuError                       500
     EngineCrashed                      the child died while it worked
     EngineRefused                      the engine answered with an error; knows its status and text
   TemplateFailed                 500   a stored template failed while it ran
+  UnknownFormat                  500   a stored model names a renderer or parser that nobody knows
   RegistryError                  502   the other side of a download failed
     RegistryUnreachable
     RegistryDenied
@@ -41,6 +42,8 @@ TampuError                       500
 Each class carries the HTTP status that any dialect starts from. Texts are lower-case, have no full stop, and say
 what happened, to what, and what to do next. Cancellation is not an error and is not in the tree.
 """
+
+from collections.abc import Sequence
 
 
 class TampuError(Exception):
@@ -190,6 +193,14 @@ class EngineRefused(EngineError):
 
 class TemplateFailed(TampuError):
     """A template parsed but failed while it was executed."""
+
+
+class UnknownFormat(TampuError):
+    """A model names a `kind` ("renderer", "parser") that this version does not have."""
+
+    def __init__(self, kind: str, name: str, *, known: Sequence[str]) -> None:
+        super().__init__(f'unknown {kind} "{name}"; this version knows {", ".join(known)}')
+        self.kind, self.name = kind, name
 
 
 class RegistryError(TampuError):

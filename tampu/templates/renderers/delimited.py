@@ -1,0 +1,44 @@
+"""The notation of the Gemma families for schemas and values: bare sorted keys, texts between marks, no blanks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tampu.templates.go.numbers import format_float
+
+_PLAIN_BELOW: Final = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class Delimited:
+    """`mark` stands around texts; `null` is how nothing is written."""
+
+    mark: str
+    null: str = "null"
+
+    def quoted(self, text: str) -> str:
+        """A text between its delimiters."""
+        return f"{self.mark}{text}{self.mark}"
+
+    def members(self, values: Mapping[str, Any]) -> str:
+        """`key:value` of each, by key."""
+        return ",".join(f"{name}:{self.text(values[name])}" for name in sorted(values))
+
+    def text(self, value: Any) -> str:
+        """A value."""
+        if isinstance(value, str):
+            return self.quoted(value)
+        if isinstance(value, dict):
+            return "{" + self.members(value) + "}"
+        if isinstance(value, list):
+            return "[" + ",".join(map(self.text, value)) + "]"
+        if value is None or isinstance(value, bool):
+            return self.null if value is None else str(value).lower()
+        return number_text(value)
+
+
+def number_text(value: float) -> str:
+    """A number: whole ones plain, others as Go prints them alone."""
+    if float(value).is_integer() and abs(value) < _PLAIN_BELOW:
+        return str(int(value))
+    return format_float(float(value))
