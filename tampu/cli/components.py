@@ -40,7 +40,7 @@ def gather(modelfile: Modelfile, folder: Path) -> Components:
             base = argument
         else:
             weights.extend(files_of(path))
-    adapters = _existing([modelfile.adapter] if modelfile.adapter else [], folder)
+    adapters = _existing(modelfile.adapters, folder)
     drafts = _existing(modelfile.drafts, folder)
     _check_apart(modelfile, folder)
     digests = hash_files({*weights, *adapters, *drafts})

@@ -66,9 +66,9 @@ class Modelfile:
         return self.values(Kind.FROM)
 
     @property
-    def adapter(self) -> str:
-        """The path of the adapter."""
-        return self.last(Kind.ADAPTER)
+    def adapters(self) -> tuple[str, ...]:
+        """The paths of the adapters."""
+        return self.values(Kind.ADAPTER)
 
     @property
     def drafts(self) -> tuple[str, ...]:

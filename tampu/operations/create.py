@@ -16,6 +16,7 @@ import msgspec
 from anyio import to_thread
 
 from tampu.errors import BadRequest, CorruptManifest, InvalidTemplate, NotFound, StoreError
+from tampu.gguf.adapter import check_adapter
 from tampu.gguf.header import Header
 from tampu.gguf.metadata import facts_of, parameter_label
 from tampu.gguf.projector import completed, lacks_type
@@ -195,8 +196,8 @@ async def _read_files(
     if await to_thread.run_sync(file_type, files, blobs) is FileType.SAFETENSORS:
         yield Progress(f"converting {what}")
         _refuse_safetensors(files)
-    if what == "adapter" and len(files) > 1:
-        raise BadRequest("only one adapter is currently supported")
+    if what == "adapter":
+        _refuse_repeated(files)
     sources: list[SourceFile] = []
     for path, digest in files.items():
         yield Progress("parsing GGUF")
@@ -206,11 +207,23 @@ async def _read_files(
             source = await _completed(job, source)
         sources.append(source)
     models += await to_thread.run_sync(partial(assemble, sources, kind="draft" if what == "draft" else None))
+    for model in models:
+        if model.kind == "adapter":
+            check_adapter(model.files[0].header)
     weights = [model for model in models if model.kind == "model"]
     for model in weights:
         check_quantization(job.request.quantize, model.facts.quantization_label)
     if weights:
         yield Progress("verifying conversion")
+
+
+def _refuse_repeated(adapters: Mapping[str, str]) -> None:
+    """An adapter that is given twice would change the model twice as much, which nobody means."""
+    names: dict[str, str] = {}
+    for name, digest in adapters.items():
+        if digest in names:
+            raise BadRequest(f'the adapters "{names[digest]}" and "{name}" are the same file; name it once')
+        names[digest] = name
 
 
 async def _completed(job: _Job, source: SourceFile) -> SourceFile:

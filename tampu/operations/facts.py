@@ -11,6 +11,7 @@ from tampu.config import Settings
 from tampu.descriptions import ModelDetails
 from tampu.errors import BlobNotFound, InvalidTemplate, TampuError, TemplateFailed
 from tampu.generation import Capability
+from tampu.gguf.adapter import check_fit
 from tampu.gguf.footprint import Footprint, footprint
 from tampu.gguf.header import Header
 from tampu.gguf.metadata import Facts, facts_of, integer
@@ -60,7 +61,10 @@ class FactsCache:
         self._known: OrderedDict[str, ModelFacts] = OrderedDict()
 
     async def of(self, model: Model) -> ModelFacts:
-        """The facts of `model`; raises CorruptBlob, TemplateFailed. Warm, it touches memory only."""
+        """The facts of `model`; raises CorruptBlob, InvalidModelFile for an adapter that does not fit, TemplateFailed.
+
+        Warm, it touches memory only.
+        """
         known = self._known.get(model.digest)
         if known is None:
             known = await to_thread.run_sync(self._derive, model)
@@ -72,6 +76,9 @@ class FactsCache:
 
     def _derive(self, model: Model) -> ModelFacts:
         header = self._weights_header(model)
+        if header is not None:
+            for path in model.adapters:
+                check_fit(self._library.header(path), header)
         weights = facts_of(header) if header else None
         jinja = weights.chat_template or None if weights else None
         template = run_template(model.template) if model.template is not None else None

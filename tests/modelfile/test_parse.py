@@ -38,7 +38,7 @@ def test_every_instruction():
         "MESSAGE user hi there\nMESSAGE assistant hello\n"
     )
     assert modelfile.bases == ("llama3",)
-    assert modelfile.adapter == "./a.gguf"
+    assert modelfile.adapters == ("./a.gguf",)
     assert modelfile.drafts == ("d1", "d2")
     assert (modelfile.template, modelfile.system) == ("{{ .Prompt }}", "be brief")
     assert (modelfile.renderer, modelfile.parser, modelfile.requires) == ("r", "p", "0.14.0")

@@ -64,7 +64,7 @@ async def made(services: StoreServices, **body: Any) -> Outcome:
 # What differs on purpose, or is not there yet; each line stands in docs/differences.md or in the issue that brings it.
 EXPLAINED = {
     "known template": "a Go template near the chat template is not looked for: the engine renders the chat template",
-    "projector without a type": "files are kept as they came",
+    "two adapters": "several may be given, the same file twice is refused in words of our own",
     "missing blob": "an error does not tell where the models folder is",
     "missing blob, no stream": "an error does not tell where the models folder is",
     "adapter missing blob": "an error does not tell where the models folder is",
