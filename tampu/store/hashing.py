@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from io import FileIO
@@ -14,7 +15,8 @@ from tampu.errors import StoreError
 from tampu.store.clone import open_regular
 from tampu.store.faults import store_faults
 
-_STEP_SIZE: Final = 16 << 20
+_STEP_S: Final = 0.05
+"""How long a thread reads before it tells: whoever wants it to stop waits as long, be the disk fast or slow."""
 _READ_SIZE: Final = 256 << 10
 """Small enough that what is read is still in the cache of the processor that hashes it."""
 
@@ -44,9 +46,11 @@ async def hash_steps(path: Path) -> AsyncGenerator[HashStep, None]:
 
 
 def _hash_some(file: FileIO, state: "hashlib._Hash") -> int:
-    """Hash the next piece; its length, 0 at the end."""
-    buffer, done = memoryview(bytearray(_READ_SIZE)), 0
-    while done < _STEP_SIZE and (count := file.readinto(buffer)):
+    """Hash for a while; how many bytes, 0 at the end."""
+    buffer, done, until = memoryview(bytearray(_READ_SIZE)), 0, time.monotonic() + _STEP_S
+    while count := file.readinto(buffer):
         state.update(buffer[:count])
         done += count
+        if time.monotonic() >= until:
+            break
     return done
