@@ -40,6 +40,21 @@ class Leftover:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A download that was begun: of which model ("" where nobody wrote it down), how far it is, when it last moved.
+
+    `size` 0: it is not known. `modified_ns`: since the epoch. `is_running`: somebody is downloading it right now.
+    """
+
+    model: str
+    digest: str
+    size: int
+    completed: int
+    modified_ns: int
+    is_running: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Purged:
     """The end of a purge: what went, or would go."""
 

@@ -1,29 +1,59 @@
 """`pull`: fetches a model."""
 
+import time
+
+import msgspec
+
 from tampu.cli.command import command
-from tampu.cli.grammar import exactly, flag
+from tampu.cli.grammar import Words, exactly, flag
 from tampu.cli.invocation import Invocation
 from tampu.client.answers import Report
 from tampu.errors import ServerError, TampuError
 from tampu.names import DEFAULT_HOST, ModelName, ModelReference, Source
+from tampu.terminal.listings import unfinished_table
 from tampu.terminal.progress import Progress, follow
+from tampu.units import parse_rate
 
 _NOT_THERE = "pull model manifest: file does not exist"
 
 
-@command("pull", takes="MODEL", words=exactly(1), help="Pull a model from a registry")
+@command("pull", takes="MODEL", words=Words(), help="Pull a model from a registry")
 @flag("--insecure", help="Use an insecure registry")
-def command_line(invocation: Invocation, words: tuple[str, ...], insecure: bool) -> None:
-    """Fetch, with a bar for each layer."""
-    pull_model(invocation, words[0], insecure=insecure, then="pull")
+@flag("--limit-rate", word="string", beyond=True, help="Most bytes a second, with K, M or G (e.g. 5M)")
+@flag("--list-partial", beyond=True, help="List downloads that were begun and not finished")
+@flag("--json", "as_json", beyond=True, help="Print the unfinished downloads as a JSON list")
+def command_line(
+    invocation: Invocation,
+    words: tuple[str, ...],
+    *,
+    insecure: bool,
+    limit_rate: str | None,
+    list_partial: bool,
+    as_json: bool,
+) -> None:
+    """Fetch, with a bar for each layer; or tell what was not fetched wholly."""
+    exactly(0 if list_partial else 1).check(len(words))
+    if list_partial:
+        _list_unfinished(invocation, as_json=as_json)
+    else:
+        parse_rate(limit_rate or "0")
+        pull_model(invocation, words[0], insecure=insecure, limit_rate=limit_rate or "", then="pull")
 
 
-def pull_model(invocation: Invocation, model: str, *, insecure: bool, then: str) -> None:
+def _list_unfinished(invocation: Invocation, *, as_json: bool) -> None:
+    found = invocation.client.unfinished_pulls()
+    if as_json:
+        invocation.console.write(msgspec.json.encode(found).decode() + "\n")
+    else:
+        invocation.console.write(unfinished_table(found, now=time.time()))
+
+
+def pull_model(invocation: Invocation, model: str, *, insecure: bool, then: str, limit_rate: str = "") -> None:
     """Fetch `model`; `then` is the command that a cloud model of this name would be asked with. Raises ServerError."""
-    client = invocation.client
+    reports = invocation.client.pull(model, insecure=insecure, limit_rate=limit_rate)
     try:
         with Progress(invocation.console) as progress:
-            follow(progress, client.pull(model, insecure=insecure), label=_layer, with_empty_bars=False)
+            follow(progress, reports, label=_layer, with_empty_bars=False)
     except ServerError as error:
         if _NOT_THERE in error.message and not insecure and _exists_as_cloud_model(invocation, model):
             hint = f'"{model}:cloud" is available as a cloud model. Try:\n  {invocation.program} {then} {model}:cloud'

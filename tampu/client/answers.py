@@ -126,6 +126,17 @@ class Verified(Report):
     damages: list[Damage] = []
 
 
+class Unfinished(msgspec.Struct):
+    """A download that was begun. `size` 0 and `model` "": not known."""
+
+    model: str = ""
+    digest: str = ""
+    size: int = 0
+    completed: int = 0
+    modified_at: str = ""
+    running: bool = False
+
+
 class Leftover(msgspec.Struct):
     """A file that no model uses. `bytes`: what its removal frees."""
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from tampu.client.answers import Description, ListedModel, LoadedModel, Piece, Purged, Report, Verified
+from tampu.client.answers import Description, ListedModel, LoadedModel, Piece, Purged, Report, Unfinished, Verified
 from tampu.client.connection import BLOCK_BYTES, LOST, Connector, checked, lines_of, parsed
 from tampu.config import Address
 from tampu.errors import ServerError, ServerUnreachable
@@ -23,6 +23,10 @@ class _Listed(msgspec.Struct):
 
 class _Loaded(msgspec.Struct):
     models: list[LoadedModel] = []
+
+
+class _Begun(msgspec.Struct):
+    partials: list[Unfinished] = []
 
 
 class _Embedded(msgspec.Struct):
@@ -96,9 +100,14 @@ class Client:
         """The answer to a conversation, piece by piece."""
         return self._stream("/api/chat", body, Piece)
 
-    def pull(self, model: str, *, insecure: bool = False) -> Iterator[Report]:
-        """Fetch a model from its registry."""
-        return self._job("/api/pull", _transfer(model, insecure), Report)
+    def pull(self, model: str, *, insecure: bool = False, limit_rate: str = "") -> Iterator[Report]:
+        """Fetch a model from its registry, at no more than `limit_rate` bytes a second (`5M`; "": no limit)."""
+        limit = {"limit_rate": limit_rate} if limit_rate else {}
+        return self._job("/api/pull", {**_transfer(model, insecure), **limit}, Report)
+
+    def unfinished_pulls(self) -> list[Unfinished]:
+        """Downloads that were begun and are not whole, the youngest first."""
+        return self._get("/api/partials", _Begun).partials
 
     def push(self, model: str, *, insecure: bool = False) -> Iterator[Report]:
         """Send a model to its registry."""

@@ -38,7 +38,8 @@ class Services:
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Ready the models folder, then everything on top; raises StoreError. Leaving stops every engine."""
     library = Library(settings.models_folder)
-    pruned = await to_thread.run_sync(partial(open_folder, library, prune_leftovers=not settings.no_prune))
+    ready = partial(open_folder, library, prune_leftovers=not settings.no_prune, partial_age_s=settings.keep_partial_s)
+    pruned = await to_thread.run_sync(ready)
     if pruned.files:
         _log.info("unused blobs removed", extra={"files": pruned.files, "bytes": pruned.bytes})
     if not pruned.skipped:

@@ -17,7 +17,7 @@ from tampu.management import (
     VerifyRequest,
 )
 from tampu.progress import Progress
-from tampu.upkeep import Purged, Verified
+from tampu.upkeep import Purged, Unfinished, Verified
 
 
 class Generate(Protocol):
@@ -50,3 +50,4 @@ class Operations:
     adopt_blob: Callable[[AdoptRequest], AsyncIterator[Progress]]
     verify: Callable[[VerifyRequest], AsyncIterator[Progress | Verified]]
     purge: Callable[[PurgeRequest], AsyncIterator[Progress | Purged]]
+    list_unfinished: Callable[[], Awaitable[Sequence[Unfinished]]]

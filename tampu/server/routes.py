@@ -22,7 +22,7 @@ from tampu.progress import Progress
 from tampu.server.exchange import Exchange
 from tampu.server.handlers import Endpoint, answering, fixed, pure, streaming, uploading
 from tampu.server.router import Route
-from tampu.upkeep import Purged, Verified
+from tampu.upkeep import Purged, Unfinished, Verified
 
 
 def _generate(request: GenerationRequest, exchange: Exchange) -> AsyncIterator[GenerationEvent]:
@@ -83,6 +83,10 @@ def _purge(request: PurgeRequest, exchange: Exchange) -> AsyncIterator[Progress 
     return exchange.behind.operations.purge(request)
 
 
+async def _partials(_: None, exchange: Exchange) -> Sequence[Unfinished]:
+    return await exchange.behind.operations.list_unfinished()
+
+
 async def _status(exchange: Exchange) -> None:
     await exchange.reply(about.STATUS[exchange.behind.settings.no_cloud])
 
@@ -114,6 +118,7 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("POST", "/api/blobs/:digest/adopt", streaming(blobs.ADOPT_BLOB_CODEC, _adopt_blob)),
     Route("POST", "/api/verify", streaming(upkeep.VERIFY_CODEC, _verify)),
     Route("POST", "/api/purge", streaming(upkeep.PURGE_CODEC, _purge)),
+    Route("GET", "/api/partials", answering(upkeep.PARTIALS_CODEC, _partials)),
     Route("GET", "/api/version", _VERSION),
     Route("HEAD", "/api/version", _VERSION),
     Route("GET", "/api/status", _status),

@@ -19,7 +19,6 @@ from tampu.upkeep import Leftover, LeftoverKind
 LEFTOVER_AGE_S: Final = 3600.0
 PARTIAL_AGE_S: Final = 7 * 24 * 3600.0
 """Ollama deletes unfinished downloads after an hour, and people who pause over night start again from nothing."""
-_AGES: Final = dict.fromkeys(LeftoverKind, LEFTOVER_AGE_S) | {LeftoverKind.PARTIAL: PARTIAL_AGE_S}
 _log = logging.getLogger(__name__)
 
 
@@ -33,13 +32,16 @@ class Pruned:
     skipped: str = ""
 
 
-def open_folder(library: Library, *, prune_leftovers: bool) -> Pruned:
-    """Ready the folder for a server: make it, rename old blobs, prune unless told not to; raises StoreError."""
+def open_folder(library: Library, *, prune_leftovers: bool, partial_age_s: float = PARTIAL_AGE_S) -> Pruned:
+    """Ready the folder for a server: make it, rename old blobs, prune unless told not to; raises StoreError.
+
+    Unfinished downloads stay until nobody has gone on with them for `partial_age_s`.
+    """
     for folder in (library.layout.blobs, library.layout.manifests):
         _make(folder, library.layout.root)
     with store_faults("opening the models folder"), library.manifests.lock.held():
         rename_old_blobs(library.layout.blobs)
-    return prune(library) if prune_leftovers else Pruned(skipped="pruning is switched off")
+    return prune(library, partial_age_s=partial_age_s) if prune_leftovers else Pruned(skipped="pruning is switched off")
 
 
 def _make(folder: Path, root: Path) -> None:
@@ -62,12 +64,13 @@ def rename_old_blobs(folder: Path) -> None:
             _log.warning("a blob keeps its old name: %s", error.strerror)
 
 
-def prune(library: Library, *, now: float | None = None) -> Pruned:
+def prune(library: Library, *, now: float | None = None, partial_age_s: float = PARTIAL_AGE_S) -> Pruned:
     """Delete old leftovers of the blobs folder and empty folders of names; raises StoreError."""
     now = time.time() if now is None else now
+    ages = dict.fromkeys(LeftoverKind, LEFTOVER_AGE_S) | {LeftoverKind.PARTIAL: partial_age_s}
     with store_faults("pruning the models folder"), library.manifests.lock.held():
         try:
-            found = find_leftovers(library, _AGES, now)
+            found = find_leftovers(library, ages, now)
         except StoreError as error:
             _log.warning("nothing is pruned: %s", error.message)
             return Pruned(skipped=error.message)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tampu.client.answers import ListedModel, LoadedModel
+from tampu.client.answers import ListedModel, LoadedModel, Unfinished
 from tampu.terminal.console import printable
 from tampu.terminal.table import table
 from tampu.units import format_bytes, format_moment, parse_timestamp
@@ -38,6 +38,23 @@ def loaded_table(models: Sequence[LoadedModel], *, now: float) -> str:
                 _until(parse_timestamp(model.expires_at), now),
             )
             for model in models
+        ],
+    )
+
+
+def unfinished_table(downloads: Sequence[Unfinished], *, now: float) -> str:
+    """The table of `pull --list-partial`; `now` in seconds since the epoch."""
+    return table(
+        ("NAME", "LAYER", "SIZE", "DONE", "MODIFIED"),
+        [
+            (
+                printable(each.model) or "-",
+                printable(each.digest.removeprefix("sha256:")[:12]),
+                format_bytes(each.size) if each.size else "-",
+                f"{100 * each.completed // each.size}%" if each.size else "-",
+                "running" if each.running else format_moment(parse_timestamp(each.modified_at), now=now, never="Never"),
+            )
+            for each in downloads
         ],
     )
 

@@ -7,6 +7,7 @@ from tampu.api.native.errors import PULL, check_reference, native_error
 from tampu.api.native.progress import progress_writer
 from tampu.management import TransferRequest
 from tampu.progress import Progress
+from tampu.units import parse_rate
 from tampu.wire import decode as decode_json
 
 
@@ -15,13 +16,15 @@ class _Body(msgspec.Struct):
     name: str = ""
     stream: bool = True
     insecure: bool = False
+    limit_rate: int | str = 0
 
 
 def _decode(call: Call) -> TransferRequest:
     body = decode_json(_Body, call.body)
     name = body.model or body.name
     check_reference(name, PULL)
-    return TransferRequest(model=name, stream=body.stream, insecure=body.insecure)
+    limit_rate = parse_rate(str(body.limit_rate))
+    return TransferRequest(model=name, stream=body.stream, insecure=body.insecure, limit_rate=limit_rate)
 
 
 PULL_CODEC: StreamCodec[TransferRequest, Progress] = StreamCodec(

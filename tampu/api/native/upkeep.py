@@ -1,16 +1,19 @@
-"""`POST /api/verify` and `POST /api/purge`: routes of ours, in the shape of Ollama's long jobs."""
+"""`POST /api/verify`, `POST /api/purge`, `GET /api/partials`: routes of ours, in the shape of Ollama's."""
 
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 import msgspec
 
-from tampu.api.dialect import Call, StreamCodec
+from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply, StreamCodec
 from tampu.api.native.errors import UPKEEP, check_reference, native_error
 from tampu.api.native.progress import ReportWriter, report_members
 from tampu.management import PurgeRequest, VerifyRequest
 from tampu.progress import SUCCESS, Progress
-from tampu.upkeep import Purged, Verified
+from tampu.units import format_timestamp
+from tampu.upkeep import Purged, Unfinished, Verified
 from tampu.wire import decode as decode_json
+from tampu.wire import encode as encode_json
 
 
 class _VerifyBody(msgspec.Struct):
@@ -52,6 +55,24 @@ def _members(event: Progress | Verified | Purged) -> dict[str, Any]:
             assert_never(event)
 
 
+def _encode_partials(_: None, found: Sequence[Unfinished]) -> Reply:
+    return Reply(200, encode_json({"partials": [_partial(each) for each in found]}), JSON_UTF8)
+
+
+def _partial(unfinished: Unfinished) -> dict[str, Any]:
+    return {
+        "model": unfinished.model,
+        "digest": unfinished.digest,
+        "size": unfinished.size,
+        "completed": unfinished.completed,
+        "modified_at": format_timestamp(unfinished.modified_ns, utc=False),
+        "running": unfinished.is_running,
+    }
+
+
+PARTIALS_CODEC: AnswerCodec[None, Sequence[Unfinished]] = AnswerCodec(
+    decode=lambda _: None, encode=_encode_partials, encode_error=lambda error: native_error(error, UPKEEP)
+)
 VERIFY_CODEC: StreamCodec[VerifyRequest, Progress | Verified] = StreamCodec(
     decode=_decode_verify,
     writer=lambda request: ReportWriter(UPKEEP, _members, streams=request.stream),
