@@ -11,6 +11,7 @@ from tampu.server.middleware.cors import Cors
 from tampu.server.middleware.host import LocalHost, WellFormedHost
 from tampu.server.middleware.log import RequestLog
 from tampu.server.operations import Operations
+from tampu.server.registry_routes import REGISTRY_ROUTES
 from tampu.server.router import Found, MethodNotAllowed, Outcome, Redirect, Router
 from tampu.server.routes import ROUTES
 from tampu.server.stopping import Stopping
@@ -31,7 +32,7 @@ def build_app(
     app: App = Dispatch(Behind(operations, settings, stopping or Stopping()))
     app = LocalHost(app, is_loopback=settings.address.is_loopback)
     app = Cors(app, allowed_origins=settings.allowed_origins)
-    app = Resolve(app, Router(ROUTES))
+    app = Resolve(app, Router((*ROUTES, *REGISTRY_ROUTES) if settings.registry else ROUTES))
     app = WellFormedHost(app)
     return RequestLog(app, activity=activity or Activity())
 

@@ -1,6 +1,7 @@
 """The operations that the server offers, bound to the services they work with. Tests bind their own."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +18,8 @@ from tampu.management import (
     VerifyRequest,
 )
 from tampu.progress import Progress
-from tampu.upkeep import Purged, Unfinished, Verified
+from tampu.sharing import Lookup, SharedBlob, SharedManifest
+from tampu.upkeep import Purged, Verified
 
 
 class Generate(Protocol):
@@ -30,6 +32,15 @@ class Embed(Protocol):
     """Run a request for vectors. `started_ns` as for Generate."""
 
     def __call__(self, request: EmbeddingRequest, *, started_ns: int) -> Awaitable[Embeddings]: ...
+
+
+class Share(Protocol):
+    """Let others read the stored models."""
+
+    def manifest(self, lookup: Lookup) -> Awaitable[SharedManifest]: ...
+    def blob(self, lookup: Lookup) -> AbstractAsyncContextManager[SharedBlob]: ...
+    def tags(self, repository: str) -> Awaitable[Sequence[str]]: ...
+    def repositories(self) -> Awaitable[Sequence[str]]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,4 +61,4 @@ class Operations:
     adopt_blob: Callable[[AdoptRequest], AsyncIterator[Progress]]
     verify: Callable[[VerifyRequest], AsyncIterator[Progress | Verified]]
     purge: Callable[[PurgeRequest], AsyncIterator[Progress | Purged]]
-    list_unfinished: Callable[[], Awaitable[Sequence[Unfinished]]]
+    share: Share

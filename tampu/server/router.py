@@ -4,7 +4,8 @@
 2. A known path with that method has an endpoint.
 3. A known path with a trailing slash too many is sent to the path without it.
 4. A known path with other methods says which ones; anything else is not found.
-Paths are case-sensitive and matched after percent-decoding. A `:name` matches one segment that is not empty.
+Paths are case-sensitive and matched after percent-decoding. A `:name` matches one segment that is not empty, a `*name`
+one or more of them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -62,7 +63,7 @@ class Router(Generic[EndpointT]):
         self._fixed: dict[str, dict[str, EndpointT]] = {}
         self._patterns: dict[tuple[str, ...], dict[str, EndpointT]] = {}
         for route in routes:
-            if ":" in route.path:
+            if ":" in route.path or "*" in route.path:
                 methods = self._patterns.setdefault(tuple(route.path.split("/")), {})
             else:
                 methods = self._fixed.setdefault(route.path, {})
@@ -107,12 +108,22 @@ def clean_path(path: str) -> str:
 
 
 def _matched(pattern: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:
+    segments = _gathered(pattern, segments)
     if len(pattern) != len(segments):
         return None
     parameters: dict[str, str] = {}
     for wanted, segment in zip(pattern, segments, strict=True):
-        if wanted.startswith(":") and segment:
+        if wanted.startswith((":", "*")) and segment:
             parameters[wanted[1:]] = segment
         elif wanted != segment:
             return None
     return parameters
+
+
+def _gathered(pattern: tuple[str, ...], segments: list[str]) -> list[str]:
+    """The segments with those that a `*name` takes joined into one."""
+    place = next((place for place, wanted in enumerate(pattern) if wanted.startswith("*")), None)
+    more = len(segments) - len(pattern)
+    if place is None or more < 1:
+        return segments
+    return [*segments[:place], "/".join(segments[place : place + more + 1]), *segments[place + more + 1 :]]

@@ -68,6 +68,10 @@ class ManifestStore:
         content, stamp = self._read_bytes(name)
         return ReadManifest(decode_manifest(content, name), hashlib.sha256(content).hexdigest(), stamp)
 
+    def read_bytes(self, name: ModelName) -> bytes:
+        """A manifest as it is stored, understood or not; raises ModelNotFound, CorruptManifest if it has no end."""
+        return self._read_bytes(name)[0]
+
     def _read_bytes(self, name: ModelName) -> tuple[bytes, Stamp]:
         try:
             content, stamp = _read_file(self._layout.manifest(name))

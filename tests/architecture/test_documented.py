@@ -26,6 +26,7 @@ def test_errors() -> None:
 
 
 def test_routes() -> None:
+    from tampu.server.registry_routes import REGISTRY_ROUTES
     from tampu.server.routes import ROUTES
 
     documented = {
@@ -35,7 +36,7 @@ def test_routes() -> None:
         )
         for method in re.findall(r"[A-Z]+", methods)
     }
-    assert {(route.method, route.path) for route in ROUTES} == documented
+    assert {(route.method, route.path) for route in (*ROUTES, *REGISTRY_ROUTES)} == documented
 
 
 def test_commands() -> None:

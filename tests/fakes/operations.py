@@ -22,6 +22,7 @@ class FakeOperations:
         self.requests: list[Any] = []
         self.running = 0
         self.blobs: dict[str, bytes] = {}
+        self.share: Any = None
         self.progress: list[Progress | Exception] = [Progress("working"), SUCCESS]
 
     def bound(self) -> Operations:
@@ -40,7 +41,7 @@ class FakeOperations:
             adopt_blob=self._report,
             verify=self._report,
             purge=self._report,
-            list_unfinished=self._nothing,
+            share=self.share,
         )
 
     def _check(self, name: str) -> None:

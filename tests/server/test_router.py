@@ -67,3 +67,12 @@ def test_redirects_lead_somewhere_else_and_end(method: str, path: str) -> None:
         seen.add(outcome.path)
         outcome = ROUTER.resolve(method, outcome.path)
     assert len(seen) <= 2
+
+
+def test_a_name_of_several_segments_is_gathered() -> None:
+    router = Router([Route("GET", "/v2/*name/tags/list", "tags"), Route("GET", "/v2/*name/blobs/:digest", "blob")])
+    assert router.resolve("GET", "/v2/a/b/c/tags/list") == Found("tags", {"name": "a/b/c"})
+    assert router.resolve("GET", "/v2/x/blobs/d") == Found("blob", {"name": "x", "digest": "d"})
+    assert router.resolve("GET", "/v2/tags/list") == NotFound()
+    assert router.resolve("GET", "/v2/x/blobs/") == NotFound()
+    assert router.resolve("GET", "/v2/a/blobs/b/tags/list") == Found("tags", {"name": "a/blobs/b"})

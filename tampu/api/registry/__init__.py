@@ -1,0 +1,1 @@
+"""The dialect of Docker's and OCI's registries, the half that pulls: `/v2/...`."""
