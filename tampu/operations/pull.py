@@ -147,7 +147,9 @@ class _Attempt:
                 case FolderSource():
                     await fetch_folder(source, blobs, known.digest, known.size, download.report)
                 case UrlSource():
-                    async with open_url(source.url, self.services.pulls.patience) as origin:
+                    async with open_url(
+                        source.url, self.services.pulls.patience, self.services.pulls.network
+                    ) as origin:
                         await download_blob(origin, blobs, wanted, pace=download.pace, report=download.report)
                 case _:
                     assert_never(source)

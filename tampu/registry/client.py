@@ -14,6 +14,7 @@ from yarl import URL
 from tampu.errors import InvalidName, RegistryDenied, RegistryError, RegistryNotFound
 from tampu.names import ModelName
 from tampu.registry.identity import Identity
+from tampu.registry.network import Network
 from tampu.registry.patience import Patience
 from tampu.registry.ranges import retry_after_s
 from tampu.registry.token import Challenge, fetch_token
@@ -21,6 +22,7 @@ from tampu.registry.transport import (
     Transport,
     error_text,
     headers_for,
+    named_place,
     open_transport,
     read_document,
     redirect_target,
@@ -176,11 +178,11 @@ class _OtherManifestType(RegistryNotFound):
 
 @asynccontextmanager
 async def open_client(
-    endpoint: Endpoint, *, identity: Identity | None, patience: Patience
+    endpoint: Endpoint, *, identity: Identity | None, patience: Patience, network: Network | None = None
 ) -> AsyncIterator[RegistryClient]:
     """A client for `endpoint`, with connections of its own."""
     host = endpoint.base.host or endpoint.authority
-    async with open_transport(host, insecure=endpoint.is_insecure, patience=patience) as transport:
+    async with open_transport(host, insecure=endpoint.is_insecure, patience=patience, network=network) as transport:
         yield RegistryClient(transport, endpoint, identity)
 
 
@@ -189,10 +191,7 @@ def _location(response: ClientResponse) -> URL | None:
     location = response.headers.get(hdrs.LOCATION)
     if not location or response.status != 200:
         return None
-    try:
-        return response.url.join(URL(location, encoded=True)).with_user(None)
-    except ValueError:
-        return None
+    return named_place(response, location)
 
 
 async def _check(response: ClientResponse) -> None:

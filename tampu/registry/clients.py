@@ -9,14 +9,15 @@ from anyio import CancelScope, to_thread
 
 from tampu.registry.client import Endpoint, RegistryClient, open_client
 from tampu.registry.identity import Identity
+from tampu.registry.network import Network
 from tampu.registry.patience import Patience
 
 
 class SharedClients:
     """Clients by endpoint. `home` is the folder of the identity."""
 
-    def __init__(self, home: Path, patience: Patience) -> None:
-        self._home, self._patience = home, patience
+    def __init__(self, home: Path, patience: Patience, *, network: Network | None = None) -> None:
+        self._home, self._patience, self._network = home, patience, network
         self._open: dict[Endpoint, _OpenClient] = {}
         self._opening = anyio.Lock()
 
@@ -40,7 +41,8 @@ class SharedClients:
     async def _connect(self, endpoint: Endpoint) -> "_OpenClient":
         identity = await to_thread.run_sync(Identity.load, self._home)
         stack = AsyncExitStack()
-        client = await stack.enter_async_context(open_client(endpoint, identity=identity, patience=self._patience))
+        opened = open_client(endpoint, identity=identity, patience=self._patience, network=self._network)
+        client = await stack.enter_async_context(opened)
         return _OpenClient(client, stack)
 
 

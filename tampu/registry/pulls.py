@@ -10,6 +10,7 @@ from tampu.config import Settings
 from tampu.registry.catalog import Catalog, open_catalog
 from tampu.registry.clients import SharedClients
 from tampu.registry.mirrors import Mirrors
+from tampu.registry.network import Network
 from tampu.registry.patience import Patience
 from tampu.registry.shared import SharedDownloads, open_shared_downloads
 
@@ -23,6 +24,7 @@ class Pulls:
     mirrors: Mirrors
     downloads: SharedDownloads
     patience: Patience
+    network: Network
 
 
 @asynccontextmanager
@@ -30,6 +32,7 @@ async def open_pulls(settings: Settings, *, patience: Patience | None = None) ->
     """Ready to pull; raises ConfigError for a bad catalog. Leaving cancels what is under way."""
     patience = patience or Patience()
     catalog = await to_thread.run_sync(open_catalog, settings.catalog)
-    clients, mirrors = SharedClients(settings.home, patience), Mirrors(settings.mirrors)
+    network = Network(settings.ca_file, settings.lan_redirects)
+    clients, mirrors = SharedClients(settings.home, patience, network=network), Mirrors(settings.mirrors)
     async with open_shared_downloads(settings.limit_rate) as downloads:
-        yield Pulls(catalog, clients, mirrors, downloads, patience)
+        yield Pulls(catalog, clients, mirrors, downloads, patience, network)

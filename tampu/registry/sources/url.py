@@ -8,6 +8,7 @@ from yarl import URL
 
 from tampu.errors import RegistryError, RegistryNotFound
 from tampu.registry.client import BlobPlace, RegistryAnswer
+from tampu.registry.network import Network
 from tampu.registry.patience import Patience
 from tampu.registry.ranges import retry_after_s
 from tampu.registry.transport import Transport, error_text, open_transport
@@ -61,11 +62,13 @@ class UrlOrigin:
 
 
 @asynccontextmanager
-async def open_url(address: str, patience: Patience) -> AsyncIterator[UrlOrigin]:
+async def open_url(address: str, patience: Patience, network: Network) -> AsyncIterator[UrlOrigin]:
     """The file at `address`, which the user or the catalog named; raises RegistryError for what is no address."""
     try:
         url = URL(address)
     except ValueError:
         raise RegistryError(f"{address!r} is no address") from None
-    async with open_transport(url.host or "", insecure=url.scheme == "http", patience=patience) as transport:
+    async with open_transport(
+        url.host or "", insecure=url.scheme == "http", patience=patience, network=network
+    ) as transport:
         yield UrlOrigin(transport, url)
