@@ -13,6 +13,7 @@ from tampu.operations.residents import loaded_models
 from tampu.operations.services import Services
 from tampu.operations.sharing import SharedModels
 from tampu.operations.show import show
+from tampu.operations.unfinished import list_unfinished
 from tampu.operations.verify import verify
 from tampu.server.operations import Operations
 
@@ -34,5 +35,6 @@ def bind_operations(services: Services) -> Operations:
         adopt_blob=partial(adopt_blob, services),
         verify=partial(verify, services),
         purge=partial(purge, services),
+        list_unfinished=partial(list_unfinished, services),
         share=SharedModels(services.library),
     )

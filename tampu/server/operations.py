@@ -19,7 +19,7 @@ from tampu.management import (
 )
 from tampu.progress import Progress
 from tampu.sharing import Lookup, SharedBlob, SharedManifest
-from tampu.upkeep import Purged, Verified
+from tampu.upkeep import Purged, Unfinished, Verified
 
 
 class Generate(Protocol):
@@ -61,4 +61,5 @@ class Operations:
     adopt_blob: Callable[[AdoptRequest], AsyncIterator[Progress]]
     verify: Callable[[VerifyRequest], AsyncIterator[Progress | Verified]]
     purge: Callable[[PurgeRequest], AsyncIterator[Progress | Purged]]
+    list_unfinished: Callable[[], Awaitable[Sequence[Unfinished]]]
     share: Share

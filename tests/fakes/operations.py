@@ -41,6 +41,7 @@ class FakeOperations:
             adopt_blob=self._report,
             verify=self._report,
             purge=self._report,
+            list_unfinished=self._nothing,
             share=self.share,
         )
 
