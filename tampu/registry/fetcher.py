@@ -145,9 +145,11 @@ class BlobFetcher:
             cursor.advance(len(data))
 
         try:
-            await to_thread.run_sync(work)
+            # What was taken out of `pieces` must be handed on, or what follows would land in the gap.
+            with CancelScope(shield=True):
+                await to_thread.run_sync(work)
         except TampuError:
-            pieces.stop()  # what follows must not land in the gap
+            pieces.stop()  # for the same reason
             raise
         self.on_taken()
 
