@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?= smollm2:135m
 PROMPT ?= Why is the sky blue?
+FUZZ_SECONDS ?= 60
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench fuzz clean
 
 run: $(VENV)/.installed
 	$(BIN)/tampu run $(MODEL) "$(PROMPT)"
@@ -20,6 +21,12 @@ lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks
+
+# Each reader of untrusted bytes; what is found is kept in tests/fuzz/cases and played again by `make test`.
+fuzz: $(VENV)/.installed-test
+	for target in gguf modelfile manifest name; do \
+		$(BIN)/python -m tests.fuzz $$target --seconds $(FUZZ_SECONDS) || exit 1; \
+	done
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
