@@ -3,6 +3,7 @@
 These are the types that every dialect decodes into. They carry JSON names because templates print them as JSON.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -71,3 +72,8 @@ class Message(msgspec.Struct, frozen=True):
     tool_calls: tuple[ToolCall, ...] = ()
     tool_name: str = ""
     tool_call_id: str = ""
+
+
+def without_images(messages: Iterable[Message]) -> list[Message]:
+    """The messages with their pictures and sounds taken away, their text as it is."""
+    return [msgspec.structs.replace(message, images=()) if message.images else message for message in messages]

@@ -37,7 +37,7 @@ from tampu.engine.schema_proof import SchemaProof
 from tampu.engine.sse import EventReader, EventTooLong
 from tampu.errors import EngineCrashed, EngineRefused
 from tampu.generation import Think
-from tampu.messages import Message, Tool
+from tampu.messages import Message, Tool, without_images
 
 CRASHED: Final = "an error was encountered while running the model: unexpected EOF"
 _LOG_SILENCE_S: Final = 30.0
@@ -161,7 +161,7 @@ class EngineClient:
     async def render_chat(
         self, messages: Sequence[Message], *, tools: Sequence[Tool] = (), think: Think | None = None
     ) -> str:
-        body = conversation_fields(messages, tools, think)
+        body = conversation_fields(without_images(messages), tools, think)
         return (await self._ask("POST", "/apply-template", body, _Text)).prompt
 
     async def tokenize(self, text: str, *, add_special: bool = True) -> list[int]:

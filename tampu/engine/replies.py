@@ -1,7 +1,7 @@
 """What comes back from an engine: its events turned into ours, and its errors into our tree. Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -17,7 +17,7 @@ from tampu.engine.protocol import (
     EngineToolCalls,
     StopKind,
 )
-from tampu.errors import EngineRefused, PromptTooLong, TampuError
+from tampu.errors import BadRequest, EngineRefused, PromptTooLong, TampuError
 from tampu.generation import TokenLogprob
 from tampu.messages import ToolCall, ToolCallFunction
 
@@ -25,7 +25,6 @@ _NO_CHANCE: Final = -9999.0
 """The logarithm that stands for no chance at all: JSON has no infinity."""
 _STOPS: Final = {"eos": StopKind.END, "word": StopKind.WORD, "limit": StopKind.LIMIT}
 _FINISHES: Final = {"length": StopKind.LIMIT}
-_NO_POOLING: Final = "Pooling type 'none'"
 _DEAD_END: Final = "Unexpected empty grammar stack"
 _BATCH_EXCEEDED: Final = re.compile(r"input \((\d+) tokens\) is too large.*current batch size: (\d+)")
 
@@ -280,14 +279,26 @@ def refusal(status: int, text: str) -> TampuError:
         return EngineRefused(status, text or f"the engine answered with status {status}")
     if detail.type == "exceed_context_size_error":
         return PromptTooLong(text, tokens=detail.n_prompt_tokens, limit=detail.n_ctx)
-    if detail.message.startswith(_NO_POOLING):
-        return EngineRefused(501, "this model makes no embeddings; ask a model that is made for them")
+    for start, in_our_words in _IN_OUR_WORDS.items():
+        if detail.message.startswith(start):
+            return in_our_words()
     if _DEAD_END in detail.message:
         return schema_refusal(["no answer satisfies the schema"], is_chat=True)
     exceeded = _BATCH_EXCEEDED.search(detail.message)
     if exceeded is not None:
         return PromptTooLong(text, tokens=int(exceeded[1]), limit=int(exceeded[2]))
     return EngineRefused(status, text)
+
+
+_IN_OUR_WORDS: Final[Mapping[str, Callable[[], TampuError]]] = {
+    "Pooling type 'none'": lambda: EngineRefused(
+        501, "this model makes no embeddings; ask a model that is made for them"
+    ),
+    "Failed to load image": lambda: BadRequest(
+        "an image or sound cannot be decoded: it is damaged, or of a form that the engine cannot read"
+    ),
+}
+"""How a message begins, and what we say."""
 
 
 def refusal_in_stream(data: bytes) -> TampuError:

@@ -159,21 +159,6 @@ def _with_template(template: Template, tools: Sequence[Tool] | None, think: Thin
     return render
 
 
-def with_markers(text: str, image_count: int, marker: str) -> str:
-    """`text` with the engine's media marker for each `[img-N]`; raises BadRequest for an N that has no image."""
-    pieces = text.split("[img-")
-    parts = [pieces[0]]
-    for piece in pieces[1:]:
-        number, bracket, rest = piece.partition("]")
-        if not bracket or not (number.isascii() and number.isdigit()):
-            parts.append(f"[img-{piece}")
-            continue
-        if int(number) >= image_count:
-            raise BadRequest(f"invalid image index: {number}")
-        parts.append(marker + rest)
-    return "".join(parts)
-
-
 async def cut_to_fit(prompt: Prompt, engine: Engine, *, keep: int, may_cut: bool) -> tuple[Prompt, list[int] | None]:
     """The prompt's token ids without their middle, or None where its text fits; raises PromptTooLong."""
     tokens = await engine.tokenize(prompt.text)

@@ -21,7 +21,6 @@ from tampu.operations.prompt import (
     completion_prompt,
     conversation_prompt,
     cut_to_fit,
-    with_markers,
 )
 from tampu.operations.selection import Selection
 from tampu.operations.structured import (
@@ -35,6 +34,7 @@ from tampu.operations.structured import (
 )
 from tampu.parsing.thinking import ThinkingParser
 from tampu.parsing.tool_calls import ToolCallParser
+from tampu.templates.images import with_markers
 
 RunEvent = GenerationEvent | EngineEnd | Stuck
 
@@ -113,16 +113,14 @@ class CompletionRun:
 
     def _completion(self, prompt: Prompt, tokens: Sequence[int] | None = None) -> EngineCompletion:
         request = self._request
-        text = prompt.text
-        if prompt.images:
-            text = with_markers(text, len(prompt.images), self._engine.properties.media_marker)
+        text, images = with_markers(prompt.text, prompt.images, self._engine.properties.media_marker)
         takes_grammars = self._engine.properties.takes_grammars
         calls = call_form(self._selection) if takes_grammars else None
         is_held = takes_grammars and bool(calls or request.format)
         return EngineCompletion(
             prompt=text if tokens is None else tokens,
             sampling=self._selection.sampling,
-            images=prompt.images,
+            images=images,
             format=request.format,
             logprobs=request.top_logprobs if request.logprobs else None,
             preserved=(call_style(self._selection).tag,) if _tools(request.input) else (),

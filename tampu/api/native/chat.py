@@ -33,13 +33,13 @@ class MessageBody(msgspec.Struct):
     tool_name: str = ""
     tool_call_id: str = ""
 
-    def message(self) -> Message:
-        """The message with its images decoded; raises BadRequest."""
+    def message(self, place: str = "messages") -> Message:
+        """The message with its images decoded; raises BadRequest, where `place` says which message it is."""
         return Message(
             role=self.role.lower(),
             content=self.content,
             thinking=self.thinking,
-            images=read_images(self.images),
+            images=read_images(self.images, place=f"{place}.images"),
             tool_calls=tuple(ToolCall(function=call.function, id=call.id) for call in self.tool_calls),
             tool_name=self.tool_name,
             tool_call_id=self.tool_call_id,
@@ -56,7 +56,7 @@ class _Body(AskingBody):
 def _decode(call: Call) -> GenerationRequest:
     body = decode_json(_Body, call.body)
     wanted = ChatInput(
-        messages=tuple(item.message() for item in body.messages),
+        messages=tuple(item.message(f"messages[{number}]") for number, item in enumerate(body.messages)),
         tools=tuple(body.tools),
         tool_choice=read_tool_choice(body.tool_choice),
         describe_tools=body.describe_tools,

@@ -26,6 +26,7 @@ _LONGEST_DURATION = 100
 _LEVELS = get_args(ThinkLevel)
 _ACCEPTED_THINK = '"high", "medium", "low", "max", true, or false'
 _LINE_BREAKS = re.compile(r"[\r\n]+")
+_DATA_URI = re.compile(r"data:[^,]{0,100},")
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/\r\n]")
 
 
@@ -89,9 +90,9 @@ def read_tool_choice(value: Any) -> ToolChoice:
             )
 
 
-def read_images(values: Sequence[str]) -> tuple[bytes, ...]:
-    """Images from standard base64: padded, line breaks allowed."""
-    return tuple(_base64(value) for value in values)
+def read_images(values: Sequence[str], *, place: str = "images") -> tuple[bytes, ...]:
+    """Images from standard base64: padded, line breaks allowed. `place`: what an error calls the list."""
+    return tuple(_base64(value, f"{place}[{index}]") for index, value in enumerate(values))
 
 
 def read_top_logprobs(value: int) -> int:
@@ -101,11 +102,12 @@ def read_top_logprobs(value: int) -> int:
     return value
 
 
-def _base64(text: str) -> bytes:
+def _base64(text: str, place: str) -> bytes:
     try:
         return binascii.a2b_base64(_LINE_BREAKS.sub("", text), strict_mode=True)
     except ValueError:
-        raise BadRequest(f"illegal base64 data at input byte {_first_illegal(text)}") from None
+        advice = f"; leave out {text[: text.find(',') + 1]!r}" if _DATA_URI.match(text) else ""
+        raise BadRequest(f"illegal base64 data at input byte {_first_illegal(text)} of {place}{advice}") from None
 
 
 def _first_illegal(text: str) -> int:

@@ -93,7 +93,7 @@ def test_images_come_with_or_without_line_breaks(images: list[bytes], width: int
     ],
 )
 def test_bad_base64_names_the_place(text: str, place: int) -> None:
-    with pytest.raises(BadRequest, match=f"illegal base64 data at input byte {place}$"):
+    with pytest.raises(BadRequest, match=rf"illegal base64 data at input byte {place} of images\[0\]"):
         read_images([text])
 
 
