@@ -258,6 +258,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("registry_key", "TAMPU_REGISTRY_KEY", Secret, None, "Key that others need to pull from this server; unset: whoever reaches it may"),
     Setting("ca_file", "TAMPU_CA_FILE", _ca_file, None, "PEM file of certificate authorities to trust besides the system's when models are fetched"),
     Setting("lan_redirects", "TAMPU_LAN_REDIRECTS", _flag, False, "Follow a registry that redirects to private addresses of this network"),
+    Setting("docker_folder", "DOCKER_CONFIG", lambda value: Path(value).expanduser(), None, "Folder of Docker's `config.json`, whose logins registries are shown (default `~/.docker`)"),
     Setting("no_color", "NO_COLOR", bool, False, "Any text: no colours on the terminal"),
     Setting("idle_exit_s", "TAMPU_IDLE_EXIT", _positive_duration_s, 1800.0, "How long a server that a command started in the background stays without requests; 0: for ever"),
 )  # fmt: skip
@@ -299,6 +300,7 @@ class Settings:
     registry_key: Secret | None = None
     ca_file: Path | None = None
     lan_redirects: bool = False
+    docker_folder: Path = field(default_factory=lambda: Path.home() / ".docker")
     no_color: bool = False
     idle_exit_s: float = 1800.0
     warnings: tuple[str, ...] = ()
@@ -308,8 +310,9 @@ class Settings:
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Read every variable of the table from `environment` (default: this process's); raises ConfigError."""
         environment = os.environ if environment is None else environment
-        home = Path(environment.get("HOME") or Path.home()) / ".ollama"
-        values: dict[str, Any] = {"home": home, "models_folder": home / "models"}
+        user = Path(environment.get("HOME") or Path.home())
+        home = user / ".ollama"
+        values: dict[str, Any] = {"home": home, "models_folder": home / "models", "docker_folder": user / ".docker"}
         warnings = []
         for setting in SETTINGS:
             text = clean(environment.get(setting.variable, ""))

@@ -42,18 +42,8 @@ class ModelName:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `text`, filling in defaults; raises InvalidName. A scheme before the host is dropped."""
-        rest, tag = text, DEFAULT_TAG
-        if rest.rfind(":") > rest.rfind("/"):
-            rest, _, tag = rest.rpartition(":")
-        rest, slash, model = rest.rpartition("/")
-        host, namespace = DEFAULT_HOST, DEFAULT_NAMESPACE
-        if slash:
-            rest, slash, namespace = rest.rpartition("/")
-            if slash:
-                _, scheme, after = rest.partition("://")
-                host = after if scheme else rest
         try:
-            return cls(host, namespace, model, tag)
+            return cls(*_parts(text))
         except InvalidName:
             raise InvalidName(text) from None
 
@@ -77,6 +67,27 @@ class ModelName:
 
     def __str__(self) -> str:
         return self.short
+
+
+def spell_out(text: str) -> str:
+    """A name in full although it is no valid one, for errors; a part that is promised and left out is `!MISSING!`."""
+    host, namespace, model, tag = (part or "!MISSING!" for part in _parts(text))
+    return f"{host}/{namespace}/{model}:{tag}"
+
+
+def _parts(text: str) -> tuple[str, str, str, str]:
+    """Host, namespace, model and tag, with defaults for those that are not there; nothing is checked."""
+    rest, tag = text, DEFAULT_TAG
+    if rest.rfind(":") > rest.rfind("/"):
+        rest, _, tag = rest.rpartition(":")
+    rest, slash, model = rest.rpartition("/")
+    host, namespace = DEFAULT_HOST, DEFAULT_NAMESPACE
+    if slash:
+        rest, slash, namespace = rest.rpartition("/")
+        if slash:
+            _, scheme, after = rest.partition("://")
+            host = after if scheme else rest
+    return host, namespace, model, tag
 
 
 class Source(Enum):

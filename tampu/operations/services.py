@@ -15,6 +15,7 @@ from tampu.hardware.devices import compute_threads
 from tampu.hardware.memory import available_memory
 from tampu.operations.facts import FactsCache
 from tampu.registry.pulls import Pulls, open_pulls
+from tampu.registry.pushes import Pushes, open_pushes
 from tampu.scheduler.records import Limits, ProgressCallback
 from tampu.scheduler.scheduler import Scheduler
 from tampu.store.gc import open_folder
@@ -32,6 +33,7 @@ class Services:
     facts: FactsCache
     scheduler: Scheduler
     pulls: Pulls
+    pushes: Pushes
 
 
 @asynccontextmanager
@@ -51,6 +53,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
     async with (
         open_pulls(settings) as pulls,
+        open_pushes(settings.home, pulls.clients) as pushes,
         Scheduler(start, available_memory, limits) as scheduler,
     ):
-        yield Services(settings, library, FactsCache(library, settings), scheduler, pulls)
+        yield Services(settings, library, FactsCache(library, settings), scheduler, pulls, pushes)

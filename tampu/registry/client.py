@@ -3,22 +3,24 @@
 Speaks Ollama's registry protocol, which plain Docker and OCI registries speak, too. Retries and files are for others.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
 from aiohttp import ClientResponse, hdrs
 from yarl import URL
 
-from tampu.errors import InvalidName, RegistryDenied, RegistryError, RegistryNotFound
+from tampu.errors import InvalidName, RegistryError, RegistryNotFound
 from tampu.names import ModelName
+from tampu.registry.authorization import Authorization
 from tampu.registry.identity import Identity
+from tampu.registry.logins import Logins
 from tampu.registry.network import Network
 from tampu.registry.patience import Patience
 from tampu.registry.ranges import retry_after_s
-from tampu.registry.token import Challenge, fetch_token
 from tampu.registry.transport import (
+    Body,
     Transport,
     error_text,
     headers_for,
@@ -72,11 +74,10 @@ class BlobPlace:
 
 
 class RegistryClient:
-    """One user's conversation with one repository; keeps the token that the registry gave. Made by `open_client`."""
+    """One user's conversation with one repository; keeps what the registry knows the user by. Made by `open_client`."""
 
-    def __init__(self, transport: Transport, endpoint: Endpoint, identity: Identity | None) -> None:
-        self._transport, self._endpoint, self._identity = transport, endpoint, identity
-        self._token = ""
+    def __init__(self, transport: Transport, endpoint: Endpoint, authorization: Authorization) -> None:
+        self._transport, self._endpoint, self._authorization = transport, endpoint, authorization
 
     @property
     def patience(self) -> Patience:
@@ -109,7 +110,7 @@ class RegistryClient:
             if target is None and response.status != 200:
                 raise RegistryError(f"unexpected status code {response.status}")
             place = target or response.url
-            return BlobPlace(place, headers_for(self._endpoint.base, place, self._authorization))
+            return BlobPlace(place, headers_for(self._endpoint.base, place, self._authorization.headers))
 
     @asynccontextmanager
     async def open_range(self, place: BlobPlace, start: int, end: int) -> AsyncIterator[ClientResponse]:
@@ -124,26 +125,84 @@ class RegistryClient:
         async with self._transport.follow("GET", place.url, place.headers) as response:
             yield response
 
-    @property
-    def _authorization(self) -> dict[str, str]:
-        return {hdrs.AUTHORIZATION: f"Bearer {self._token}"} if self._token else {}
+    async def has_blob(self, digest: str) -> bool:
+        """Whether the registry has the blob in this repository; raises RegistryDenied, RegistryError."""
+        try:
+            async with self._ask("HEAD", f"blobs/{digest}", {}):
+                return True
+        except RegistryNotFound:
+            return False
+
+    async def put_manifest(self, tag: str, content: bytes, kind: str) -> None:
+        """Give the manifest its name; `kind` is its media type. Raises RegistryDenied, RegistryError."""
+        kind = kind if kind == _OCI_MANIFEST_TYPE else MANIFEST_TYPE
+        headers: dict[str, str] = {hdrs.CONTENT_TYPE: kind, hdrs.ACCEPT_ENCODING: "gzip"}
+        async with self.exchange("PUT", self.url(f"manifests/{tag}"), headers, body=lambda: content) as response:
+            if response.status >= 300:
+                raise RegistryError(f"unexpected status code {response.status}")
+
+    @asynccontextmanager
+    async def exchange(
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        *,
+        body: Callable[[], Body] | None = None,
+        answer_s: float | None = None,
+    ) -> AsyncIterator[ClientResponse]:
+        """A good answer to a request that belongs to an upload. A redirect is an answer, too.
+
+        `body` is called once for each time that it is sent. An address on another host is told nothing of the user.
+        """
+
+        def send(authorization: Mapping[str, str]) -> AbstractAsyncContextManager[ClientResponse]:
+            content = body() if body is not None else None
+            return self._transport.send(method, url, {**headers, **authorization}, body=content, answer_s=answer_s)
+
+        async with self._authorized(url, send) as response:
+            yield response
+
+    def url(self, path: str) -> URL:
+        """The address of something in the repository."""
+        return self._endpoint.url(path)
+
+    @asynccontextmanager
+    async def without_user(
+        self, method: str, url: URL, headers: Mapping[str, str], body: Body
+    ) -> AsyncIterator[ClientResponse]:
+        """The answer, whatever its status, of a place that is told nothing of the user."""
+        async with self._transport.send(method, url, headers, body=body) as response:
+            yield response
 
     @asynccontextmanager
     async def _ask(
         self, method: str, path: str, headers: Mapping[str, str], *, leave_origin: bool = True
     ) -> AsyncIterator[ClientResponse]:
-        """A good answer to an authorised request, fetching a token when asked for one."""
+        """A good answer to an authorised request."""
         url = self._endpoint.url(path)
+
+        def send(authorization: Mapping[str, str]) -> AbstractAsyncContextManager[ClientResponse]:
+            return self._send(method, url, {**headers, **authorization}, leave_origin=leave_origin)
+
+        async with self._authorized(url, send) as response:
+            yield response
+
+    @asynccontextmanager
+    async def _authorized(
+        self, url: URL, send: Callable[[Mapping[str, str]], AbstractAsyncContextManager[ClientResponse]]
+    ) -> AsyncIterator[ClientResponse]:
+        """A good answer to what `send` sends along with what the registry wants to know of the user."""
         for _ in range(2):
-            opened = self._send(method, url, {**headers, **self._authorization}, leave_origin=leave_origin)
-            async with opened as response:
+            authorization = headers_for(self._endpoint.base, url, self._authorization.headers)
+            async with send(authorization) as response:
                 if response.status != 401:
                     await _check(response)
                     yield response
                     return
-                challenge = Challenge.parse(response.headers.get(hdrs.WWW_AUTHENTICATE, ""))
-            self._token = await fetch_token(self._transport, challenge, self._endpoint.authority, self._identity)
-        raise RegistryDenied("unauthorized: access denied")
+                challenge = response.headers.get(hdrs.WWW_AUTHENTICATE, "")
+            await self._authorization.answer(challenge, sent=authorization.get(hdrs.AUTHORIZATION, ""))
+        raise self._authorization.refused()
 
     @asynccontextmanager
     async def _send(
@@ -178,12 +237,18 @@ class _OtherManifestType(RegistryNotFound):
 
 @asynccontextmanager
 async def open_client(
-    endpoint: Endpoint, *, identity: Identity | None, patience: Patience, network: Network | None = None
+    endpoint: Endpoint,
+    *,
+    identity: Identity | None,
+    patience: Patience,
+    logins: Logins | None = None,
+    network: Network | None = None,
 ) -> AsyncIterator[RegistryClient]:
     """A client for `endpoint`, with connections of its own."""
     host = endpoint.base.host or endpoint.authority
     async with open_transport(host, insecure=endpoint.is_insecure, patience=patience, network=network) as transport:
-        yield RegistryClient(transport, endpoint, identity)
+        authorization = Authorization(transport, endpoint.authority, identity=identity, logins=logins)
+        yield RegistryClient(transport, endpoint, authorization)
 
 
 def _location(response: ClientResponse) -> URL | None:

@@ -9,15 +9,18 @@ from anyio import CancelScope, to_thread
 
 from tampu.registry.client import Endpoint, RegistryClient, open_client
 from tampu.registry.identity import Identity
+from tampu.registry.logins import Logins
 from tampu.registry.network import Network
 from tampu.registry.patience import Patience
 
 
 class SharedClients:
-    """Clients by endpoint. `home` is the folder of the identity."""
+    """Clients by endpoint. `home` is the folder of the identity, `logins` what Docker knows of registries."""
 
-    def __init__(self, home: Path, patience: Patience, *, network: Network | None = None) -> None:
-        self._home, self._patience, self._network = home, patience, network
+    def __init__(
+        self, home: Path, patience: Patience, *, logins: Logins | None = None, network: Network | None = None
+    ) -> None:
+        self._home, self._patience, self._logins, self._network = home, patience, logins, network
         self._open: dict[Endpoint, _OpenClient] = {}
         self._opening = anyio.Lock()
 
@@ -41,7 +44,9 @@ class SharedClients:
     async def _connect(self, endpoint: Endpoint) -> "_OpenClient":
         identity = await to_thread.run_sync(Identity.load, self._home)
         stack = AsyncExitStack()
-        opened = open_client(endpoint, identity=identity, patience=self._patience, network=self._network)
+        opened = open_client(
+            endpoint, identity=identity, patience=self._patience, logins=self._logins, network=self._network
+        )
         client = await stack.enter_async_context(opened)
         return _OpenClient(client, stack)
 

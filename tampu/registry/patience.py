@@ -18,6 +18,10 @@ class Patience:
     retries: int = 6
     first_pause_s: float = 1.0
     longest_pause_s: float = 60.0
+    answer_s: float = 120.0
+    """For a registry to answer to a part that it has whole, with what is still on its way."""
+    commit_s: float = 1800.0
+    """For a registry to end an upload: it may read all of it again."""
     locate_s: float = 30.0
     """To find out where the registry keeps a blob."""
     document_s: float = 60.0

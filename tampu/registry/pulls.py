@@ -9,6 +9,7 @@ from anyio import to_thread
 from tampu.config import Settings
 from tampu.registry.catalog import Catalog, open_catalog
 from tampu.registry.clients import SharedClients
+from tampu.registry.logins import Logins
 from tampu.registry.mirrors import Mirrors
 from tampu.registry.network import Network
 from tampu.registry.patience import Patience
@@ -33,6 +34,7 @@ async def open_pulls(settings: Settings, *, patience: Patience | None = None) ->
     patience = patience or Patience()
     catalog = await to_thread.run_sync(open_catalog, settings.catalog)
     network = Network(settings.ca_file, settings.lan_redirects)
-    clients, mirrors = SharedClients(settings.home, patience, network=network), Mirrors(settings.mirrors)
+    clients = SharedClients(settings.home, patience, logins=Logins(settings.docker_folder), network=network)
+    mirrors = Mirrors(settings.mirrors)
     async with open_shared_downloads(settings.limit_rate) as downloads:
         yield Pulls(catalog, clients, mirrors, downloads, patience, network)

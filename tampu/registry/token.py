@@ -3,6 +3,7 @@
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import parse_qsl, urlencode
@@ -13,6 +14,7 @@ from yarl import URL
 
 from tampu.errors import BadRequest, RegistryDenied, RegistryError
 from tampu.registry.identity import Identity
+from tampu.registry.logins import Login
 from tampu.registry.transport import Transport, error_text, read_document
 from tampu.wire import decode
 
@@ -26,11 +28,15 @@ class Challenge:
     realm: str
     service: str = ""
     scopes: tuple[str, ...] = ()
+    wants_password: bool = False
+    """A name and a password (the scheme Basic), not a token."""
 
     @classmethod
     def parse(cls, header: str) -> Self:
         """Read a `WWW-Authenticate` header; another scheme than Bearer gives an empty realm."""
         scheme, _, rest = header.partition(" ")
+        if scheme.lower() == "basic":
+            return cls("", wants_password=True)
         fields = dict(_FIELD.findall(rest)) if scheme.lower() == "bearer" else {}
         return cls(fields.get("realm", ""), fields.get("service", ""), tuple(fields.get("scope", "").split()))
 
@@ -59,21 +65,48 @@ class _TokenAnswer(msgspec.Struct):
     access_token: str = ""
 
 
-async def fetch_token(transport: Transport, challenge: Challenge, authority: str, identity: Identity | None) -> str:
-    """The token for `challenge`, empty if the registry gives none; signed if there is an identity."""
+async def fetch_token(
+    transport: Transport, challenge: Challenge, authority: str, *, identity: Identity | None, login: Login | None
+) -> str:
+    """The token for `challenge`, empty if the registry gives none.
+
+    Asked for with the user's login, else signed with the identity if there is one, else for anybody. Sent to the
+    registry's own host only; raises RegistryDenied, RegistryError.
+    """
     realm = challenge.check(authority)
+    if login is not None and login.is_token:
+        return await _trade_token(transport, challenge, realm, login)
     url = challenge.url(realm, nonce=secrets.token_urlsafe(16), at=int(time.time()))
     headers: dict[str, str] = {hdrs.ACCEPT_ENCODING: "gzip"}
-    if identity is not None:
+    if login is not None:
+        headers[hdrs.AUTHORIZATION] = login.basic
+    elif identity is not None:
         headers[hdrs.AUTHORIZATION] = identity.sign_token_request(url)
+    return await _receive(transport, "GET", URL(url, encoded=True), headers)
+
+
+async def _trade_token(transport: Transport, challenge: Challenge, realm: URL, login: Login) -> str:
+    """A token for an identity token, as OAuth 2 trades them."""
+    form = {"grant_type": "refresh_token", "service": challenge.service, "scope": " ".join(challenge.scopes)}
+    body = urlencode({**form, "client_id": "tampu", "refresh_token": login.secret}).encode()
+    headers: dict[str, str] = {
+        hdrs.ACCEPT_ENCODING: "gzip",
+        hdrs.CONTENT_TYPE: "application/x-www-form-urlencoded",
+    }
+    return await _receive(transport, "POST", realm, headers, body)
+
+
+async def _receive(
+    transport: Transport, method: str, url: URL, headers: Mapping[str, str], body: bytes | None = None
+) -> str:
     # No redirect is followed: the realm check would be worth nothing.
-    async with transport.send("GET", URL(url, encoded=True), headers) as response:
+    async with transport.send(method, url, headers, body=body) as response:
         if response.status >= 300:
             kind = RegistryDenied if response.status in {401, 403} else RegistryError
             raise kind(f"{response.status}: {await error_text(response)}")
-        body = await read_document(response, transport.patience)
+        content = await read_document(response, transport.patience)
     try:
-        answer = decode(_TokenAnswer, body)
+        answer = decode(_TokenAnswer, content)
     except BadRequest as error:
         raise RegistryError(f"the registry's token is unreadable: {error}") from None
     return answer.token or answer.access_token

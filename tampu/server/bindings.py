@@ -9,6 +9,7 @@ from tampu.operations.embed import embed
 from tampu.operations.generate import generate
 from tampu.operations.pull import pull
 from tampu.operations.purge import purge
+from tampu.operations.push import push
 from tampu.operations.residents import loaded_models
 from tampu.operations.services import Services
 from tampu.operations.sharing import SharedModels
@@ -28,6 +29,7 @@ def bind_operations(services: Services) -> Operations:
         show=partial(show, services),
         create=partial(create, services),
         pull=partial(pull, services),
+        push=partial(push, services),
         copy_model=partial(copy_model, services),
         delete_model=partial(delete_model, services),
         has_blob=partial(has_blob, services),

@@ -54,6 +54,7 @@ class Operations:
     show: Callable[[ShowRequest], Awaitable[ModelDescription]]
     create: Callable[[CreateRequest], AsyncIterator[Progress]]
     pull: Callable[[TransferRequest], AsyncIterator[Progress]]
+    push: Callable[[TransferRequest], AsyncIterator[Progress]]
     copy_model: Callable[[CopyRequest], Awaitable[None]]
     delete_model: Callable[[DeleteRequest], Awaitable[None]]
     has_blob: Callable[[str], Awaitable[bool]]

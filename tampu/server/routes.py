@@ -53,6 +53,10 @@ def _pull(request: TransferRequest, exchange: Exchange) -> AsyncIterator[Progres
     return exchange.behind.operations.pull(request)
 
 
+def _push(request: TransferRequest, exchange: Exchange) -> AsyncIterator[Progress]:
+    return exchange.behind.operations.push(request)
+
+
 async def _copy(request: CopyRequest, exchange: Exchange) -> None:
     await exchange.behind.operations.copy_model(request)
 
@@ -111,6 +115,7 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("POST", "/api/show", answering(models.SHOW_CODEC, _show)),
     Route("POST", "/api/create", streaming(create.CREATE_CODEC, _create)),
     Route("POST", "/api/pull", streaming(transfer.PULL_CODEC, _pull)),
+    Route("POST", "/api/push", streaming(transfer.PUSH_CODEC, _push)),
     Route("POST", "/api/copy", answering(manage.COPY_CODEC, _copy)),
     Route("DELETE", "/api/delete", answering(manage.DELETE_CODEC, _delete)),
     Route("HEAD", "/api/blobs/:digest", answering(blobs.HAS_BLOB_CODEC, _has_blob, reads_body=False)),

@@ -34,6 +34,7 @@ class FakeOperations:
             show=self._look_up,
             create=self._report,
             pull=self._report,
+            push=self._report,
             copy_model=self._copy,
             delete_model=self._look_up,
             has_blob=self._has_blob,

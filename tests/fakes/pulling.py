@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tampu.config import Settings
 from tampu.management import TransferRequest
@@ -33,7 +34,8 @@ class PullServices:
 
 
 @asynccontextmanager
-async def open_services(folder: Path, *, patience: Patience = HURRIED) -> AsyncIterator[PullServices]:
-    settings = Settings(models_folder=folder / "models", home=folder)
+async def open_services(folder: Path, *, patience: Patience = HURRIED, **changes: Any) -> AsyncIterator[PullServices]:
+    """`changes`: further settings."""
+    settings = Settings(models_folder=folder / "models", home=folder, docker_folder=folder / ".docker", **changes)
     async with open_pulls(settings, patience=patience) as pulls:
         yield PullServices(Library(settings.models_folder), settings, pulls)

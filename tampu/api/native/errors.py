@@ -59,6 +59,7 @@ COPY_DESTINATION = RouteErrors(
 )
 # What fails behind these is a job of the server, so its errors are the server's, whatever they are elsewhere.
 PULL = RouteErrors(empty="invalid model name", no_cloud=None, statuses={RegistryError: 500, NotFound: 500})
+PUSH = RouteErrors(no_cloud=None, statuses={RegistryError: 500, NotFound: 500})
 CREATE = RouteErrors(empty="invalid model name", no_cloud=None, statuses={RegistryError: 500, NotFound: 500})
 UPKEEP = RouteErrors(no_cloud=None)
 PLAIN = RouteErrors()

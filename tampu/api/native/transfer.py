@@ -1,10 +1,11 @@
-"""`POST /api/pull`: fetch a model, with reports."""
+"""`POST /api/pull` and `/api/push`: fetch or send a model, with reports."""
 
 import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
-from tampu.api.native.errors import PULL, check_reference, native_error
+from tampu.api.native.errors import PULL, PUSH, check_reference, native_error
 from tampu.api.native.progress import progress_writer
+from tampu.errors import BadRequest
 from tampu.management import TransferRequest
 from tampu.progress import Progress
 from tampu.units import parse_rate
@@ -31,4 +32,20 @@ PULL_CODEC: StreamCodec[TransferRequest, Progress] = StreamCodec(
     decode=_decode,
     writer=lambda request: progress_writer(PULL, streams=request.stream),
     encode_error=lambda error: native_error(error, PULL),
+)
+
+
+def _decode_push(call: Call) -> TransferRequest:
+    """A bad name is no error yet: as in Ollama, it is told after the first report."""
+    body = decode_json(_Body, call.body)
+    name = body.model or body.name
+    if not name:
+        raise BadRequest(PUSH.empty)
+    return TransferRequest(model=name, stream=body.stream, insecure=body.insecure)
+
+
+PUSH_CODEC: StreamCodec[TransferRequest, Progress] = StreamCodec(
+    decode=_decode_push,
+    writer=lambda request: progress_writer(PUSH, streams=request.stream),
+    encode_error=lambda error: native_error(error, PUSH),
 )

@@ -1,0 +1,69 @@
+"""The recorded pushes of Ollama: the same requests in the same order, the same reports, the same end."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tampu.errors import TampuError
+from tampu.progress import Progress
+from tampu.registry.identity import Identity
+from tests.fakes.pushing import PushServices, open_services
+from tests.fakes.recorded_pushes import RecordedPush
+from tests.recordings import recording
+
+pytestmark = pytest.mark.anyio
+
+ELSEWHERE = {
+    # Said before anything is streamed: tests/api and tests/journeys ask for it by HTTP.
+    "no name",
+    # Names a resolver of the machine that it was recorded on, and needs a network that refuses.
+    "library name",
+}
+OWN_WORDS = {
+    # Ollama shows the folders of the server.
+    "unknown model": "model '{REGISTRY}/me/none:v1' not found",
+    "unknown model, no stream": "model '{REGISTRY}/me/none:v1' not found",
+    # Ollama tries an empty address for a minute.
+    "POST without Location": "the registry gave no address to upload to",
+}
+ALL = recording("registry/wire-push.json")["cases"]
+CASES: list[dict[str, Any]] = [case for case in ALL if case["name"] not in ELSEWHERE]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+async def test_the_recorded_push(case: dict[str, Any], tmp_path: Path) -> None:
+    Identity.load_or_create(tmp_path)
+    async with RecordedPush(case, ALL) as registry, open_services(tmp_path) as services:
+        if "unknown" not in case["name"] and case["name"] != "bad name":
+            registry.fill(services.library)
+        request = registry.case["request"]
+        events, failure = await _push(services, request["model"], insecure=request.get("insecure", False))
+        wanted = registry.case["events"]
+        error = OWN_WORDS.get(case["name"], wanted[-1].get("error"))
+        assert failure == (error and error.replace("{REGISTRY}", registry.hosts["{REGISTRY}"]))
+        if request.get("stream", True) and case["name"] not in OWN_WORDS:
+            assert _ends(events) == _ends(_progress(wanted))
+        assert registry.requests == registry.recorded_requests
+
+
+async def _push(services: PushServices, model: str, *, insecure: bool) -> tuple[list[Progress], str | None]:
+    try:
+        return await services.push(model, insecure=insecure), None
+    except TampuError as error:
+        return services.seen, error.message
+
+
+def _progress(events: Sequence[dict[str, Any]]) -> list[Progress]:
+    return [
+        Progress(each["status"], each.get("digest"), each.get("total"), each.get("completed"))
+        for each in events
+        if "status" in each
+    ]
+
+
+def _ends(events: Sequence[Progress]) -> list[Progress]:
+    """The last report of each run of the same status: how many there are is a matter of time."""
+    following = [*events[1:], None]
+    return [each for each, after in zip(events, following, strict=True) if after is None or after.status != each.status]
