@@ -80,6 +80,31 @@ def test_origins_that_cannot_match_stop_the_start() -> None:
     assert read(OLLAMA_ORIGINS="HTTP://A.com,chrome-extension://*").origins == ("http://a.com", "chrome-extension://*")
 
 
+def test_mirrors_are_read_in_order() -> None:
+    assert read(TAMPU_MIRRORS=" A.example = http://10.0.0.5:11434/, https://m.example/x ;h=http://[::1]:5").mirrors == {
+        "a.example": ("http://10.0.0.5:11434", "https://m.example/x"),
+        "h": ("http://[::1]:5",),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["m.example", "a=", "=http://x", "a=x", "a=ftp://x", "a=http://", "a=http://u:p@x", "a=http://x?y", "a/b=http://x",
+     "a=http://x:99999", "a=http://x,,http://y"],
+)  # fmt: skip
+def test_mirrors_that_cannot_be_meant_stop_the_start(text: str) -> None:
+    with pytest.raises(ConfigError, match="TAMPU_MIRRORS"):
+        read(TAMPU_MIRRORS=text)
+
+
+def test_rates_and_ages_of_downloads() -> None:
+    assert read(TAMPU_LIMIT_RATE="2M").limit_rate == 2 << 20
+    assert read(TAMPU_KEEP_PARTIAL="48h").keep_partial_s == 48 * 3600
+    assert read(TAMPU_KEEP_PARTIAL="0").keep_partial_s == float("inf")
+    with pytest.raises(ConfigError, match="TAMPU_LIMIT_RATE: invalid rate"):
+        read(TAMPU_LIMIT_RATE="fast")
+
+
 def test_each_setting_fills_a_field_and_its_default_is_that_of_the_field() -> None:
     names = {f.name for f in fields(Settings)}
     settings = read()

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tampu import units
 from tampu.errors import BadRequest
-from tampu.units import FOREVER, KeepAlive, format_duration, format_timestamp, parse_duration
+from tampu.units import FOREVER, KeepAlive, format_duration, format_timestamp, parse_duration, parse_rate
 
 
 @pytest.mark.parametrize(
@@ -135,3 +135,17 @@ def test_a_moment_that_never_was() -> None:
 
 def test_timestamps_have_offsets_and_nine_digits() -> None:
     assert units.parse_timestamp("2026-01-01T01:00:00.123456789+01:00") == pytest.approx(1767225600.123456)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("0", 0), ("500", 500), ("2K", 2048), ("1.5k", 1536), ("5M", 5 << 20), ("1G", 1 << 30), (" 3mb ", 3 << 20)],
+)
+def test_rates_have_the_units_of_curl(text: str, rate: int) -> None:
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "fast", "-1", "1 M", "5MM", "1e6", "٣", "5MiB/s"])
+def test_a_rate_that_is_none(text: str) -> None:
+    with pytest.raises(BadRequest, match="invalid rate"):
+        parse_rate(text)

@@ -5,6 +5,7 @@ Two names of one server play two hosts: `host` (127.0.0.1) is the registry, `oth
 """
 
 import asyncio
+import gzip
 import hashlib
 import json
 import re
@@ -135,6 +136,11 @@ class FakeRegistry:
         """What goes wrong with the next requests of a kind: manifest, head, locate, part, whole or token."""
         self._faults[kind] += faults
 
+    def forgive(self) -> None:
+        """No more faults, and nothing asked so far."""
+        self._faults.clear()
+        self.asked.clear()
+
     def of_kind(self, kind: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.kind == kind]
 
@@ -255,6 +261,28 @@ def drip(every_s: float) -> Fault:
 
 def ignore_range() -> Fault:
     return lambda content: content.send(200, {}, content.whole)
+
+
+def encoded() -> Fault:
+    """Says that the body is packed, which nobody asked for."""
+
+    async def answer(content: Content) -> web.StreamResponse:
+        start, end = content.span
+        headers = {"Content-Encoding": "gzip", "Content-Range": f"bytes {start}-{end - 1}/{len(content.whole)}"}
+        return await content.send(206, headers, gzip.compress(content.whole[start:end]))
+
+    return answer
+
+
+def hang_up() -> Fault:
+    """Closes the connection without a word."""
+
+    async def answer(content: Content) -> web.StreamResponse:
+        if content.request.transport is not None:
+            content.request.transport.close()
+        return web.Response()
+
+    return answer
 
 
 def wrong_range(value: str) -> Fault:
