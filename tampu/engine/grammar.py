@@ -3,6 +3,7 @@
 1. Thoughts, if any, come first: `thoughts answer`; what is inside their tags is free.
 2. An answer is calls of tools, or what the schema allows, or (where neither is demanded) free text.
 3. A tag is written as its text, and by number where it is one token: a special token is no text to a grammar.
+4. Blanks may come before calls: behind a text that is forced at the very start, the engine takes no line break.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,13 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
-from tampu.engine.schema import guided, problems_of
+from tampu.engine.schema import COMPACT, guided, problems_of
 from tampu.engine.schema_limits import excesses_of
 from tampu.engine.shape import CallForm, Thoughts
 from tampu.messages import Tool
 
 _BLANKS: Final = r"blanks: /[ \t\r\n]{0,2}/"
-_IN_CALLS: Final = "( |\\n)?"
 _ANYTHING: Final = "/(?s:.*)/"
 _BARE: Final = frozenset({"{", "["})
 
@@ -52,7 +52,7 @@ def grammar_of(
 def tags_of(thoughts: Thoughts | None, calls: CallForm | None) -> list[str]:
     """The tags whose tokens `grammar_of` wants to know."""
     tags = [thoughts.opening, thoughts.closing] if thoughts else []
-    return [*tags, calls.tag] if calls and calls.tag not in _BARE else tags
+    return [*tags, *calls.tag.split()] if calls and calls.tag not in _BARE else tags
 
 
 def _thoughts(thoughts: Thoughts, ids: TokenIds) -> list[str]:
@@ -68,15 +68,15 @@ def _thoughts(thoughts: Thoughts, ids: TokenIds) -> list[str]:
 
 def _calls(calls: CallForm, ids: TokenIds, mark: str) -> list[str]:
     call = {"anyOf": [_call_schema(tool, calls.key) for tool in calls.tools]}
-    rules = [f"call: %json {_json(guided(call, mark, blanks=_IN_CALLS))}"]
+    rules = [f"call: %json {_json(guided(call, mark, layout=COMPACT))}"]
     tag = "" if calls.tag in _BARE else _tag(calls.tag, ids)
     if calls.tag.endswith("["):
         opening = '"["' if calls.tag == "[" else tag
         more = _more('blanks "," blanks call', calls)
-        return [*rules, f'calls: {opening} blanks call {more} blanks "]" blanks']
+        return [*rules, f'calls: blanks {opening} blanks call {more} blanks "]"']
     one = f"{tag} blanks call {_closing(calls.tag)}".strip() if tag else "call"
     more = _more("blanks one", calls)
-    return [*rules, f"one: {one}", f"calls: one {more} blanks"]
+    return [*rules, f"one: {one}", f"calls: blanks one {more}"]
 
 
 def _more(part: str, calls: CallForm) -> str:
@@ -119,8 +119,13 @@ def _without_blanks(value: Any) -> Any:
 
 
 def _tag(tag: str, ids: TokenIds) -> str:
-    number = _number(tag, ids)
-    return f"({_json(tag)} | {number})" if number else _json(tag)
+    """The tag, word by word: in some vocabularies a blank of its own has no token."""
+    return " blanks ".join(_word(word, ids) for word in tag.split())
+
+
+def _word(word: str, ids: TokenIds) -> str:
+    number = _number(word, ids)
+    return f"({_json(word)} | {number})" if number else _json(word)
 
 
 def _number(tag: str, ids: TokenIds) -> str:

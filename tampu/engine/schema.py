@@ -15,7 +15,9 @@ _GUIDANCE: Final[Mapping[str, object]] = {
     "coerce_one_of": True,
 }
 # A model that prefers blanks to an answer would otherwise write them until it is cut off.
-_BLANKS: Final = "( |\\n{1,2}[ \\t]{0,20})?"
+_FREE_LAYOUT: Final[Mapping[str, object]] = {"whitespace_pattern": "( |\\n{1,2}[ \\t]{0,20})?"}
+COMPACT: Final[Mapping[str, object]] = {"whitespace_flexible": False}
+"""No blanks, so that a model cannot write them without end; in some vocabularies a demanded one has no token."""
 
 
 def problems_of(schema: Mapping[str, Any]) -> list[str]:
@@ -40,13 +42,10 @@ def problems_of(schema: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def guided(schema: Mapping[str, Any], mark: str, *, blanks: str = _BLANKS) -> dict[str, Any]:
-    """`schema` with the bundled engine's directions; `mark` shows up in its log if it cannot compile the schema.
-
-    `blanks`: a regular expression of what may stand between two signs.
-    """
+def guided(schema: Mapping[str, Any], mark: str, *, layout: Mapping[str, object] = _FREE_LAYOUT) -> dict[str, Any]:
+    """`schema` with the bundled engine's directions; `mark` shows up in its log if it cannot compile the schema."""
     bare = {key: value for key, value in schema.items() if key not in {"$comment", "x-guidance"}}
-    return {"$comment": mark, **bare, "x-guidance": {**_GUIDANCE, "whitespace_pattern": blanks}}
+    return {"$comment": mark, **bare, "x-guidance": {**_GUIDANCE, **layout}}
 
 
 def _resolve(schema: Mapping[str, Any], reference: str) -> tuple[Any, str]:

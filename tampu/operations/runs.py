@@ -27,6 +27,7 @@ from tampu.operations.structured import (
     allowed_tools,
     call_form,
     call_style,
+    call_tag,
     is_demanded,
     reads_answer_itself,
     thinks_first,
@@ -132,7 +133,7 @@ class CompletionRun:
     def _reader(self, prompt: Prompt) -> AnswerReader:
         tools, thoughts = _tools(self._request.input), thoughts_before(self._selection, prompt.text)
         thinking = ThinkingParser(thoughts.opening, thoughts.closing, primed=thoughts.is_open) if thoughts else None
-        parser = ToolCallParser(call_style(self._selection).tag, tools) if tools else None
+        parser = ToolCallParser(call_tag(self._selection), tools) if tools else None
         return AnswerReader(thinking=thinking, tool_calls=parser)
 
     async def prompt(self) -> Prompt:

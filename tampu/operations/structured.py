@@ -57,6 +57,12 @@ def call_style(selection: Selection) -> CallStyle:
     return DESCRIBED if selection.describes_tools else selection.facts.calls or DESCRIBED
 
 
+def call_tag(selection: Selection) -> str:
+    """What tells a call from text: all of the tag, but its first word where the rest is free in its blanks."""
+    tag = call_style(selection).tag
+    return tag.split()[0] if call_form(selection) else tag
+
+
 def call_form(selection: Selection) -> CallForm | None:
     """The calls that the answer is held to; None where they need no help."""
     chat = selection.request.input

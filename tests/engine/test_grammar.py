@@ -1,0 +1,132 @@
+"""Answers held to thoughts, calls and schemas at once, by the real engine."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tampu.engine.grammar import parameters_schema
+from tampu.engine.shape import CallForm, Thoughts
+from tampu.errors import EngineRefused
+from tampu.generation import AnyJson, JsonSchema
+from tampu.messages import Tool, ToolFunction, ToolParameters, ToolProperty
+from tests.engine.running import answer, running
+from tests.models import scripted_model
+
+pytestmark = pytest.mark.anyio
+THINK = Thoughts("<think>", "</think>")
+NUMBER = JsonSchema({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]})
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def tool(name: str, /, **properties: ToolProperty) -> Tool:
+    parameters = ToolParameters(type="object", properties=properties, required=list(properties))
+    return Tool(ToolFunction(name, "", parameters))
+
+
+ADD = tool("add", x=ToolProperty(type="integer"), y=ToolProperty(type="integer"))
+CITY = tool("city", name=ToolProperty(type="string", enum=["Lima", "Cusco"]))
+
+
+async def test_thoughts_are_free_and_what_follows_is_held() -> None:
+    model = scripted_model(
+        ["<think>", "{ any", " <text> \n", "</think>", "\n\n", '{"a"', ": 1}", " and more"],
+        ["plain", " words"],
+        ["inside", " it</th", "ink>", '{"a":', " 22}"],
+    )
+    async with running(model, num_ctx=512) as child:
+        assert await said(child, 0, format=NUMBER, thoughts=THINK) == '<think>{ any <text> \n</think>\n\n{"a": 1}'
+        assert json.loads(await said(child, 1, format=AnyJson(), thoughts=THINK, num_predict=64)) is not None
+        opened = Thoughts("<think>", "</think>", is_open=True)
+        assert await said(child, 2, format=NUMBER, thoughts=opened) == 'inside it</think>{"a": 22}'
+
+
+async def test_tags_may_be_special_tokens() -> None:
+    model = scripted_model(["[T]", "hm", "[/T]", "[CALL]", '{"name":"add",'], special=["[T]", "[/T]", "[CALL]"])
+    async with running(model, num_ctx=512) as child:
+        text = await said(
+            child, 0, thoughts=Thoughts("[T]", "[/T]"), calls=CallForm(tag="[CALL]", tools=[ADD]),
+            preserved=("[T]", "[/T]", "[CALL]"),
+        )  # fmt: skip
+    thoughts, _, call = text.partition("[CALL]")
+    assert thoughts == "[T]hm[/T]"
+    assert_adds(call)
+
+
+@pytest.mark.parametrize(
+    ("tag", "opening", "closing"),
+    [
+        ("<tool_call>", "<tool_call>", "</tool_call>"),
+        ("<|python_tag|>", "<|python_tag|>", ""),
+        ("[TOOL_CALLS] [", "[TOOL_CALLS][", "]"),
+        ("{", "", ""),
+        ("[", "[", "]"),
+    ],
+)
+async def test_calls_as_templates_write_them(tag: str, opening: str, closing: str) -> None:
+    async with running(scripted_model(["Let me", " think"]), num_ctx=512) as child:
+        text = (await said(child, 0, calls=CallForm(tag=tag, tools=[ADD]))).strip()
+    assert_adds(text.replace(" [", "[").removeprefix(opening).removesuffix(closing))
+
+
+async def test_several_calls_are_allowed_up_to_a_number() -> None:
+    async with running(scripted_model(["<tool_call>"]), num_ctx=512) as child:
+        text = await said(child, 0, calls=CallForm(tag="<tool_call>", tools=[ADD], at_most=3))
+    assert 1 <= text.count("</tool_call>") <= 3
+
+
+def assert_adds(text: str) -> None:
+    call = json.loads(text)
+    assert (call["name"], list(call["arguments"])) == ("add", ["x", "y"])
+    assert all(isinstance(value, int) for value in call["arguments"].values())
+
+
+async def test_a_call_is_made_although_the_model_would_rather_talk() -> None:
+    model = scripted_model(["I would", " rather talk"])
+    async with running(model, num_ctx=512) as child:
+        text = await said(child, 0, calls=CallForm(tag="<tool_call>", tools=[CITY]), num_predict=100)
+    head, _, tail = text.partition("<tool_call>")
+    call = json.loads(tail.removesuffix("</tool_call>"))
+    assert head == ""
+    assert call["name"] == "city"
+    assert call["arguments"]["name"] in {"Lima", "Cusco"}
+
+
+async def test_calls_or_a_schema_or_words() -> None:
+    model = scripted_model(
+        ['{"a"', ": 5}"],
+        ["<tool_call>", '{"name":"city",', '"arguments":{"name"', ':"Lima"}}', "</tool_call>"],
+        ["In", " words", "."],
+    )
+    form = CallForm(tag="<tool_call>", tools=[CITY], is_required=False)
+    call = '<tool_call>{"name":"city","arguments":{"name":"Lima"}}</tool_call>'
+    async with running(model, num_ctx=512) as child:
+        assert await said(child, 0, format=NUMBER, calls=form, thoughts=THINK) == '{"a": 5}'
+        assert await said(child, 1, format=NUMBER, calls=form, thoughts=THINK) == call
+        assert await said(child, 1, calls=form) == call
+        assert await said(child, 2, calls=form) == "In words."
+
+
+async def test_a_schema_that_cannot_be_compiled_is_refused_behind_thoughts_too() -> None:
+    broken = JsonSchema({"type": "string", "pattern": "(?=a)b"})
+    async with running(scripted_model(["<think>", "hm", "</think>", '"b"']), num_ctx=512) as child:
+        with pytest.raises(EngineRefused, match="look-around") as refused:
+            await said(child, 0, format=broken, thoughts=THINK)
+    assert refused.value.status == 400
+
+
+def test_parameters_that_no_engine_can_follow_are_any_object() -> None:
+    assert parameters_schema(tool("f", x=ToolProperty(type="string")))["properties"] == {"x": {"type": "string"}}
+    assert parameters_schema(tool("f", x=ToolProperty()))["properties"] == {"x": {}}
+    assert parameters_schema(tool("f", x=ToolProperty(type="file"))) == {"type": "object"}
+    assert parameters_schema(Tool(ToolFunction("f"))) == {
+        "type": "object", "properties": {}, "additionalProperties": False,
+    }  # fmt: skip
+
+
+async def said(child: Any, script: int, **fields: Any) -> str:
+    return (await answer(child, f"<|s{script}|>", **fields))[0]
