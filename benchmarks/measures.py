@@ -5,16 +5,18 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from benchmarks.programs import MODEL, Running, bare_engine, tampu_server, weights
+from benchmarks.programs import MODEL, Running, bare_engine, byte_relay, tampu_server, weights
 from benchmarks.stream import Target, stream_all
 
 CONTEXT = 4096
 SLOTS = 4
 SETTLE_S = 0.05
 """An engine's threads spin for a while after an answer; what is asked next would pay for the other side's."""
+CPU_TOKENS = 960
+"""So many tokens in all: the clock of a process counts hundredths of a second."""
 PROMPT = "The sky is blue because sunlight is scattered by the air"
 
 
@@ -52,7 +54,10 @@ def warm_rows(rounds: int = 150) -> Iterator[Row]:
             yield from _first_token(sides, rounds)
             for clients in (1, 4, 8):
                 yield _speed(sides, clients)
-            yield _cpu_per_token(sides[1], ours)
+            with byte_relay(bare) as relay:
+                servers = ((replace(sides[0], name="relay", port=relay.port), relay), (sides[1], ours))
+                for clients in (1, 4, 8):
+                    yield _cpu_per_token(servers, clients)
             yield Row("memory of the server, model loaded", "", f"{_resident_mb(ours):.0f} MB", "")
 
 
@@ -88,13 +93,30 @@ def _speed(sides: tuple[Target, Target], clients: int, tokens: int = 96, rounds:
     return Row(f"tokens/s, {clients} client(s)", f"{bare:.0f}", f"{tampu:.0f}", f"{ratio:.2f}x", bar, holds)
 
 
-def _cpu_per_token(side: Target, server: Running, tokens: int = 400, clients: int = 4) -> Row:
-    """CPU time of the server process itself, its engine not counted."""
-    before = server.process.cpu_times()
-    done = sum(a.tokens for a in stream_all(side, [f"{PROMPT} {i}" for i in range(clients)], tokens))
-    after = server.process.cpu_times()
-    used_us = (after.user + after.system - before.user - before.system) * 1e6 / max(done, 1)
-    return Row("server CPU per streamed token", "", f"{used_us:.0f} us", "", "at most 60 us", used_us <= 60)
+def _cpu_per_token(servers: Sequence[tuple[Target, Running]], clients: int, rounds: int = 3) -> Row:
+    """CPU time of a server process itself, its engine not counted: a relay of bytes first, then ours."""
+    used_us: dict[str, list[float]] = {target.name: [] for target, _ in servers}
+    for turn in range(rounds):
+        for target, server in servers:
+            time.sleep(SETTLE_S)
+            prompts = [f"{PROMPT} [{turn}.{client}]" for client in range(clients)]
+            before = _cpu_us(server)
+            tokens = sum(arrivals.tokens for arrivals in stream_all(target, prompts, CPU_TOKENS // clients))
+            used_us[target.name].append((_cpu_us(server) - before) / max(tokens, 1))
+    relay, tampu = (statistics.median(used_us[target.name]) for target, _ in servers)
+    return Row(
+        f"server CPU per streamed token, {clients} client(s)",
+        f"a relay of bytes: {relay:.0f} us",
+        f"{tampu:.0f} us",
+        f"+{tampu - relay:.0f} us",
+        "at most 60 us",
+        tampu <= 60,
+    )
+
+
+def _cpu_us(server: Running) -> float:
+    times = server.process.cpu_times()
+    return float(times.user + times.system) * 1e6
 
 
 def _resident_mb(server: Running) -> float:

@@ -57,6 +57,17 @@ def bare_engine(model: Path, *, slots: int, context: int) -> Iterator[Running]:
 
 
 @contextmanager
+def byte_relay(engine: Running) -> Iterator[Running]:
+    """A server before `engine` that does nothing but copy bytes."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.relay", str(port), str(engine.port)]
+    with _program(command, port, {}) as running:
+        while not _answers(port, "/health"):
+            time.sleep(0.005)
+        yield running
+
+
+@contextmanager
 def _program(command: list[str], port: int, environment: Mapping[str, str]) -> Iterator[Running]:
     started = time.perf_counter()
     child = subprocess.Popen(

@@ -3,7 +3,7 @@
 1. What is no HTTP is refused in Ollama's words. 2. A method may be any word: the parser knows only the registered ones,
 so another one is read as TRACE, which no route has either. 3. An answer to HTTP/1.0 is not chunked.
 
-And it lets an answer's pieces past ASGI (`WRITE_AT_ONCE`): that is half of what a token costs the server.
+And it lets an answer's pieces past ASGI (`WRITE_AT_ONCE`), which costs as much as encoding them.
 """
 
 import re
