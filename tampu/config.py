@@ -216,6 +216,15 @@ def _ca_file(value: str) -> Path:
     return path
 
 
+def _folders(value: str) -> tuple[Path, ...]:
+    """Folders as in PATH; raises ConfigError for one that would depend on where the server was started."""
+    folders = tuple(Path(entry.strip()).expanduser() for entry in value.split(os.pathsep) if entry.strip())
+    for folder in folders:
+        if not folder.is_absolute():
+            raise ConfigError(f"TAMPU_IMPORT: {str(folder)!r} is not an absolute path")
+    return folders
+
+
 def _log_level(value: str) -> int:
     """0 info, 1 debug, 2 and more trace."""
     if value in GO_TRUE:
@@ -253,6 +262,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("mirrors", "TAMPU_MIRRORS", _mirrors, {}, "Other places to pull from, tried in order before the registry itself: `HOST=URL,URL; HOST=URL`"),
     Setting("limit_rate", "TAMPU_LIMIT_RATE", _rate, 0, "Bytes a second for all downloads together, with K, M or G as in curl; 0: no limit"),
     Setting("keep_partial_s", "TAMPU_KEEP_PARTIAL", _positive_duration_s, 604800.0, "How long the start of a server leaves unfinished downloads alone: a duration or seconds; 0: for ever"),
+    Setting("import_folders", "TAMPU_IMPORT", _folders, (), "Folders whose GGUF files are models where they lie, separated as in PATH; looked at every half minute"),
     Setting("catalog", "TAMPU_CATALOG", lambda value: Path(value).expanduser(), None, "A file with further models and where to get them, tried before the built-in catalog"),
     Setting("registry", "TAMPU_REGISTRY", _flag, False, "Serve the stored models to others as a read-only registry, at `/v2/`"),
     Setting("registry_key", "TAMPU_REGISTRY_KEY", Secret, None, "Key that others need to pull from this server; unset: whoever reaches it may"),
@@ -296,6 +306,7 @@ class Settings:
     limit_rate: int = 0
     keep_partial_s: float = 604800.0
     catalog: Path | None = None
+    import_folders: tuple[Path, ...] = ()
     registry: bool = False
     registry_key: Secret | None = None
     ca_file: Path | None = None

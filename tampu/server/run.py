@@ -12,6 +12,7 @@ import anyio
 from tampu.config import Settings
 from tampu.errors import StoreError
 from tampu.operations.identity import ensure_identity
+from tampu.operations.imports import keep_imported
 from tampu.operations.services import open_services
 from tampu.server.activity import Activity
 from tampu.server.app import build_app
@@ -61,6 +62,7 @@ async def _serve(settings: Settings, listener: socket.socket, exits_when_idle: b
                 group.start_soon(_stop_on_signal, signals, server)
                 if exits_when_idle:
                     group.start_soon(_stop_when_idle, server, activity, settings.idle_exit_s)
+                group.start_soon(keep_imported, services)
                 await server.serve(sockets=[listener])
                 group.cancel_scope.cancel()
 

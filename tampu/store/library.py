@@ -27,6 +27,7 @@ from tampu.store.blobs import BlobStore
 from tampu.store.faults import store_fault
 from tampu.store.holds import Holds
 from tampu.store.layout import Layout
+from tampu.store.lent import check_lent
 from tampu.store.loading import load_for_list, load_model
 from tampu.store.manifests import ManifestStore, ReadManifest, encode_manifest, layers_of
 from tampu.store.model import Manifest, Model
@@ -137,9 +138,15 @@ class Library:
             read = self.manifests.read(name)
             model = load_model(name, read, self.blobs)
             loaded = _Loaded(model, read.stamp, self._blob_states(read.manifest), self._clock())
-            self._loaded[name] = loaded
+        self._check_lent(loaded)
+        self._loaded[name] = loaded
         loaded.checked = self._clock()
         return loaded
+
+    def _check_lent(self, loaded: _Loaded) -> None:
+        for layer, state in zip(layers_of(loaded.model.manifest), loaded.blobs, strict=True):
+            if state is None or state.size != layer.size:
+                check_lent(layer, self.layout.blob(layer.digest), state.size if state is not None else None)
 
     def _blob_states(self, manifest: Manifest) -> _BlobStates:
         return tuple(self._blob_state(layer.digest) for layer in layers_of(manifest))

@@ -15,6 +15,7 @@ BROAD_EXCEPTS = {
     "tampu/engine/child.py",  # the child process's last word
     "tampu/scheduler/loading.py",  # background jobs: an unforeseen error must reach who waits
     "tampu/scheduler/stopping.py",
+    "tampu/operations/imports.py",  # and what looks for models to import
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tampu.cli.found_models import find_models, name_of
+from tampu.modelfile.found_models import find_models, name_of
 from tampu.names import ModelName
 
 HUB = "hub/models--bartowski--Qwen3-4B-GGUF/snapshots/0f3e"

@@ -1,12 +1,14 @@
 """The models in a folder of GGUF files, and what to call them. Looks at names of files and their first bytes only.
 
 A name comes from where a file lies in a cache of huggingface.co, else from the file's own name: the quantization at its
-end is the tag. The parts of a split model are one model; a projector (`mmproj`) belongs to every model beside it.
+end is the tag. A file that is called nothing but `model` has the name of its folder. The parts of a split model are one
+model; a projector (`mmproj`) belongs to every model beside it. Links are followed, each folder is looked at once.
 """
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +21,7 @@ _QUANTIZATION: Final = re.compile(
 )
 _HUB_FOLDER: Final = re.compile(r"models--([A-Za-z0-9_][A-Za-z0-9_-]*)--([A-Za-z0-9_][A-Za-z0-9_.-]*)", re.ASCII)
 _NO_PART_OF_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+", re.ASCII)
+_NAMELESS: Final = frozenset({"model", "ggml-model", "gguf-model", "weights"})
 _LONGEST_PART: Final = 80
 
 
@@ -30,15 +33,22 @@ class FoundModel:
     files: tuple[Path, ...]
 
 
-def find_models(folder: Path) -> list[FoundModel]:
-    """Every model below the folder, in order of paths. The same file under several paths counts once."""
-    files = list(_weights_files(folder))
+def _never() -> bool:
+    return False
+
+
+def find_models(folder: Path, *, is_over: Callable[[], bool] = _never) -> list[FoundModel]:
+    """Every model below the folder, in order of paths. The same file under several paths counts once.
+
+    A folder may be huge: the search ends with what it has as soon as `is_over` says so.
+    """
+    files = list(_weights_files(folder, is_over))
     projectors = [path for path in files if "mmproj" in path.name.lower()]
     models: list[FoundModel] = []
     names: set[str] = set()
     for shards in _grouped(path for path in files if path not in projectors):
-        name = _free_name(shards[0], names)
-        names.add(name)
+        name = free_name(shards[0], names)
+        names.add(name.lower())
         beside = (path for path in projectors if path.parent == shards[0].parent)
         models.append(FoundModel(name, (*shards, *beside)))
     return models
@@ -47,6 +57,8 @@ def find_models(folder: Path) -> list[FoundModel]:
 def name_of(path: Path) -> str:
     """The name of the model that a weights file holds."""
     stem = _SHARD.sub(r"\1", path.stem)
+    if stem.lower() in _NAMELESS and path.parent.name:
+        stem = path.parent.name
     found = _QUANTIZATION.search(stem)
     tag = found["tag"] if found else ""
     for folder in path.parts:
@@ -55,25 +67,44 @@ def name_of(path: Path) -> str:
     return f"{_part(stem[: found.start()] if found else stem)}:{tag.lower() or 'latest'}"
 
 
-def _weights_files(folder: Path) -> Iterator[Path]:
+def _weights_files(folder: Path, is_over: Callable[[], bool]) -> Iterator[Path]:
     seen: set[Path] = set()
-    for place, folders, names in os.walk(folder):
-        folders.sort()
+    for place, names in _places(folder):
+        if is_over():
+            return
         for name in sorted(names):
             path = Path(place, name)
-            if name.lower().endswith(".gguf") and path.resolve() not in seen and _begins_like_weights(path):
-                seen.add(path.resolve())
+            if not name.lower().endswith(".gguf") or not _begins_like_weights(path):
+                continue
+            if (real := path.resolve()) not in seen:
+                seen.add(real)
                 yield path
+
+
+def _places(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every folder with the names of its files, links to folders followed but never in a circle."""
+    visited: set[tuple[int, int]] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        try:
+            found = Path(place).stat()
+        except OSError:  # gone meanwhile
+            continue
+        if (found.st_dev, found.st_ino) in visited:
+            folders.clear()
+            continue
+        visited.add((found.st_dev, found.st_ino))
+        folders.sort()
+        yield place, names
 
 
 def _begins_like_weights(path: Path) -> bool:
     try:
-        if not path.is_file():
+        if not stat.S_ISREG(path.stat().st_mode):
             return False
         with path.open("rb") as file:
             return file.read(4) == _MAGIC
-    except OSError:
-        return False  # not ours to read, or gone
+    except (OSError, RuntimeError):
+        return False  # not ours to read, gone, or a link to itself
 
 
 def _grouped(files: Iterable[Path]) -> list[tuple[Path, ...]]:
@@ -85,13 +116,13 @@ def _grouped(files: Iterable[Path]) -> list[tuple[Path, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-def _free_name(path: Path, taken: set[str]) -> str:
+def free_name(path: Path, taken: Collection[str]) -> str:
     """The model's name; with its folder before it, or a number behind it, where another one has it."""
     name = name_of(path)
     candidates = [name, f"{_part(path.parent.name).replace('.', '-')}/{name}"] if "/" not in name else [name]
     model, _, tag = name.rpartition(":")
     number = 2
-    while candidates[0] in taken:
+    while candidates[0].lower() in taken:
         candidates.pop(0)
         if not candidates:
             candidates.append(f"{model}-{number}:{tag}")
