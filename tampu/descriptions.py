@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from tampu.generation import Capability
 from tampu.messages import Message
@@ -60,6 +61,24 @@ class TensorDescription:
     shape: tuple[int, ...]
 
 
+class OriginKind(Enum):
+    """What kind of place a model came from."""
+
+    REGISTRY = "registry"
+    MIRROR = "mirror"
+    PACKAGE = "package"
+    URL = "url"
+    FOLDER = "folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a model came from: a host, a Python package with its version, an address, the name of a folder."""
+
+    kind: OriginKind
+    place: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDescription:
     """All that `show` tells. `model_info`: GGUF metadata with the original keys; arrays are None unless asked for."""
@@ -80,3 +99,5 @@ class ModelDescription:
     remote_model: str = ""
     remote_host: str = ""
     requires: str = ""
+    origin: Origin | None = None
+    """None for a model that was made here, and where nobody knows."""

@@ -55,6 +55,13 @@ class Tensor(msgspec.Struct):
     shape: list[int] = []
 
 
+class Origin(msgspec.Struct):
+    """Where a model came from. `kind`: registry, mirror, package, url or folder."""
+
+    kind: str = ""
+    place: str = ""
+
+
 class Description(msgspec.Struct, omit_defaults=True):
     """The answer of `/api/show`."""
 
@@ -73,6 +80,7 @@ class Description(msgspec.Struct, omit_defaults=True):
     remote_model: str = ""
     remote_host: str = ""
     requires: str = ""
+    origin: Origin | None = None
 
 
 class ChatPart(msgspec.Struct):

@@ -10,6 +10,7 @@ from anyio import to_thread
 
 from tampu.errors import BadRequest, StoreError, TampuError
 from tampu.management import AdoptRequest
+from tampu.operations.origins import folder_origin
 from tampu.operations.services import Services
 from tampu.progress import SUCCESS, Progress
 from tampu.store.clone import open_regular, regular_file
@@ -53,6 +54,7 @@ async def adopt_blob(services: Services, request: AdoptRequest) -> AsyncIterator
     """
     if await has_blob(services, request.digest):
         _hold(services, request.digest)
+        _note_folder(services, request)
         yield SUCCESS
         return
     source, wanted = Path(request.path), _usual(request.digest)
@@ -63,6 +65,7 @@ async def adopt_blob(services: Services, request: AdoptRequest) -> AsyncIterator
             async for step in steps:
                 if step.blob is not None:
                     _hold(services, step.blob.digest)
+                    _note_folder(services, request)
                 yield Progress("adopting file", request.digest, step.total, step.done)
     except TampuError as error:
         raise BadRequest(_NOT_TAKEN) from error
@@ -76,6 +79,12 @@ def _check_weights(source: Path) -> None:
             raise StoreError("not an absolute path of a GGUF file")
     finally:
         os.close(handle)
+
+
+def _note_folder(services: Services, request: AdoptRequest) -> None:
+    """Whoever lets a file be pointed to takes over a folder, and will want to know which."""
+    if request.or_point:
+        services.library.origins.note(_usual(request.digest), folder_origin(Path(request.path).parent))
 
 
 def _usual(digest: str) -> str:

@@ -352,4 +352,6 @@ def _layer_report(layer: Layer, *, is_new: bool) -> Progress:
 def _commit(job: _Job, manifest: Manifest) -> None:
     # What a base brought and the request replaced must not be kept alive by this very job.
     job.draft.pins.keep_only({job.library.blobs.path(digest) for digest in digests_of(manifest)})
-    job.library.commit(job.name, manifest, keep_unused=job.services.settings.no_prune)
+    origin = next(filter(None, (job.library.origins.noted(layer.digest) for layer in manifest.layers)), None)
+    own_origin = origin if job.request.files else None  # what is made from another model is made here
+    job.library.commit(job.name, manifest, keep_unused=job.services.settings.no_prune, origin=own_origin)

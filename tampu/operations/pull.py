@@ -10,9 +10,11 @@ from typing import Final, Protocol, assert_never
 from anyio import to_thread
 
 from tampu.config import Settings
+from tampu.descriptions import Origin
 from tampu.errors import DigestMismatch, ModelNotFound, RegistryError, RegistryUnreachable, StoreError
 from tampu.management import TransferRequest
 from tampu.names import ModelName, ModelReference
+from tampu.operations.origins import origin_of
 from tampu.operations.places import Failure, Place, RegistryPlace, WeightsPlace, all_failed, places_of, why
 from tampu.progress import SUCCESS, Progress
 from tampu.registry.assembly import assemble
@@ -95,13 +97,14 @@ class _Attempt:
     def from_place(self, place: Place) -> AsyncIterator[Progress]:
         match place:
             case RegistryPlace():
-                return self._from_registry(place.endpoint)
+                return self._from_registry(place)
             case WeightsPlace():
                 return self._from_weights(place)
             case _:
                 assert_never(place)
 
-    async def _from_registry(self, endpoint: Endpoint) -> AsyncIterator[Progress]:
+    async def _from_registry(self, place: RegistryPlace) -> AsyncIterator[Progress]:
+        endpoint = place.endpoint
         async with self.services.pulls.clients.use(endpoint) as client:
             content = await _manifest(client, self.name.tag)
             self.services.pulls.mirrors.answered(endpoint)
@@ -110,7 +113,7 @@ class _Attempt:
             for layer in layers_of(manifest):
                 async for progress in self._bring(layer, self._download_job(endpoint, layer)):
                     yield progress
-        async for progress in self._finish(manifest, content):
+        async for progress in self._finish(manifest, content, origin_of(place)):
             yield progress
 
     async def _from_weights(self, place: WeightsPlace) -> AsyncIterator[Progress]:
@@ -118,7 +121,7 @@ class _Attempt:
         async for progress in self._bring(Layer("", known.digest, known.size), self._weights_job(place)):
             yield progress
         manifest = await to_thread.run_sync(assemble, known, blobs, self.pins)
-        async for progress in self._finish(manifest, encode_manifest(manifest)):
+        async for progress in self._finish(manifest, encode_manifest(manifest), origin_of(place)):
             yield progress
 
     def _check_room(self, manifest: Manifest) -> None:
@@ -173,12 +176,12 @@ class _Attempt:
             is_here = await to_thread.run_sync(lambda: blobs.reuse(layer.digest, self.pins))
         yield _pulling(layer, layer.size, layer.size)
 
-    async def _finish(self, manifest: Manifest, content: bytes) -> AsyncIterator[Progress]:
+    async def _finish(self, manifest: Manifest, content: bytes, origin: Origin) -> AsyncIterator[Progress]:
         library, keep_unused = self.services.library, self.services.settings.no_prune
         yield _VERIFYING
         yield Progress("writing manifest")
         replaced = await to_thread.run_sync(_stored_digests, library, self.name)
-        await to_thread.run_sync(lambda: library.commit(self.name, content, keep_unused=keep_unused))
+        await to_thread.run_sync(lambda: library.commit(self.name, content, keep_unused=keep_unused, origin=origin))
         if not keep_unused and replaced - digests_of(manifest):
             yield Progress("removing unused layers")
         yield SUCCESS

@@ -59,7 +59,10 @@ def _show(library: Library, go_template: bool | None, request: ShowRequest) -> M
         parts = _parts_of(library, model, verbose=request.verbose)
     except (BlobNotFound, FileNotFoundError):
         raise ModelNotFound(name.short) from None
-    return describe(parts.model, request, weights=parts.weights, projectors=parts.projectors, go_template=go_template)
+    description = describe(
+        parts.model, request, weights=parts.weights, projectors=parts.projectors, go_template=go_template
+    )
+    return replace(description, origin=library.origins.read(model.name, model.digest))
 
 
 def _parts_of(library: Library, model: Model, *, verbose: bool) -> _Parts:

@@ -43,6 +43,10 @@ class Layout:
             raise BadRequest("invalid digest format")
         return self.blobs / f"sha256-{match[1]}"
 
+    def origin(self, name: ModelName) -> Path:
+        """The path of our own note of where a name's model came from; Ollama does not look there."""
+        return self.root.joinpath(".tampu", "origins", *name.parts)
+
     def manifest(self, name: ModelName) -> Path:
         """The path of a name's manifest. Every part of a valid name is safe as one component."""
         return self.manifests.joinpath(*name.parts)

@@ -18,7 +18,7 @@ from typing import Final
 
 from anyio import to_thread
 
-from tampu.descriptions import ModelSummary
+from tampu.descriptions import ModelSummary, Origin
 from tampu.errors import BadRequest, BlobNotFound, CorruptBlob, InvalidModelFile, ModelNotFound, TampuError
 from tampu.gguf.header import Header
 from tampu.gguf.reader import NOT_GGUF, read_header
@@ -32,6 +32,7 @@ from tampu.store.loading import load_for_list, load_model
 from tampu.store.manifests import ManifestStore, ReadManifest, encode_manifest, layers_of
 from tampu.store.model import Manifest, Model
 from tampu.store.names_index import NameIndex
+from tampu.store.origins import Origins
 from tampu.store.scan import Stamp
 from tampu.store.summary import summarise
 
@@ -81,6 +82,7 @@ class Library:
         self.layout = Layout(folder)
         self.blobs = BlobStore(self.layout)
         self.holds = Holds()
+        self.origins = Origins(self.layout)
         self.manifests = ManifestStore(self.layout, self.blobs, self.holds)
         self._recheck_s, self._clock = recheck_s, clock
         self._lock = threading.RLock()
@@ -239,21 +241,26 @@ class Library:
         """The manifest as it lies on the disk, of exactly this spelling; raises ModelNotFound, CorruptManifest."""
         return self.manifests.read(name)
 
-    def commit(self, name: ModelName, manifest: Manifest | bytes, *, keep_unused: bool = False) -> int:
+    def commit(
+        self, name: ModelName, manifest: Manifest | bytes, *, keep_unused: bool = False, origin: Origin | None = None
+    ) -> int:
         """Make `name` stand for a manifest (bytes are kept as they are); how many blobs of the replaced one went.
 
         Raises StoreError, nothing changed, if a blob that it names is missing or cut.
         """
         content = manifest if isinstance(manifest, bytes) else encode_manifest(manifest)
         try:
-            return self.manifests.commit(name, content, keep_unused=keep_unused)
+            deleted = self.manifests.commit(name, content, keep_unused=keep_unused)
+            self.origins.write(name, content, origin)
         finally:
             self._forget(name)
+        return deleted
 
     def copy(self, source: ModelName, destination: ModelName, *, keep_unused: bool = False) -> None:
         """Give `destination` the manifest of `source`, byte by byte; raises ModelNotFound."""
         try:
             self.manifests.copy(source, destination, keep_unused=keep_unused)
+            self.origins.copy(source, destination)
         finally:
             self._forget(destination)
 
@@ -261,6 +268,7 @@ class Library:
         """Remove a name, also a damaged one, and the blobs that only it used; raises ModelNotFound."""
         try:
             self.manifests.delete(name)
+            self.origins.forget(name)
         finally:
             self._forget(name)
 

@@ -22,6 +22,7 @@ def description_page(model: Description, *, verbose: bool) -> str:
     """The whole page. `verbose` adds the GGUF's metadata and tensors."""
     sections: list[tuple[str, Iterable[Row], int]] = [
         ("Model", _facts(model), CELL_WIDTH),
+        ("Origin", [[model.origin.kind, model.origin.place]] if model.origin else (), CELL_WIDTH),
         ("Capabilities", ([capability] for capability in model.capabilities), CELL_WIDTH),
         ("Projector", _projector(model.projector_info), CELL_WIDTH),
         ("Parameters", (line.split() for line in model.parameters.splitlines() if line.strip()), CELL_WIDTH),

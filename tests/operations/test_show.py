@@ -54,6 +54,7 @@ class Library:
     def __init__(self, model):
         self.model = model
         self.headers_read = 0
+        self.origins = SimpleNamespace(read=lambda name, digest: None)
 
     def get(self, name):
         if name != self.model.name:

@@ -10,7 +10,7 @@ import msgspec
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
 from tampu.api.native.errors import PLAIN, SHOW, check_reference, native_error
 from tampu.api.native.members import given
-from tampu.descriptions import LoadedModel, ModelDescription, ModelDetails, ModelSummary
+from tampu.descriptions import LoadedModel, ModelDescription, ModelDetails, ModelSummary, Origin
 from tampu.management import ShowRequest
 from tampu.messages import Message
 from tampu.units import FOREVER_NS, format_timestamp
@@ -118,9 +118,13 @@ def _encode_show(call: ShowCall, model: ModelDescription) -> Reply:
             capabilities=[capability.value for capability in model.capabilities],
         ),
         "modified_at": format_timestamp(model.modified_ns, utc=False),
-        **given(requires=model.requires),
+        **given(requires=model.requires, origin=_origin(model.origin)),
     }
     return Reply(200, encode_json(answer), JSON_UTF8)
+
+
+def _origin(origin: Origin | None) -> dict[str, str]:
+    return {} if origin is None else {"kind": origin.kind.value, "place": origin.place}
 
 
 def _message(message: Message) -> dict[str, str]:
