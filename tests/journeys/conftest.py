@@ -69,11 +69,11 @@ class Served:
         lines = [json.loads(line) for line in raw.splitlines() if line.strip()]
         return lines if len(lines) > 1 or raw.endswith(b"\n") else (lines[0] if lines else None)
 
-    def command(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, stdin: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run the command line against this server, on pipes."""
         return subprocess.run(
-            [sys.executable, "-m", "tampu", *words], env=self.environment, input=stdin or "", text=True,
-            capture_output=True, timeout=120,
+            [sys.executable, "-m", "tampu", *words], env={**self.environment, **variables}, input=stdin or "",
+            text=True, capture_output=True, timeout=120,
         )  # fmt: skip
 
     def upload(self, name: str, model: str, **fields: Any) -> None:

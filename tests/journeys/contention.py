@@ -83,7 +83,7 @@ class Worker:
         self.command("rm", f"{self.who}/d", wanted="deleted")
 
     def command(self, *words: str, wanted: str) -> None:
-        ended = self.served.command(*words)
+        ended = self.served.command(*words, TAMPU_AUTOSTART="0")
         self.done[f"tampu {words[0]}"] += 1
         if ended.returncode != 0 or wanted not in ended.stdout:
             self.lost.append(f"tampu {' '.join(words)}: {ended.stdout} {ended.stderr}")

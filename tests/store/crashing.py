@@ -1,14 +1,15 @@
 """A program that kills copies of itself in the middle of changes to a store, and looks at what is left each time.
 
-usage: crashing.py FOLDER SCENARIO. It forks a child per call of the file system, lets the child die just before that
-call, and prints as JSON how many children died and every damage that was found afterwards. Forking needs a process of
-its own: one without threads.
+usage: crashing.py FOLDER SCENARIO. It forks a child per call of the file system, kills the child just before that call,
+and prints as JSON how many children died and every damage that was found afterwards. Forking needs a process of its
+own: one without threads.
 """
 
 import itertools
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -28,7 +29,7 @@ from tests.operations.store_steps import StoreServices, digest_of, model_file, p
 from tests.store.stored import damage_in, name
 
 CALLS = ("open", "write", "fsync", "replace", "rename", "unlink", "rmdir", "mkdir", "utime", "link", "close")
-DIED = 9
+DIED = -signal.SIGKILL
 FILE = "a-embed.gguf"
 
 
@@ -98,7 +99,7 @@ def die_before(call_number: int) -> None:
     def bomb(call: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*arguments: Any, **named: Any) -> Any:
             if next(numbers) == call_number:
-                os._exit(DIED)
+                os.kill(os.getpid(), signal.SIGKILL)
             return call(*arguments, **named)
 
         return counted
