@@ -127,6 +127,39 @@ class EmbeddingRequest:
     normalize: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizeRequest:
+    """A text to cut into tokens. `add_special`: with those that the model's vocabulary puts around a prompt."""
+
+    model: str
+    text: str
+    add_special: bool = True
+    options: Mapping[str, object] = field(default_factory=dict)
+    keep_alive: KeepAlive | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetokenizeRequest:
+    """Tokens to join into a text."""
+
+    model: str
+    tokens: tuple[int, ...]
+    options: Mapping[str, object] = field(default_factory=dict)
+    keep_alive: KeepAlive | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerankRequest:
+    """Documents to put in the order of how well they answer `query`; `top` of them, None for all."""
+
+    model: str
+    query: str
+    documents: tuple[str, ...]
+    top: int | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    keep_alive: KeepAlive | None = None
+
+
 class FinishReason(StrEnum):
     """Why an answer ended."""
 
@@ -241,6 +274,39 @@ class Embeddings:
     """The vectors in the order of the inputs, with counts and times."""
 
     vectors: tuple[tuple[float, ...], ...]
+    prompt_tokens: int = 0
+    timings: Timings = Timings()
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a text, by number."""
+
+    ids: tuple[int, ...]
+    timings: Timings = Timings()
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedText:
+    """The text of tokens."""
+
+    text: str
+    timings: Timings = Timings()
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """A document by its place in the request, and its score: the higher, the better it answers."""
+
+    index: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The best documents, best first."""
+
+    ranks: tuple[Rank, ...]
     prompt_tokens: int = 0
     timings: Timings = Timings()
 

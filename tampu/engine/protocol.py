@@ -107,6 +107,14 @@ class EngineVectors:
     tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class EngineScores:
+    """One score for each document, in order, and the number of tokens that were read for them together."""
+
+    scores: tuple[float, ...]
+    tokens: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineProperties:
     """What the engine says of itself once it is ready."""
@@ -157,6 +165,10 @@ class Engine(Protocol):
 
     async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> EngineVectors:
         """One vector for each input, in one call. Raises PromptTooLong where an input does not fit the context."""
+        ...
+
+    async def rerank(self, query: str, documents: Sequence[str]) -> EngineScores:
+        """How well each document answers, in one call. Raises PromptTooLong where one does not fit with the query."""
         ...
 
 

@@ -26,6 +26,7 @@ from tampu.templates.facts import BARE_TAG, ThinkingTags, thinking_tags
 from tampu.templates.template import Template, parse_template
 
 _REMEMBERED: Final = 128
+_RANK_POOLING: Final = 4
 _DEFAULT_TEMPLATE: Final = parse_template("{{ .Prompt }}")
 _JINJA_THINKING: Final = ThinkingTags("<think>", "</think>")
 """The tags that the chat templates inside weights files write around thinking, nearly all of them."""
@@ -49,6 +50,7 @@ class ModelFacts:
     footprint: Footprint
     trained_ctx: int
     has_weights: bool = True
+    is_reranker: bool = False
     has_pooling: bool = True
     """Whether the weights say how the vectors of tokens become one of a text."""
 
@@ -103,6 +105,7 @@ class FactsCache:
             footprint=footprint(header) if header else Footprint(weights_bytes=0),
             trained_ctx=weights.context_length if weights else 0,
             has_weights=header is not None,
+            is_reranker=header is not None and integer(header, "pooling_type") == _RANK_POOLING,
             has_pooling=header is None or integer(header, "pooling_type") > 0,
         )
 

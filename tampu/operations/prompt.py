@@ -135,11 +135,16 @@ async def completion_prompt(selection: Selection, wanted: CompletionInput, engin
 
 async def _earlier_text(context: Sequence[int], facts: ModelFacts, engine: Engine) -> str:
     """The text of an earlier answer's `context`; raises BadRequest for ids that are no tokens of the model."""
-    known = facts.footprint.vocab_size
-    strange = next((token for token in context if token < 0 or token >= known > 0), None)
+    strange = strange_token(context, facts)
     if strange is not None:
         raise BadRequest(f"context holds {strange}, which is no token of this model; send what it answered itself")
     return await engine.detokenize(context)
+
+
+def strange_token(tokens: Sequence[int], facts: ModelFacts) -> int | None:
+    """The first of `tokens` that the model's vocabulary does not have; an engine would die of it."""
+    known = facts.footprint.vocab_size
+    return next((token for token in tokens if token < 0 or token >= known > 0), None)
 
 
 def _image_tokens(selection: Selection) -> int:

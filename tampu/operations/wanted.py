@@ -1,7 +1,7 @@
 """What a request wants loaded: a model's files and the options that an engine is started with. Pure."""
 
 from tampu.config import Settings
-from tampu.engine.spec import EngineSpec
+from tampu.engine.spec import EngineSpec, Pooling
 from tampu.operations.facts import ModelFacts
 from tampu.options import LoadOptions
 from tampu.scheduler.records import LoadRequest
@@ -39,8 +39,7 @@ def wanted_load(
         draft_num_predict=options.draft_num_predict if model.drafts else 0,
         context_shift=shift if shift is not None else facts.details.family not in _FAMILIES_WITHOUT_SHIFT,
         embedding=embedding,
-        # The engine's own default for such a model is a vector for every token.
-        pooling="mean" if embedding and not facts.has_pooling else None,
+        pooling=_pooling(facts) if embedding else None,
     )
     return LoadRequest(
         name=model.name.short,
@@ -51,3 +50,11 @@ def wanted_load(
         trained_ctx=facts.trained_ctx,
         keep_alive=keep_alive,
     )
+
+
+def _pooling(facts: ModelFacts) -> Pooling | None:
+    """How tokens become one answer, where the engine has to be told."""
+    if facts.is_reranker:
+        return "rank"
+    # The engine's own default for a model that does not say is a vector for every token.
+    return None if facts.has_pooling else "mean"

@@ -10,10 +10,12 @@ from tampu.operations.generate import generate
 from tampu.operations.pull import pull
 from tampu.operations.purge import purge
 from tampu.operations.push import push
+from tampu.operations.rerank import rerank
 from tampu.operations.residents import loaded_models
 from tampu.operations.services import Services
 from tampu.operations.sharing import SharedModels
 from tampu.operations.show import show
+from tampu.operations.tokens import detokenize, tokenize
 from tampu.operations.unfinished import list_unfinished
 from tampu.operations.verify import verify
 from tampu.server.operations import Operations
@@ -24,6 +26,9 @@ def bind_operations(services: Services) -> Operations:
     return Operations(
         generate=partial(generate, services),
         embed=partial(embed, services),
+        tokenize=partial(tokenize, services),
+        detokenize=partial(detokenize, services),
+        rerank=partial(rerank, services),
         list_models=partial(list_models, services),
         loaded_models=partial(loaded_models, services),
         show=partial(show, services),

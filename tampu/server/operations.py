@@ -3,10 +3,21 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary
-from tampu.generation import EmbeddingRequest, Embeddings, GenerationEvent, GenerationRequest
+from tampu.generation import (
+    DetokenizeRequest,
+    EmbeddingRequest,
+    Embeddings,
+    GenerationEvent,
+    GenerationRequest,
+    JoinedText,
+    Ranking,
+    RerankRequest,
+    TokenizeRequest,
+    Tokens,
+)
 from tampu.management import (
     AdoptRequest,
     CopyRequest,
@@ -43,12 +54,25 @@ class Share(Protocol):
     def repositories(self) -> Awaitable[Sequence[str]]: ...
 
 
+RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
+AnswerT_co = TypeVar("AnswerT_co", covariant=True)
+
+
+class Timed(Protocol[RequestT_contra, AnswerT_co]):
+    """Run a request with one answer. `started_ns` as for Generate."""
+
+    def __call__(self, request: RequestT_contra, /, *, started_ns: int) -> Awaitable[AnswerT_co]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
     """One callable for each thing that can be asked. `receive_blob` is True where the blob was not stored before."""
 
     generate: Generate
     embed: Embed
+    tokenize: Timed[TokenizeRequest, Tokens]
+    detokenize: Timed[DetokenizeRequest, JoinedText]
+    rerank: Timed[RerankRequest, Ranking]
     list_models: Callable[[], Awaitable[Sequence[ModelSummary]]]
     loaded_models: Callable[[], Sequence[LoadedModel]]
     show: Callable[[ShowRequest], Awaitable[ModelDescription]]

@@ -4,11 +4,35 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from tampu.api.dialect import Reply
-from tampu.api.native import about, blobs, chat, create, embed, generate, manage, models, transfer, upkeep
+from tampu.api.native import (
+    about,
+    blobs,
+    chat,
+    create,
+    embed,
+    generate,
+    manage,
+    models,
+    rerank,
+    tokens,
+    transfer,
+    upkeep,
+)
 from tampu.api.native.errors import PLAIN, native_error
 from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary
 from tampu.errors import Forbidden, TampuError
-from tampu.generation import EmbeddingRequest, Embeddings, GenerationEvent, GenerationRequest
+from tampu.generation import (
+    DetokenizeRequest,
+    EmbeddingRequest,
+    Embeddings,
+    GenerationEvent,
+    GenerationRequest,
+    JoinedText,
+    Ranking,
+    RerankRequest,
+    TokenizeRequest,
+    Tokens,
+)
 from tampu.management import (
     AdoptRequest,
     CopyRequest,
@@ -31,6 +55,18 @@ def _generate(request: GenerationRequest, exchange: Exchange) -> AsyncIterator[G
 
 async def _embed(request: EmbeddingRequest, exchange: Exchange) -> Embeddings:
     return await exchange.behind.operations.embed(request, started_ns=exchange.started_ns)
+
+
+async def _tokenize(request: TokenizeRequest, exchange: Exchange) -> Tokens:
+    return await exchange.behind.operations.tokenize(request, started_ns=exchange.started_ns)
+
+
+async def _detokenize(request: DetokenizeRequest, exchange: Exchange) -> JoinedText:
+    return await exchange.behind.operations.detokenize(request, started_ns=exchange.started_ns)
+
+
+async def _rerank(request: RerankRequest, exchange: Exchange) -> Ranking:
+    return await exchange.behind.operations.rerank(request, started_ns=exchange.started_ns)
 
 
 async def _tags(_: None, exchange: Exchange) -> Sequence[ModelSummary]:
@@ -109,6 +145,9 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("POST", "/api/chat", streaming(chat.CODEC, _generate)),
     Route("POST", "/api/embed", answering(embed.EMBED_CODEC, _embed)),
     Route("POST", "/api/embeddings", answering(embed.LEGACY_CODEC, _embed)),
+    Route("POST", "/api/tokenize", answering(tokens.TOKENIZE_CODEC, _tokenize)),
+    Route("POST", "/api/detokenize", answering(tokens.DETOKENIZE_CODEC, _detokenize)),
+    Route("POST", "/api/rerank", answering(rerank.RERANK_CODEC, _rerank)),
     Route("GET", "/api/tags", _LIST_MODELS),
     Route("HEAD", "/api/tags", _LIST_MODELS),
     Route("GET", "/api/ps", answering(models.PS_CODEC, _ps)),

@@ -11,6 +11,7 @@ from tampu.engine.protocol import (
     EngineEnd,
     EngineEvent,
     EngineProperties,
+    EngineScores,
     EngineText,
     EngineVectors,
     LoadProgress,
@@ -83,6 +84,9 @@ class FakeEngine:
 
     async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> EngineVectors:
         return EngineVectors(((1.0, 0.0),) * len(inputs), sum(map(len, inputs)))
+
+    async def rerank(self, query: str, documents: Sequence[str]) -> EngineScores:
+        return EngineScores(tuple(float(len(item)) for item in documents), sum(map(len, documents)))
 
 
 class FakeProcess:

@@ -6,7 +6,15 @@ from typing import Any
 import anyio
 
 from tampu.errors import DigestMismatch, ModelNotFound
-from tampu.generation import Embeddings, GenerationEvent, GenerationRequest
+from tampu.generation import (
+    Embeddings,
+    GenerationEvent,
+    GenerationRequest,
+    JoinedText,
+    Rank,
+    Ranking,
+    Tokens,
+)
 from tampu.names import ModelName
 from tampu.progress import SUCCESS, Progress
 from tampu.server.operations import Operations
@@ -29,6 +37,9 @@ class FakeOperations:
         return Operations(
             generate=self._generate,
             embed=self._embed,
+            tokenize=self._tokenize,
+            detokenize=self._detokenize,
+            rerank=self._rerank,
             list_models=self._nothing,
             loaded_models=list,
             show=self._look_up,
@@ -69,6 +80,18 @@ class FakeOperations:
         self.requests.append(request)
         self._check(request.model)
         return Embeddings(tuple((0.5, 0.25) for _ in request.inputs), prompt_tokens=len(request.inputs))
+
+    async def _tokenize(self, request: Any, *, started_ns: int) -> Tokens:
+        self._check(request.model)
+        return Tokens(tuple(request.text.encode()))
+
+    async def _detokenize(self, request: Any, *, started_ns: int) -> JoinedText:
+        self._check(request.model)
+        return JoinedText(bytes(request.tokens).decode())
+
+    async def _rerank(self, request: Any, *, started_ns: int) -> Ranking:
+        self._check(request.model)
+        return Ranking(tuple(Rank(i, -float(i)) for i in range(len(request.documents))))
 
     async def _nothing(self) -> list[Any]:
         return []

@@ -62,6 +62,7 @@ PULL = RouteErrors(empty="invalid model name", no_cloud=None, statuses={Registry
 PUSH = RouteErrors(no_cloud=None, statuses={RegistryError: 500, NotFound: 500})
 CREATE = RouteErrors(empty="invalid model name", no_cloud=None, statuses={RegistryError: 500, NotFound: 500})
 UPKEEP = RouteErrors(no_cloud=None)
+VOCABULARY = RouteErrors()
 PLAIN = RouteErrors()
 
 

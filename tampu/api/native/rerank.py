@@ -1,0 +1,50 @@
+"""Ours: `POST /api/rerank`, documents in the order of how well they answer a query."""
+
+from typing import Any
+
+import msgspec
+
+from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
+from tampu.api.native.errors import VOCABULARY, check_reference, native_error
+from tampu.api.native.fields import read_keep_alive
+from tampu.api.native.members import given, timed
+from tampu.errors import BadRequest
+from tampu.generation import Ranking, RerankRequest
+from tampu.wire import Int64
+from tampu.wire import decode as decode_json
+from tampu.wire import encode as encode_json
+
+
+class _Body(msgspec.Struct):
+    model: str = ""
+    query: str = ""
+    documents: list[str] = []
+    top_n: Int64 | None = None
+    keep_alive: Any = None
+    options: dict[str, Any] = {}
+
+
+def _decode(call: Call) -> RerankRequest:
+    body = decode_json(_Body, call.body)
+    check_reference(body.model, VOCABULARY)
+    if body.top_n is not None and body.top_n < 1:
+        raise BadRequest("top_n must be at least 1")
+    return RerankRequest(
+        model=body.model,
+        query=body.query,
+        documents=tuple(body.documents),
+        top=body.top_n,
+        options=body.options,
+        keep_alive=read_keep_alive(body.keep_alive),
+    )
+
+
+def _encode(request: RerankRequest, answer: Ranking) -> Reply:
+    results = [{"index": rank.index, "relevance_score": rank.score} for rank in answer.ranks]
+    counts = given(**timed(answer.timings), prompt_eval_count=answer.prompt_tokens)
+    return Reply(200, encode_json({"model": request.model, "results": results, **counts}), JSON_UTF8)
+
+
+RERANK_CODEC: AnswerCodec[RerankRequest, Ranking] = AnswerCodec(
+    decode=_decode, encode=_encode, encode_error=lambda error: native_error(error, VOCABULARY)
+)
