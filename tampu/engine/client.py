@@ -23,6 +23,7 @@ from tampu.engine.protocol import (
     EngineScores,
     EngineVectors,
 )
+from tampu.engine.ranks import RanksAnswer
 from tampu.engine.replies import (
     ChatReader,
     CompletionReader,
@@ -66,16 +67,6 @@ class _EmbeddingUsage(msgspec.Struct):
 
 class _Embeddings(msgspec.Struct):
     data: list[_Embedding] = []
-    usage: _EmbeddingUsage = msgspec.field(default_factory=_EmbeddingUsage)
-
-
-class _Rank(msgspec.Struct):
-    index: int = 0
-    relevance_score: float = 0.0
-
-
-class _Ranks(msgspec.Struct):
-    results: list[_Rank] = []
     usage: _EmbeddingUsage = msgspec.field(default_factory=_EmbeddingUsage)
 
 
@@ -199,12 +190,10 @@ class EngineClient:
     async def rerank(self, query: str, documents: Sequence[str]) -> EngineScores:
         if not documents:
             return EngineScores((), 0)
-        body = {"query": query, "documents": list(documents)}
-        found = await self._ask("POST", "/v1/rerank", body, _Ranks)
-        scores = {rank.index: rank.relevance_score for rank in found.results}
-        if scores.keys() != set(range(len(documents))):
-            raise self._crashed(f"the engine gave {len(scores)} scores for {len(documents)} documents")
-        return EngineScores(tuple(scores[i] for i in range(len(documents))), found.usage.prompt_tokens)
+        found = await self._ask("POST", "/v1/rerank", {"query": query, "documents": list(documents)}, RanksAnswer)
+        if len(found.results) != len(documents):
+            raise self._crashed(f"the engine gave {len(found.results)} scores for {len(documents)} documents")
+        return found.scores()
 
     async def _generate(self, path: str, body: Body, reader: ReplyReader) -> AsyncGenerator[EngineEvent, None]:
         """Ask for a stream and read it to its end; closing this generator closes the socket, which frees the slot."""
