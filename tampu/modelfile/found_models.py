@@ -2,7 +2,9 @@
 
 A name comes from where a file lies in a cache of huggingface.co, else from the file's own name: the quantization at its
 end is the tag. A file that is called nothing but `model` has the name of its folder. The parts of a split model are one
-model; a projector (`mmproj`) belongs to every model beside it. Links are followed, each folder is looked at once.
+model. A projector (`mmproj`) belongs to the models beside it that its name speaks of, or to all of them where they are
+one model in several quantizations; of several projectors a model has one. Links are followed, each folder is looked at
+once.
 """
 
 import os
@@ -21,6 +23,8 @@ _QUANTIZATION: Final = re.compile(
 )
 _HUB_FOLDER: Final = re.compile(r"models--([A-Za-z0-9_][A-Za-z0-9_-]*)--([A-Za-z0-9_][A-Za-z0-9_.-]*)", re.ASCII)
 _NO_PART_OF_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+", re.ASCII)
+_PROJECTOR_ORDER: Final = {"f16": 0, "q8_0": 1, "bf16": 2, "f32": 3}
+"""Half precision is what projectors are tried with, and what every processor computes."""
 _NAMELESS: Final = frozenset({"model", "ggml-model", "gguf-model", "weights"})
 _LONGEST_PART: Final = 80
 
@@ -46,12 +50,41 @@ def find_models(folder: Path, *, is_over: Callable[[], bool] = _never) -> list[F
     projectors = [path for path in files if "mmproj" in path.name.lower()]
     models: list[FoundModel] = []
     names: set[str] = set()
-    for shards in _grouped(path for path in files if path not in projectors):
+    groups = _grouped(path for path in files if path not in projectors)
+    titles: dict[Path, set[str]] = {}
+    for shards in groups:
+        titles.setdefault(shards[0].parent, set()).add(_title(shards[0]))
+    for shards in groups:
         name = free_name(shards[0], names)
         names.add(name.lower())
-        beside = (path for path in projectors if path.parent == shards[0].parent)
-        models.append(FoundModel(name, (*shards, *beside)))
+        beside = [path for path in projectors if path.parent == shards[0].parent]
+        is_alone = len(titles[shards[0].parent]) == 1
+        models.append(FoundModel(name, (*shards, *_projector(shards[0], beside, is_alone=is_alone))))
     return models
+
+
+def _projector(model: Path, beside: Iterable[Path], *, is_alone: bool) -> tuple[Path, ...]:
+    """The one projector of a model, if any. `is_alone`: nothing else lies there that it could belong to."""
+    fitting = [path for path in beside if is_alone or _speaks_of(_title(path), _title(model))]
+    fitting.sort(key=lambda path: (_PROJECTOR_ORDER.get(_quantization(path), len(_PROJECTOR_ORDER)), path.name))
+    return tuple(fitting[:1])
+
+
+def _speaks_of(projector: str, model: str) -> bool:
+    return bool(projector) and (projector in model or model in projector)
+
+
+def _title(path: Path) -> str:
+    """A file's name without what tells files of one model apart."""
+    stem = _SHARD.sub(r"\1", path.stem)
+    found = _QUANTIZATION.search(stem)
+    words = re.split(r"[-._]", (stem[: found.start()] if found else stem).lower())
+    return "-".join(word for word in words if word and word != "mmproj")
+
+
+def _quantization(path: Path) -> str:
+    found = _QUANTIZATION.search(path.stem)
+    return found["tag"].lower() if found else ""
 
 
 def name_of(path: Path) -> str:

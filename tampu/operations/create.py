@@ -35,7 +35,7 @@ from tampu.store.manifests import digests_of
 from tampu.store.model import Layer, Manifest, ModelConfig
 from tampu.store.quantization import check_quantization
 from tampu.store.remote import CLOUD_HOST, remote_url
-from tampu.store.sources import FileType, SourceFile, SourceModel, assemble, file_type, read_source
+from tampu.store.sources import BlobMissing, FileType, SourceFile, SourceModel, assemble, file_type, read_source
 from tampu.templates.template import parse_template
 
 
@@ -164,7 +164,11 @@ def _pull_base(job: _Job) -> AsyncGenerator[Progress, None]:
 def _inherit(job: _Job, base: ModelName) -> None:
     base = job.library.resolve(base)  # a pull stores under the spelling that other names have
     manifest = job.library.read_manifest(base).manifest
-    job.draft.inherit(base, manifest)
+    try:
+        job.draft.inherit(base, manifest)
+    except BlobMissing:
+        job.library.get(base)  # says it better where a file elsewhere is gone
+        raise
     for layer in manifest.layers:
         if layer.kind in {"model", "projector", "adapter", "draft"}:
             _header(job, layer)  # a base that is cut must not be handed on

@@ -25,6 +25,7 @@ from tampu.management import CreateRequest
 from tampu.modelfile.found_models import FoundModel, find_models, free_name
 from tampu.names import ModelName
 from tampu.operations.create import create
+from tampu.operations.origins import folder_origin
 from tampu.operations.services import Services
 from tampu.store.faults import store_faults
 from tampu.store.library import Library
@@ -176,6 +177,7 @@ async def _adopt(library: Library, path: Path, pins: Pins) -> str:
         async for step in steps:
             if step.blob is not None:
                 digest = step.blob.digest
+                library.origins.note(digest, folder_origin(path.parent))
     return digest
 
 

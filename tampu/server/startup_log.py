@@ -50,5 +50,7 @@ def _shown(value: object) -> str:
             return format_duration(nanoseconds)
         case float():
             return format_duration(int(value * NS_PER_S))
+        case tuple():
+            return f"[{' '.join(map(str, value))}]"
         case _:
             return "" if value is None else str(value)

@@ -59,6 +59,21 @@ def test_shards_are_one_model_and_projectors_belong_to_their_neighbours(tmp_path
     }
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("v-Q4_0", "v-Q8_0", "mmproj-BF16", "mmproj-F16", "mmproj-F32"), ["mmproj-F16", "mmproj-F16"]),
+        (("gemma-3-4b-it-Q4_K_M", "llama-Q8_0", "mmproj-gemma-3-4b-it-bf16"), ["mmproj-gemma-3-4b-it-bf16", ""]),
+        (("llama", "v", "mmproj-F16"), ["", ""]),
+        (("v", "v.mmproj-q8_0"), ["v.mmproj-q8_0"]),
+        (("mmproj-v-f16",), []),
+    ],
+)
+def test_which_projector_a_model_has(tmp_path: Path, names: tuple[str, ...], expected: list[str]) -> None:
+    lay(tmp_path, *(f"{name}.gguf" for name in names))
+    assert ["".join(path.stem for path in model.files[1:]) for model in find_models(tmp_path)] == expected
+
+
 def test_names_that_are_taken(tmp_path: Path) -> None:
     lay(tmp_path, "a/m.gguf", "b/m.gguf", "b/b/m.gguf", "c.d/m.gguf")
     assert list(found(tmp_path)) == ["m:latest", "b/m:latest", "m-2:latest", "c-d/m:latest"]

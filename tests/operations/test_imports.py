@@ -129,6 +129,9 @@ async def test_a_file_that_is_gone_is_told(services: Services, folder: Path) -> 
     (folder / "m.gguf").unlink()
     with pytest.raises(CorruptBlob, match=r"m\.gguf is not where it was imported from"):
         await services.library.find(ModelName.parse("m"))
+    with pytest.raises(CorruptBlob, match=r"m\.gguf is not where"):
+        async for _ in create(services, CreateRequest(model="child", base="m")):
+            pass
     assert await names(services) == ["m:latest"]
     await copy_model(services, CopyRequest("m", "n"))
     for name in ("m", "n"):
