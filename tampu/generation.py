@@ -271,10 +271,11 @@ GenerationEvent = (
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """The vectors in the order of the inputs, with counts and times."""
+    """The vectors in the order of the inputs, with counts and times. `truncated`: the places of inputs that were cut."""
 
     vectors: tuple[tuple[float, ...], ...]
     prompt_tokens: int = 0
+    truncated: tuple[int, ...] = ()
     timings: Timings = Timings()
 
 

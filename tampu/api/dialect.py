@@ -98,11 +98,12 @@ class StreamCodec(Generic[RequestT, AnswerT]):
 
 @dataclass(frozen=True, slots=True)
 class AnswerCodec(Generic[RequestT, AnswerT]):
-    """A route that answers once."""
+    """A route that answers once. `is_long`: whether encoding an answer takes so long that others should not wait."""
 
     decode: Callable[[Call], RequestT]
     encode: Callable[[RequestT, AnswerT], Reply]
     encode_error: Callable[[TampuError], Reply]
+    is_long: Callable[[AnswerT], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)

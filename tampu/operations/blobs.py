@@ -14,6 +14,7 @@ from tampu.operations.origins import folder_origin
 from tampu.operations.services import Services
 from tampu.progress import SUCCESS, Progress
 from tampu.store.clone import open_regular, regular_file
+from tampu.store.faults import store_faults
 from tampu.store.sources import GGUF_MAGICS
 
 _NOT_TAKEN: Final = "the server cannot take this file from where it lies; upload it"
@@ -75,7 +76,9 @@ async def adopt_blob(services: Services, request: AdoptRequest) -> AsyncIterator
 def _check_weights(source: Path) -> None:
     handle = open_regular(regular_file(source))
     try:
-        if not source.is_absolute() or os.read(handle, 4) not in GGUF_MAGICS:
+        with store_faults("reading the beginning of a file"):
+            magic = os.read(handle, 4)
+        if not source.is_absolute() or magic not in GGUF_MAGICS:
             raise StoreError("not an absolute path of a GGUF file")
     finally:
         os.close(handle)

@@ -1,10 +1,16 @@
-"""Vectors for texts: one engine call for a whole batch, inputs cut to the context where the request allows it."""
+"""Vectors for texts: one engine call for a whole batch, inputs cut to the context where the request allows it.
+
+Very many texts are several batches, so that what an answer costs in memory, and what others wait for, has a bound.
+"""
 
 import math
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 from tampu.engine.protocol import Engine, EngineVectors
-from tampu.errors import BadRequest, ModelNotFound, PromptTooLong
+from tampu.errors import BadRequest, EngineRefused, ModelNotFound, PromptTooLong
 from tampu.generation import Capability, EmbeddingRequest, Embeddings, Timings
 from tampu.operations.leasing import lease_for
 from tampu.operations.models import find_model, require_local
@@ -16,6 +22,11 @@ _SMALLEST_NORM = 1e-12
 _TOO_LONG = "the input length exceeds the context length"
 _UNCUTTABLE = "input exceeds maximum context length and cannot be truncated further"
 _LIKELY_BYTES_PER_TOKEN = 4
+_MOST_BYTES_PER_TOKEN: Final = 64
+"""Text beyond so many bytes for each token of the limit is not even tokenized, if what is before gives them."""
+_BATCH_TEXTS: Final = 256
+_BATCH_BYTES: Final = 1 << 20
+_NOTHING = "Input content cannot be empty"
 _SPECIAL_TOKENS = 2
 """One in front and one behind that a tokenizer may add."""
 
@@ -45,20 +56,50 @@ async def embed(services: Services, request: EmbeddingRequest, *, started_ns: in
         load_ns = time.perf_counter_ns() - started_ns
         if not request.inputs:
             return Embeddings((), timings=_timings(started_ns, load_ns))
-        found = await vectors_of(lease.engine, request, normalize=request.normalize or is_embedding_model)
-    return Embeddings(
-        tuple(_finished(vector, request) for vector in found.vectors),
-        prompt_tokens=found.tokens,
-        timings=_timings(started_ns, load_ns),
-    )
+        found = await in_batches(lease.engine, request, normalize=request.normalize or is_embedding_model)
+    return replace(found, timings=_timings(started_ns, load_ns))
+
+
+async def in_batches(engine: Engine, request: EmbeddingRequest, *, normalize: bool) -> Embeddings:
+    """The vectors of all inputs in order, without times; raises as `embed` does."""
+    vectors: list[tuple[float, ...]] = []
+    cut: list[int] = []
+    tokens = 0
+    for batch in _batches(request.inputs):
+        found = await vectors_of(engine, replace(request, inputs=batch), normalize=normalize, first=len(vectors))
+        cut += [len(vectors) + place for place in found.cut]
+        vectors += [_finished(vector, request) for vector in found.made.vectors]
+        tokens += found.made.tokens
+    return Embeddings(tuple(vectors), prompt_tokens=tokens, truncated=tuple(cut))
+
+
+def _batches(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The texts in order, a bounded number and length at a time; a longer text is a batch of its own."""
+    batch: list[str] = []
+    length = 0
+    for text in texts:
+        if batch and (len(batch) == _BATCH_TEXTS or length + len(text) > _BATCH_BYTES):
+            yield tuple(batch)
+            batch, length = [], 0
+        batch.append(text)
+        length += len(text)
+    yield tuple(batch)
 
 
 def _timings(started_ns: int, load_ns: int) -> Timings:
     return Timings(total_ns=time.perf_counter_ns() - started_ns, load_ns=load_ns)
 
 
-async def vectors_of(engine: Engine, request: EmbeddingRequest, *, normalize: bool) -> EngineVectors:
-    """The vectors of all inputs, in one call of the engine if all goes well.
+@dataclass(frozen=True, slots=True)
+class BatchVectors:
+    """The vectors of a batch, and which of its inputs were cut."""
+
+    made: EngineVectors
+    cut: tuple[int, ...]
+
+
+async def vectors_of(engine: Engine, request: EmbeddingRequest, *, normalize: bool, first: int = 0) -> BatchVectors:
+    """The vectors of all inputs, in one call of the engine if all goes well. `first`: the place of the first of them.
 
     Tokenizing costs a round trip a text, so only texts that are long at first sight are cut beforehand; where the
     engine refuses one, for its context or for a smaller batch, every text is held to the limit that it names.
@@ -67,28 +108,51 @@ async def vectors_of(engine: Engine, request: EmbeddingRequest, *, normalize: bo
     while True:
         inputs = [await _fitted(engine, request, text, limit, bytes_per_token) for text in request.inputs]
         try:
-            return await engine.embed(inputs, normalize=normalize)
+            made = await engine.embed([item for item, _ in inputs], normalize=normalize)
+            return BatchVectors(made, tuple(place for place, (_, was_cut) in enumerate(inputs) if was_cut))
         except PromptTooLong as error:
             named = min(limit, error.limit or limit)
             if not _may_cut(request):
                 raise PromptTooLong(_TOO_LONG, tokens=error.tokens, limit=named) from None
             if bytes_per_token == 1 and named == limit:
                 raise PromptTooLong(_UNCUTTABLE, tokens=error.tokens, limit=named) from None
+        except EngineRefused as error:
+            if _NOTHING in error.message:
+                raise _empty_input(request.inputs, first) from None
+            raise
         limit, bytes_per_token = named, 1
+
+
+def _empty_input(texts: Sequence[str], first: int) -> BadRequest:
+    empty = next((place for place, text in enumerate(texts) if not text.strip()), 0)
+    return BadRequest(f"input[{first + empty}] is empty, and this model has no token for that; leave it out")
 
 
 async def _fitted(
     engine: Engine, request: EmbeddingRequest, text: str, limit: int, bytes_per_token: int
-) -> str | list[int]:
-    """`text`, cut to `limit` tokens where it takes more; short texts are taken as they are. No token is empty."""
+) -> tuple[str | list[int], bool]:
+    """`text`, cut to `limit` tokens where it takes more; short texts are taken as they are. Whether it was cut."""
     if len(text.encode()) + _SPECIAL_TOKENS <= limit * bytes_per_token:
-        return text
-    tokens = await engine.tokenize(text)
+        return text, False
+    tokens = await _tokens(engine, text, limit, is_enough=_may_cut(request))
     if len(tokens) <= limit:
-        return text
+        return text, False
     if not _may_cut(request):
         raise PromptTooLong(_TOO_LONG, tokens=len(tokens), limit=limit)
-    return _cut(tokens, limit)
+    return _cut(tokens, limit), True
+
+
+async def _tokens(engine: Engine, text: str, limit: int, *, is_enough: bool) -> list[int]:
+    """The tokens of `text`; of its beginning only where those `is_enough` and are more than the limit.
+
+    The last ones of a beginning may be other than in the whole text, so there have to be more than are used.
+    """
+    beginning = text[: limit * _MOST_BYTES_PER_TOKEN]
+    if is_enough and len(beginning) < len(text):
+        tokens = await engine.tokenize(beginning)
+        if len(tokens) > limit + _MOST_BYTES_PER_TOKEN:
+            return tokens
+    return await engine.tokenize(text)
 
 
 def _may_cut(request: EmbeddingRequest) -> bool:
@@ -104,7 +168,7 @@ def _cut(tokens: list[int], limit: int) -> list[int]:
 
 
 def _finished(values: tuple[float, ...], request: EmbeddingRequest) -> tuple[float, ...]:
-    if not all(map(math.isfinite, values)):
+    if not math.isfinite(sum(values)):
         raise BadRequest("embedding contains NaN or Inf values")
     if 0 < request.dimensions < len(values):
         return _normalized(values[: request.dimensions])
@@ -112,5 +176,5 @@ def _finished(values: tuple[float, ...], request: EmbeddingRequest) -> tuple[flo
 
 
 def _normalized(values: tuple[float, ...]) -> tuple[float, ...]:
-    norm = max(math.sqrt(math.fsum(value * value for value in values)), _SMALLEST_NORM)
+    norm = max(math.hypot(*values), _SMALLEST_NORM)
     return tuple(value / norm for value in values)

@@ -6,18 +6,18 @@ from functools import partial
 from typing import Protocol
 
 from tampu.engine.protocol import Engine
-from tampu.errors import BadRequest, PromptTooLong
+from tampu.errors import BadRequest, InvalidTemplate, PromptTooLong, TemplateFailed
 from tampu.generation import ChatInput, CompletionInput, Dropped, Think
 from tampu.messages import Message, Tool
 from tampu.operations.conversation import chat_messages, completion_messages
-from tampu.operations.facts import ModelFacts, run_template
+from tampu.operations.facts import ModelFacts
 from tampu.operations.selection import Selection
 from tampu.templates.choose import PromptPath
 from tampu.templates.described_tools import with_described_tools
 from tampu.templates.fit import IMAGE_TOKENS, FitSearch, Fitted, cut_tokens
 from tampu.templates.images import tag_images
 from tampu.templates.render import render_fill_in_the_middle, render_messages
-from tampu.templates.template import Template
+from tampu.templates.template import Template, parse_template
 
 _TOO_LONG = (
     "the prompt is longer than the context length currently available to the model; shorten the prompt, "
@@ -127,10 +127,18 @@ async def completion_prompt(selection: Selection, wanted: CompletionInput, engin
     messages = tuple(completion_messages(selection.model, wanted))
     if wanted.template:
         # The caller's own template is run as it is: no marks for images, nothing left out.
-        text = render_messages(run_template(wanted.template), messages, tools=(), think=think)
+        text = _rendered_by(wanted.template, messages, think)
         return FixedPrompt(Prompt(prefix + text, wanted.images))
     render = _completion_render(facts, engine, think)
     return ConversationPrompt(messages, render, prefix, _image_tokens(selection))
+
+
+def _rendered_by(template: str, messages: Sequence[Message], think: Think | None) -> str:
+    """The prompt by a template of the request; raises InvalidTemplate, whether it cannot be read or fails."""
+    try:
+        return render_messages(parse_template(template), messages, tools=(), think=think)
+    except TemplateFailed as error:
+        raise InvalidTemplate(error.message) from error
 
 
 async def _earlier_text(context: Sequence[int], facts: ModelFacts, engine: Engine) -> str:

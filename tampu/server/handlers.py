@@ -75,7 +75,8 @@ def answering(
             request = await _decoded(codec.decode, call)
 
             async def work() -> None:
-                await exchange.reply(codec.encode(request, await operation(request, exchange)))
+                answer = await operation(request, exchange)
+                await exchange.reply(await _encoded(codec, request, answer))
 
             await _while_wanted(exchange, work, codec.encode_error)
 
@@ -174,6 +175,12 @@ async def _decoded(decode: Callable[[Call], RequestT], call: Call) -> RequestT:
     if len(call.body) <= _LONG_BODY_BYTES:
         return decode(call)
     return await anyio.to_thread.run_sync(decode, call)
+
+
+async def _encoded(codec: AnswerCodec[RequestT, AnswerT], request: RequestT, answer: AnswerT) -> Reply:
+    if not codec.is_long(answer):
+        return codec.encode(request, answer)
+    return await anyio.to_thread.run_sync(codec.encode, request, answer)
 
 
 @asynccontextmanager

@@ -1,13 +1,14 @@
 """How texts are held to what an engine takes at once."""
 
+import math
 from collections.abc import Sequence
 
 import pytest
 
 from tampu.engine.protocol import EngineVectors
-from tampu.errors import PromptTooLong
+from tampu.errors import BadRequest, EngineRefused, PromptTooLong
 from tampu.generation import EmbeddingRequest
-from tampu.operations.embed import vectors_of
+from tampu.operations.embed import in_batches, vectors_of
 from tests.fakes.engines import FakeEngine, properties_of
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +47,7 @@ def request(*inputs: str, **fields: bool) -> EmbeddingRequest:
 async def test_short_texts_cost_one_call() -> None:
     engine = NarrowEngine()
     found = await vectors_of(engine, request("a", "b" * 90), normalize=True)
-    assert (found.tokens, engine.taken, engine.tokenized) == (91, [[1, 90]], 0)
+    assert (found.made.tokens, engine.taken, engine.tokenized) == (91, [[1, 90]], 0)
 
 
 async def test_a_text_that_is_long_at_first_sight_is_cut_beforehand() -> None:
@@ -80,3 +81,68 @@ async def test_an_engine_that_refuses_what_it_asked_for() -> None:
 
     with pytest.raises(PromptTooLong, match="cannot be truncated further"):
         await vectors_of(Stubborn(), request("a"), normalize=True)
+
+
+async def test_what_was_cut_is_told() -> None:
+    found = await vectors_of(NarrowEngine(), request("a", "b" * 1000, "c", "d" * 200), normalize=True)
+    assert found.cut == (1, 3)
+
+
+async def test_very_many_texts_are_batches_of_bounded_size_in_order() -> None:
+    engine = NarrowEngine()
+    texts = tuple("x" * (1 + number % 90) for number in range(1000))
+    answer = await in_batches(engine, request(*texts, "y" * 1000), normalize=True)
+    assert [len(batch) for batch in engine.taken] == [256, 256, 256, 233]
+    assert [length for batch in engine.taken for length in batch] == [len(text) for text in texts] + [100]
+    assert (len(answer.vectors), answer.truncated) == (1001, (1000,))
+    assert answer.prompt_tokens == sum(map(len, texts)) + 100
+
+
+async def test_long_texts_are_not_tokenized_whole() -> None:
+    class Noting(NarrowEngine):
+        longest = 0
+
+        async def tokenize(self, text: str, *, add_special: bool = True) -> list[int]:
+            self.longest = max(self.longest, len(text))
+            return await super().tokenize(text, add_special=add_special)
+
+    engine = Noting()
+    await in_batches(engine, request("a" * 1_000_000), normalize=True)
+    assert engine.longest == 6400
+    with pytest.raises(PromptTooLong) as refused:
+        await in_batches(engine, request("a" * 1_000_000, truncate=False), normalize=True)
+    assert refused.value.tokens == 1_000_000
+
+
+async def test_vectors_that_are_no_numbers_are_refused() -> None:
+    class Broken(NarrowEngine):
+        async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> EngineVectors:
+            return EngineVectors(((1.0, math.nan),) * len(inputs), 1)
+
+    with pytest.raises(BadRequest, match="NaN"):
+        await in_batches(Broken(), request("a"), normalize=True)
+
+
+async def test_an_empty_text_that_has_no_token_is_named() -> None:
+    class Wordless(NarrowEngine):
+        async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> EngineVectors:
+            if not all(inputs):
+                raise EngineRefused(400, '{"error":{"message":"Input content cannot be empty"}}')
+            return await super().embed(inputs, normalize=normalize)
+
+    with pytest.raises(BadRequest, match=r"input\[257\] is empty"):
+        await in_batches(Wordless(), request(*["a"] * 257, "", "b"), normalize=True)
+
+
+@pytest.mark.parametrize("dimensions", [0, 1, 3, 7, 8, 9, 2**62])
+async def test_fewer_dimensions_are_normalized_anew(dimensions: int) -> None:
+    class Wide(NarrowEngine):
+        async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> EngineVectors:
+            return EngineVectors(((3.0,) * 8, (0.0,) * 8), 1)
+
+    asked = EmbeddingRequest(model="m", inputs=("a", "b"), dimensions=dimensions)
+    long, zero = (await in_batches(Wide(), asked, normalize=True)).vectors
+    assert len(long) == len(zero) == (dimensions if 0 < dimensions < 8 else 8)
+    if 0 < dimensions < 8:
+        assert math.hypot(*long) == pytest.approx(1)
+        assert set(zero) == {0.0}

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from tampu.api.dialect import JSON_UTF8, Reply
 from tampu.errors import (
     BadRequest,
-    EngineError,
     Forbidden,
     InvalidName,
     ModelNotFound,
     NotFound,
-    PromptTooLong,
     RegistryError,
     TampuError,
 )
@@ -44,8 +42,7 @@ _PULL_FIRST = "model {quoted} not found, try pulling it first"
 GENERATE = RouteErrors(empty="model '{name}' not found", empty_status=404)
 CHAT = RouteErrors()
 EMBED = RouteErrors(empty="model '{name}' not found", empty_status=404, absent=_PULL_FIRST)
-# The legacy route answers 500 to whatever the engine objects to.
-EMBEDDINGS = RouteErrors(absent=_PULL_FIRST, statuses={PromptTooLong: 500, EngineError: 500})
+EMBEDDINGS = RouteErrors(absent=_PULL_FIRST)
 SHOW = RouteErrors(absent="model '{shortest}' not found", no_cloud=_NO_CLOUD_DETAILS)
 DELETE = RouteErrors(invalid="name {quoted} is invalid", no_cloud=None)
 COPY_SOURCE = RouteErrors(
