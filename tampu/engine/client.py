@@ -37,6 +37,7 @@ from tampu.engine.schema import guided, problems_of
 from tampu.engine.schema_limits import excesses_of
 from tampu.engine.schema_proof import SchemaProof
 from tampu.engine.sse import EventReader, EventTooLong
+from tampu.engine.vectors import VectorsAnswer, vectors_body
 from tampu.errors import EngineCrashed, EngineRefused
 from tampu.generation import Think
 from tampu.messages import Message, Tool, without_images
@@ -54,20 +55,6 @@ class _Text(msgspec.Struct):
 
 class _Tokens(msgspec.Struct):
     tokens: list[int] = []
-
-
-class _Embedding(msgspec.Struct):
-    embedding: tuple[float, ...] = ()
-    index: int = 0
-
-
-class _EmbeddingUsage(msgspec.Struct):
-    prompt_tokens: int = 0
-
-
-class _Embeddings(msgspec.Struct):
-    data: list[_Embedding] = []
-    usage: _EmbeddingUsage = msgspec.field(default_factory=_EmbeddingUsage)
 
 
 class _GenerationSettings(msgspec.Struct):
@@ -176,16 +163,10 @@ class EngineClient:
     async def embed(self, inputs: Sequence[str | Sequence[int]], *, normalize: bool = True) -> EngineVectors:
         if not inputs:
             return EngineVectors((), 0)
-        body = {
-            "input": [item if isinstance(item, str) else list(item) for item in inputs],
-            "encoding_format": "float",
-            "embd_normalize": 2 if normalize else -1,
-        }
-        found = await self._ask("POST", "/v1/embeddings", body, _Embeddings)
+        found = await self._ask("POST", "/v1/embeddings", vectors_body(inputs, normalize=normalize), VectorsAnswer)
         if len(found.data) != len(inputs):
             raise self._crashed(f"the engine gave {len(found.data)} vectors for {len(inputs)} inputs")
-        in_order = sorted(found.data, key=lambda item: item.index)
-        return EngineVectors(tuple(item.embedding for item in in_order), found.usage.prompt_tokens)
+        return found.vectors()
 
     async def rerank(self, query: str, documents: Sequence[str]) -> EngineScores:
         if not documents:
