@@ -19,10 +19,23 @@ from tampu.registry.transport import headers_for
 from tests.fakes import registry_server as server
 from tests.fakes.pulling import PullServices, open_services
 from tests.fakes.registry_server import FakeRegistry
+from tests.fakes.watching import watching
 
 pytestmark = pytest.mark.anyio
 
 INSIDE = [
+    "0177.0.0.1",
+    "0300.0250.0.1",
+    "0xa9fea9fe",
+    "127.0.0.1.",
+    "[::127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "64:ff9b:1::a00:1",
+    "2001:0:4136:e378:8000:63bf:f5ff:fffe",
+    "fe80::1%eth0",
+    "fec0::1",
+    "ff02::1",
+    "198.18.0.1",
     "0.0.0.0",
     "0",
     "127.1",
@@ -54,9 +67,15 @@ async def registry() -> AsyncIterator[FakeRegistry]:
 
 
 @pytest.fixture
-async def services(tmp_path: Path) -> AsyncIterator[PullServices]:
-    async with open_services(tmp_path) as services:
-        yield services
+async def services(tmp_path: Path, registry: FakeRegistry) -> AsyncIterator[PullServices]:
+    """Pulling, watched: whatever is tried, only the registry is dialled and only the models folder written."""
+    with watching() as watch:
+        async with open_services(tmp_path) as services:
+            yield services
+    assert watch.dialled <= {("127.0.0.1", registry.port), ("::1", registry.port)}
+    assert watch.looked_up <= {"localhost"}
+    assert {path for path in watch.written if not path.is_relative_to(services.library.layout.root)} == set()
+    assert Path("/etc/passwd") not in watch.read
 
 
 @pytest.mark.parametrize("host", INSIDE)
@@ -77,6 +96,50 @@ def test_public_addresses_pass(host: str) -> None:
 @given(st.ip_addresses(v=4))
 def test_wrapping_an_address_changes_nothing(address: object) -> None:
     assert is_public(ip_address(f"::ffff:{address}")) == is_public(ip_address(str(address)))
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST.", "a.localhost", "metadata.google.internal", "nas.local", "intranet", "x.home.arpa"],
+)
+def test_a_name_of_the_inside_must_be_named(host: str) -> None:
+    """A proxy would resolve it, so it must not come to that."""
+    with pytest.raises(RegistryDenied):
+        AddressPolicy("registry.example").check_host(host)
+    AddressPolicy(host).check_host(host)
+
+
+def test_a_name_that_was_public_does_not_turn_inward() -> None:
+    policy = AddressPolicy("evil.example")
+    assert policy.permitted("evil.example", 443, ["1.1.1.1", "10.0.0.1"]) == ["1.1.1.1"]
+    for inside in ("127.0.0.1", "10.0.0.1", "::1", "fd00::1", "100.64.0.1"):
+        assert policy.permitted("evil.example", 443, [inside]) == []
+    assert policy.permitted("Evil.Example.", 443, ["1.0.0.1"]) == ["1.0.0.1"]
+
+
+def test_a_named_name_may_be_private_but_never_where_clouds_keep_secrets() -> None:
+    for inside in ("127.0.0.1", "10.0.0.1", "100.64.0.1", "fd00::1"):
+        assert AddressPolicy("nas.example").permitted("nas.example", 80, [inside]) == [inside]
+        assert AddressPolicy("nas.example").permitted("other.example", 80, [inside]) == []
+    for secret in ("169.254.169.254", "fe80::1%2", "100.100.100.200", "fd00:ec2::254", "0.0.0.0", "224.0.0.1"):
+        assert AddressPolicy("nas.example").permitted("nas.example", 80, [secret]) == []
+
+
+def test_redirects_into_the_network_can_be_allowed() -> None:
+    policy = AddressPolicy("registry.example", allows_lan=True)
+    policy.check_host("192.168.1.5")
+    policy.check_host("files.local")
+    assert policy.permitted("files.local", 80, ["10.0.0.1", "127.0.0.1", "169.254.1.1"]) == ["10.0.0.1"]
+    for host in ("127.0.0.1", "localhost", "169.254.169.254", "100.100.100.200", "[fd00:ec2::254]", "0"):
+        with pytest.raises(RegistryDenied):
+            policy.check_host(host)
+
+
+def test_a_proxy_may_be_dialled_at_its_port_only() -> None:
+    policy = AddressPolicy("registry.example")
+    policy.trust_proxy("proxy.corp.example", 3128)
+    assert policy.permitted("proxy.corp.example", 3128, ["10.0.0.9"]) == ["10.0.0.9"]
+    assert policy.permitted("proxy.corp.example", 22, ["10.0.0.9"]) == []
 
 
 def test_a_registry_on_this_machine_may_send_us_on_to_this_machine_only() -> None:
@@ -104,6 +167,13 @@ async def test_a_name_that_resolves_inside_is_refused_when_dialled() -> None:
         "gopher://127.0.0.1/x",
         "ftp://example.com/x",
         "http://[broken/",
+        "http://0177.0.0.01:99999/x",
+        "http://metadata.google.internal/computeMetadata/v1/",
+        "http://127.0.0.1\\@192.168.1.1/x",
+        "http://[::ffff:169.254.169.254]/x",
+        "//169.254.169.254/x",
+        "http:///x",
+        "data:text/plain,x",
     ],
 )
 @pytest.mark.parametrize("kind", ["manifest", "head", "locate"])
