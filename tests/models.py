@@ -89,6 +89,54 @@ def adapter_of(model: Path, jumps: Mapping[str, str], *, architecture: str = "ll
     return path
 
 
+def early_projector(model: Path) -> Path:
+    """A tiny projector of pictures for a scripted model, random, and silent about its type as early ones are."""
+    import gguf
+    import numpy as np
+
+    embedding = next(tensor for tensor in gguf.GGUFReader(model).tensors if tensor.name == "token_embd.weight")
+    width, inner, image, patch, blocks = int(embedding.shape[0]), 32, 32, 8, 2
+    path = model.with_name(f"{model.stem}-mmproj.gguf")
+    writer = gguf.GGUFWriter(path, "clip")
+    for key, value in (("text", False), ("vision", True)):
+        writer.add_bool(f"clip.has_{key}_encoder", value)
+    writer.add_bool("clip.has_llava_projector", True)
+    writer.add_bool("clip.use_gelu", False)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    for key, number in (
+        ("image_size", image), ("patch_size", patch), ("embedding_length", inner), ("feed_forward_length", 64),
+        ("projection_dim", width), ("attention.head_count", 2), ("block_count", blocks),
+    ):  # fmt: skip
+        writer.add_uint32(f"clip.vision.{key}", number)
+    writer.add_float32("clip.vision.attention.layer_norm_epsilon", 1e-5)
+    writer.add_array("clip.vision.image_mean", [0.5, 0.5, 0.5])
+    writer.add_array("clip.vision.image_std", [0.25, 0.25, 0.25])
+    layers = {
+        "v.patch_embd": (inner, 3, patch, patch), "v.position_embd": ((image // patch) ** 2 + 1, inner),
+        "mm.0": (width, inner), "mm.2": (width, width),
+    }  # fmt: skip
+    norms = ["v.pre_ln"]
+    for block in range(blocks):
+        name = f"v.blk.{block}"
+        layers |= {f"{name}.attn_{part}": (inner, inner) for part in ("q", "k", "v", "out")}
+        layers |= {f"{name}.ffn_down": (64, inner), f"{name}.ffn_up": (inner, 64)}
+        norms += [f"{name}.ln1", f"{name}.ln2"]
+    random = np.random.default_rng(1)
+    writer.add_tensor("v.class_embd", random.normal(0, 0.1, inner).astype(np.float32))
+    for name, shape in layers.items():
+        writer.add_tensor(f"{name}.weight", random.normal(0, 0.1, shape).astype(np.float16))
+        if name not in {"v.patch_embd", "v.position_embd"}:
+            writer.add_tensor(f"{name}.bias", np.zeros(shape[0], dtype=np.float32))
+    for name in norms:
+        writer.add_tensor(f"{name}.weight", np.ones(inner, dtype=np.float32))
+        writer.add_tensor(f"{name}.bias", np.zeros(inner, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
 def truncated(path: Path, share: float = 0.5) -> Path:
     """A copy of a model that ends too early."""
     whole = path.read_bytes()

@@ -1,13 +1,16 @@
 """Models made with the real command line, as people make them: layered on another one, of a file, shown and run."""
 
+import base64
 import re
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.journeys.conftest import Served, serving
-from tests.models import recorded_model, scripted_model
+from tests.models import early_projector, recorded_model, scripted_model
 
 BASE = scripted_model([" red", " green"], ["你好", "！"], context=8192)
 CREATED, REUSED = "creating new layer sha256:", "using existing layer sha256:"
@@ -117,6 +120,32 @@ def test_an_embedding_model_offers_vectors_and_no_text(served: Served) -> None:
     assert len(served.ask("/api/embed", {"model": "bert", "input": "hello"})["embeddings"]) == 1
     status, raw = served.request("POST", "/api/generate", {"model": "bert", "prompt": "hello"})
     assert (status, b"does not support generate" in raw) == (400, True)
+
+
+def test_a_model_with_an_early_projector_sees(served: Served) -> None:
+    lines = create(served, "sees", f"FROM {BASE}\nFROM {early_projector(BASE)}")
+    assert "updating GGUF projector metadata" in lines
+    page = served.command("show", "sees").stdout
+    assert re.search(r"Capabilities\s+completion\s+vision", page)
+    assert re.search(r"Projector\s+architecture\s+clip", page)
+    asked = {"model": "sees", "prompt": "<|s1|>", "stream": False}
+    blind = served.ask("/api/generate", asked)
+    seeing = served.ask("/api/generate", {**asked, "images": [base64.b64encode(picture()).decode()]})
+    assert (blind["response"], seeing["response"]) == ("你好！", "你好！")
+    assert seeing["prompt_eval_count"] >= blind["prompt_eval_count"] + 16  # a token for each patch
+    create(served, "sees-2", served.command("show", "sees", "--modelfile").stdout)
+    assert served.ask("/api/show", {"model": "sees-2"})["capabilities"] == ["completion", "vision"]
+
+
+def picture() -> bytes:
+    """A grey square of 32 x 32 pixels, as PNG."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 32, 32, 8, 2, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\x77" * 96) * 32)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 def test_several_models_are_removed_while_one_of_them_is_loaded(served: Served) -> None:
