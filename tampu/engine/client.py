@@ -2,8 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -23,6 +23,7 @@ from tampu.engine.protocol import (
     EngineScores,
     EngineVectors,
 )
+from tampu.engine.pulse import Work
 from tampu.engine.ranks import RanksAnswer
 from tampu.engine.replies import (
     ChatReader,
@@ -88,6 +89,8 @@ class EngineClient:
     ) -> None:
         self._address, self._key = address, key
         self._is_closed = False
+        self._answers: set[Answer] = set()
+        self._fate = CRASHED
         self._exit_code, self._constraints = exit_code, constraints
         self._numbers = itertools.count(1)
         self._properties: EngineProperties | None = None
@@ -104,6 +107,17 @@ class EngineClient:
     async def close(self) -> None:
         """Start nothing more; safe to call twice. What is under way ends with the engine's process."""
         self._is_closed = True
+
+    def work(self) -> Work:
+        """What the engine owes at this moment, and whether anything came since this was asked last."""
+        awaited = [answer for answer in self._answers if answer.is_awaited]
+        news = [answer for answer in self._answers if answer.take_news()]
+        begun = sum(answer.has_begun for answer in awaited)
+        return Work(open=len(awaited), begun=begun, has_news=bool(news))
+
+    def give_up(self, why: str) -> None:
+        """What is under way fails with `why` once the connections end."""
+        self._fate = why
 
     @property
     def properties(self) -> EngineProperties:
@@ -241,10 +255,11 @@ class EngineClient:
         data = None if body is None else wire.encode(body)
         try:
             async with exchange(self._address, request_bytes(method, path, key=self._key, body=data)) as answer:
-                status = await answer.status()
-                if status != 200:
-                    raise refusal(status, (await answer.read()).decode("utf-8", "replace"))
-                yield answer
+                with self._watched(answer):
+                    status = await answer.status()
+                    if status != 200:
+                        raise refusal(status, (await answer.read()).decode("utf-8", "replace"))
+                    yield answer
         except OSError as error:
             raise self._crashed() from error
         except UnreadableReply as error:
@@ -252,8 +267,16 @@ class EngineClient:
         except EventTooLong:
             raise self._crashed("the engine sent an event without an end") from None
 
-    def _crashed(self, message: str = CRASHED) -> EngineCrashed:
-        return EngineCrashed(message, exit_code=self._exit_code())
+    @contextmanager
+    def _watched(self, answer: Answer) -> Iterator[None]:
+        self._answers.add(answer)
+        try:
+            yield
+        finally:
+            self._answers.discard(answer)
+
+    def _crashed(self, message: str = "") -> EngineCrashed:
+        return EngineCrashed(message or self._fate, exit_code=self._exit_code())
 
     async def _ask(self, method: str, path: str, body: Body | None, kind: type[T]) -> T:
         """One request with one answer, read as `kind`."""

@@ -35,7 +35,7 @@ class Answer(asyncio.Protocol):
         self._request, self._loop = request, loop
         self._parser = httptools.HttpResponseParser(self)
         self._pieces: list[bytes] = []
-        self._held_bytes = 0
+        self._received_bytes = self._taken_bytes = self._noted_bytes = 0
         self._is_whole = False
         self._lost: ConnectionLost | None = None
         self._reader: asyncio.Future[None] | None = None
@@ -57,7 +57,7 @@ class Answer(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._lost = ConnectionLost(f"what came is no HTTP: {error}")
-        if self._held_bytes > _HELD_BYTES and self._transport:
+        if self._received_bytes - self._taken_bytes > _HELD_BYTES and self._transport:
             self._transport.pause_reading()
         reader = self._reader
         if reader is not None and not reader.done():
@@ -78,11 +78,29 @@ class Answer(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """A piece of the body, without its framing."""
         self._pieces.append(body)
-        self._held_bytes += len(body)
+        self._received_bytes += len(body)
 
     def on_message_complete(self) -> None:
         """The end of the body."""
         self._is_whole = True
+
+    # What a watcher asks.
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for more of it: it is the engine's turn, not ours."""
+        return self._reader is not None and not self._reader.done()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether something of the body has come."""
+        return self._received_bytes > 0
+
+    def take_news(self) -> bool:
+        """Whether something of the body has come since this was asked last."""
+        has_news = self._received_bytes != self._noted_bytes
+        self._noted_bytes = self._received_bytes
+        return has_news
 
     # What the reader calls.
 
@@ -101,9 +119,9 @@ class Answer(asyncio.Protocol):
             await self._more()
         received = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
-        if self._held_bytes > _HELD_BYTES and self._transport:
+        if self._received_bytes - self._taken_bytes > _HELD_BYTES and self._transport:
             self._transport.resume_reading()
-        self._held_bytes = 0
+        self._taken_bytes = self._received_bytes
         return received
 
     async def read(self) -> bytes:

@@ -1,7 +1,6 @@
 """Watches one engine while it loads: how far it is, whether it still moves, and why it failed."""
 
 import signal
-from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -11,6 +10,7 @@ from tampu.engine.client import EngineClient
 from tampu.engine.keeper import Keeper
 from tampu.engine.launch import Launch
 from tampu.engine.log_watch import cause_of_failure, last_words
+from tampu.engine.pulse import Vitals
 from tampu.errors import EngineError, EngineOutOfMemory, EngineStartFailed
 from tampu.hardware.memory import out_of_memory_kills
 
@@ -20,33 +20,34 @@ _ALMOST: Final = 0.99
 _MIB: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Vitals:
-    """Signs of life of a process; a load that changes none of them is stuck."""
-
-    resident_mib: int = 0
-    read_mib: int = 0
-    processor_s: int = 0
-    log_lines: int = 0
-
-
-def vitals_of(keeper: Keeper, launch: Launch) -> Vitals:
+def vitals_of(keeper: Keeper, is_bundled: bool) -> Vitals:
     """What the process has done so far; nothing where the system does not say."""
     # A binary is asked time and again whether it is ready, and may log each time that it is not.
-    log_lines = keeper.log.line_count if launch.is_bundled else 0
+    log_lines = keeper.log.line_count if is_bundled else 0
     try:
         process = psutil.Process(keeper.pid)
-        with process.oneshot():
-            times = process.cpu_times()
-            counters = process.io_counters() if hasattr(process, "io_counters") else None
-            return Vitals(
-                resident_mib=process.memory_info().rss // _MIB,
-                read_mib=0 if counters is None else counters.read_bytes // _MIB,
-                processor_s=int(times.user + times.system),
-                log_lines=log_lines,
-            )
+        # What is called a binary may be a script that starts one.
+        family = [process] if is_bundled else [process, *process.children(recursive=True)]
+        shares = [_vitals_of(member) for member in family]
     except psutil.Error:
         return Vitals(log_lines=log_lines)
+    return Vitals(
+        resident_mib=sum(share.resident_mib for share in shares),
+        read_mib=sum(share.read_mib for share in shares),
+        processor_ds=sum(share.processor_ds for share in shares),
+        log_lines=log_lines,
+    )
+
+
+def _vitals_of(process: psutil.Process) -> Vitals:
+    with process.oneshot():
+        times = process.cpu_times()
+        counters = process.io_counters() if hasattr(process, "io_counters") else None
+        return Vitals(
+            resident_mib=process.memory_info().rss // _MIB,
+            read_mib=0 if counters is None else counters.read_bytes // _MIB,
+            processor_ds=int((times.user + times.system) * 10),
+        )
 
 
 def resident_bytes(pid: int) -> int:

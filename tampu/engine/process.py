@@ -1,7 +1,6 @@
 """Starts an engine's process, waits until it is ready, and ends it: nothing of it is left behind."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 import anyio
@@ -12,7 +11,6 @@ from tampu.engine.connection import Address
 from tampu.engine.keeper import Keeper
 from tampu.engine.launch import Launch, prepare_launch, remove_folder
 from tampu.engine.loading import (
-    Vitals,
     failure_of,
     loaded_fraction,
     resident_bytes,
@@ -20,6 +18,7 @@ from tampu.engine.loading import (
     wait_until_settled,
 )
 from tampu.engine.protocol import LoadProgress
+from tampu.engine.pulse import LOOK_S, Pulse, Vitals
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.errors import EngineCrashed, EngineStartFailed
 
@@ -29,14 +28,17 @@ SAMPLE_S: Final = 0.25
 LAST_WORDS_S: Final = 1.0
 """How long after a lost connection the end of the process is waited for, which says why."""
 
+STUCK: Final = "the engine stood still while it worked on the request, and was ended; try again"
+
 OnProgress = Callable[[LoadProgress], None]
 
 
 class ChildEngine:
     """A running engine: implements `EngineProcess`."""
 
-    def __init__(self, keeper: Keeper, client: EngineClient, folder: Path) -> None:
-        self._keeper, self._client, self._folder = keeper, client, folder
+    def __init__(self, keeper: Keeper, client: EngineClient, launch: Launch) -> None:
+        self._keeper, self._client = keeper, client
+        self._folder, self._is_bundled = launch.folder, launch.is_bundled
 
     @property
     def engine(self) -> EngineClient:
@@ -59,6 +61,18 @@ class ChildEngine:
         """Wait until the process is gone, by whatever cause; its exit code, negative for a signal."""
         await self._keeper.ended.wait()
         return self._keeper.exit_code
+
+    async def wait_useless(self) -> None:
+        pulse = Pulse(anyio.current_time())
+        while self.is_alive:
+            with anyio.move_on_after(LOOK_S):
+                await self._keeper.ended.wait()
+            work, now = self._client.work(), anyio.current_time()
+            if self.is_alive and not pulse.is_fine(work, now):
+                vitals = await anyio.to_thread.run_sync(vitals_of, self._keeper, self._is_bundled)
+                if pulse.is_stuck(work, vitals, now):
+                    self._client.give_up(STUCK)
+                    return
 
     async def stop(self) -> None:
         with anyio.CancelScope(shield=True):
@@ -85,7 +99,7 @@ async def start_engine(
     keeper = Keeper(
         launch.command, environment=launch.environment, first_line=launch.first_line, mark=launch.ready_mark
     )
-    child = ChildEngine(keeper, _client(launch, keeper), launch.folder)
+    child = ChildEngine(keeper, _client(launch, keeper), launch)
     try:
         await _load(child, keeper, launch, on_progress, settings.load_timeout_s)
     except BaseException:
@@ -129,7 +143,7 @@ async def _watch_progress(
     seen, told = Vitals(), -1.0
     moved_at = anyio.current_time()
     while anyio.current_time() - moved_at <= stall_s:
-        vitals = vitals_of(keeper, launch)
+        vitals = vitals_of(keeper, launch.is_bundled)
         if vitals != seen:
             seen, moved_at = vitals, anyio.current_time()
         fraction = loaded_fraction(vitals, launch.weights_bytes)

@@ -190,6 +190,10 @@ class EngineProcess(Protocol):
         """Whether the child still runs; never waits."""
         ...
 
+    async def wait_useless(self) -> None:
+        """Return once it answers no more: its process has ended, or hangs with work to do."""
+        ...
+
     async def stop(self) -> None:
         """End the child and reap it: politely, then by force. Safe to call twice and to be cancelled."""
         ...

@@ -1,8 +1,11 @@
-"""One loaded model: its process, who uses it, and who waits for a slot of it. Waits for nothing itself."""
+"""One loaded model: its process, who uses it, and who waits for a slot of it."""
 
 import math
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
+
+import anyio
 
 from tampu.engine.protocol import EngineProcess
 from tampu.scheduler.policy import ResidentState
@@ -20,7 +23,8 @@ class Resident(Generic[Waiter]):
         self.process = process
         self.keep_alive = keep_alive
         self.has_crashed = False
-        """A user saw it die; the system may notice later."""
+        """A user or the guard saw it die or hang; the system may notice later, or never."""
+        self.guard = anyio.CancelScope()
         self.users = 0
         self.waiting: deque[Waiter] = deque()
         self._idle_since = now
@@ -46,6 +50,13 @@ class Resident(Generic[Waiter]):
     def has_free_slot(self) -> bool:
         """Whether a new user may begin at once."""
         return self.users < self.plan.placement.slots
+
+    async def run_guard(self, on_useless: Callable[[], None]) -> None:
+        """Wait until the process is of no use any more and tell; `guard` cancels it."""
+        with self.guard:
+            await self.process.wait_useless()
+            self.has_crashed = True
+            on_useless()
 
     def join(self, keep_alive: KeepAlive | None) -> None:
         """Take a free slot."""

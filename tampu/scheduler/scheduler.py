@@ -307,6 +307,7 @@ class Scheduler:
         resident = Resident[Ticket](plan, process, self._limits.keep_alive, now=self._clock.now())
         resident.adopt(plan.request.keep_alive)
         self._residents[resident.key] = resident
+        self._tasks.start_soon(resident.run_guard, self._look_again)
         self._join_pending()
         if loading.unload_when_idle:
             resident.expire_when_idle()
@@ -346,6 +347,7 @@ class Scheduler:
     def _remove(self, resident: Resident[Ticket], reason: str) -> None:
         del self._residents[resident.key]
         self._refuse(resident.abandon(), _shutting_down())
+        resident.guard.cancel()
         stop = Stopping(resident.plan.request, resident.process)
         self._stops.append(stop)
         _log.info("unloading", extra={"model": resident.plan.request.name, "reason": reason})

@@ -1,5 +1,7 @@
 """Engines that fail in every way: a binary that plays faults stands in for llama-server."""
 
+import os
+import signal
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 from tampu.config import Settings
 from tampu.engine.client import CRASHED
-from tampu.engine.process import start_engine
+from tampu.engine.process import STUCK, start_engine
 from tampu.engine.protocol import EngineEnd, EngineEvent, EngineText
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.errors import EngineCrashed, EngineError, EngineOutOfMemory, EngineRefused, EngineStartFailed
@@ -140,3 +142,46 @@ async def test_an_engine_that_is_no_program(tmp_path: Path) -> None:
         await start_engine(
             EngineSpec(model_path=tmp_path / "m"), Placement(num_ctx=64), settings=Settings(llama_server="/no/such")
         )
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tampu.engine.process.LOOK_S", 0.02)
+    monkeypatch.setattr("tampu.engine.pulse.STILL_S", 0.5)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", ["hangs-at-first", "hangs-at-3"])
+async def test_one_that_hangs_is_noticed_and_its_requests_are_told(
+    settings: Settings, tmp_path: Path, fault: str
+) -> None:
+    async with running(model(fault, tmp_path), settings=settings) as child, anyio.create_task_group() as group:
+        told: list[str] = []
+
+        async def ask() -> None:
+            with pytest.raises(EngineCrashed) as caught:
+                await events_of(child.engine.complete(asking("x")))
+            told.append(caught.value.message)
+
+        group.start_soon(ask)
+        await child.wait_useless()
+        assert child.is_alive
+        await child.stop()
+    assert told == [STUCK]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_one_without_work_or_whose_client_does_not_read_does_not_hang(settings: Settings, tmp_path: Path) -> None:
+    async with running(model("none", tmp_path), settings=settings) as child:
+        async with aclosing(child.engine.complete(asking("x"))) as events:
+            await anext(events)
+            with anyio.move_on_after(1.5) as waiting:
+                await child.wait_useless()
+        assert waiting.cancelled_caught
+
+
+async def test_the_end_of_the_process_is_noticed_while_nobody_asks(settings: Settings, tmp_path: Path) -> None:
+    async with running(model("none", tmp_path), settings=settings) as child:
+        os.kill(child.pid, signal.SIGKILL)
+        await child.wait_useless()
+        assert not child.is_alive

@@ -139,6 +139,8 @@ class Handler(BaseHTTPRequestHandler):
         match self.fault:
             case "hangs-at-first":
                 time.sleep(600)
+            case "hangs-at-3" if number == 3:
+                time.sleep(600)
             case "die-at-3" if number == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
             case "pings":

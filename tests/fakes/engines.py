@@ -100,11 +100,16 @@ class FakeProcess:
         self.pid = pid
         self.is_alive = True
         self.is_stopped = False
+        self.is_useless = anyio.Event()
+        """Set it to say that the process has ended or hangs."""
         self.may_stop = anyio.Event()
         self.may_stop.set()
 
     def die(self) -> None:
         self.is_alive = False
+
+    async def wait_useless(self) -> None:
+        await self.is_useless.wait()
 
     async def stop(self) -> None:
         await self.may_stop.wait()

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from tampu.errors import EngineCrashed, EngineOutOfMemory, EngineStartFailed
+from tampu.units import KeepAlive
 from tests.scheduler.world import World, settled
 
 pytestmark = pytest.mark.anyio
@@ -162,3 +163,39 @@ async def test_others_never_notice_a_death():
         await dying.end()
         assert world.names() == ["b"]
         assert other.error is None
+
+
+async def test_an_engine_that_dies_or_hangs_while_nobody_looks_is_gone_at_once():
+    async with World().open() as world:
+        await world.use("a")
+        process = world.engines.processes[0]
+        process.is_useless.set()
+        await settled()
+        assert process.is_stopped
+        assert world.names() == []
+        await world.use("a")
+        assert world.engines.names == ["a", "a"]
+
+
+async def test_one_that_hangs_under_its_users_is_replaced_for_those_who_wait():
+    async with World(num_parallel=1).open() as world:
+        user, waiting = world.client("a"), world.client("a")
+        await settled()
+        assert user.is_served
+        assert not waiting.is_served
+        world.engines.processes[0].is_useless.set()
+        await settled()
+        assert world.engines.names == ["a", "a"]
+        assert waiting.is_served
+        assert world.engines.processes[0].is_stopped
+
+
+async def test_one_that_left_is_watched_no_more():
+    async with World().open() as world:
+        await world.use("a", keep_alive=KeepAlive(0))
+        await settled()
+        assert world.engines.processes[0].is_stopped
+        await world.use("a")
+        world.engines.processes[0].is_useless.set()
+        await settled()
+        assert world.names() == ["a"]

@@ -1,0 +1,53 @@
+"""When an engine that says nothing is taken for hung."""
+
+import pytest
+
+from tampu.engine.pulse import SILENT_S, STILL_S, Pulse, Vitals, Work
+
+READS = Work(open=1)
+ANSWERS = Work(open=2, begun=2)
+NEWS = Work(open=1, begun=1, has_news=True)
+
+
+def still_at(work: Work, moments: list[float], vitals: list[Vitals]) -> list[bool]:
+    pulse = Pulse(0.0)
+    return [
+        not pulse.is_fine(work, moment) and pulse.is_stuck(work, seen, moment)
+        for moment, seen in zip(moments, vitals, strict=True)
+    ]
+
+
+def test_one_without_work_is_fine_for_ever() -> None:
+    assert still_at(Work(), [5.0, 1e6], [Vitals(), Vitals()]) == [False, False]
+
+
+def test_one_that_answers_is_fine_whatever_its_process_looks_like() -> None:
+    assert still_at(NEWS, [5.0, 1e6], [Vitals(), Vitals()]) == [False, False]
+
+
+def test_one_that_neither_answers_nor_moves_is_stuck() -> None:
+    moments = [5.0, 10.0, 5.0 + STILL_S]
+    assert still_at(READS, moments, [Vitals()] * 3) == [False, False, True]
+
+
+@pytest.mark.parametrize("sign", ["resident_mib", "read_mib", "processor_ds", "log_lines"])
+def test_any_sign_of_life_counts_while_it_reads(sign: str) -> None:
+    moments = [10.0 * number for number in range(1, 500)]
+    vitals = [Vitals(**{sign: number}) for number in range(1, 500)]
+    assert not any(still_at(READS, moments, vitals))
+
+
+def test_one_that_computes_without_a_word_between_two_tokens_is_stuck_at_last() -> None:
+    vitals = [Vitals(processor_ds=1), Vitals(processor_ds=2)]
+    assert still_at(ANSWERS, [SILENT_S - 1, SILENT_S], vitals) == [False, True]
+    mixed = Work(open=2, begun=1)
+    assert still_at(mixed, [SILENT_S - 1, SILENT_S], vitals) == [False, False]
+
+
+def test_news_begin_the_count_anew() -> None:
+    pulse = Pulse(0.0)
+    assert not pulse.is_fine(READS, 5.0)
+    assert not pulse.is_stuck(READS, Vitals(), 5.0)
+    assert pulse.is_fine(NEWS, 6.0)
+    assert not pulse.is_stuck(READS, Vitals(), 5.0 + STILL_S)
+    assert pulse.is_stuck(READS, Vitals(), 5.0 + 2 * STILL_S)
