@@ -15,6 +15,7 @@ from tampu.terminal.progress import Progress, follow
 from tampu.units import parse_rate
 
 _NOT_THERE = "pull model manifest: file does not exist"
+_NO_NETWORK = ("no such host", "i/o timeout", "network is unreachable", "no route to host")
 
 
 @command("pull", takes="MODEL", words=Words(), help="Pull a model from a registry")
@@ -57,6 +58,9 @@ def pull_model(invocation: Invocation, model: str, *, insecure: bool, then: str,
     except ServerError as error:
         if _NOT_THERE in error.message and not insecure and _exists_as_cloud_model(invocation, model):
             hint = f'"{model}:cloud" is available as a cloud model. Try:\n  {invocation.program} {then} {model}:cloud'
+            raise ServerError(f"{error.message}\n\n{hint}", status=error.status) from None
+        if any(sign in error.message for sign in _NO_NETWORK):
+            hint = "There seems to be no way to that host from here. Models that are stored work without a network."
             raise ServerError(f"{error.message}\n\n{hint}", status=error.status) from None
         raise
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 UNRECORDED = {  # blobs whose bytes are too many for a recording: digest -> size
     "b42621dc02bee903ec89c0561a7ad93022f5e6652aed739b447842de36d83696": 670528,
+    "9e484178327b17548ad7b8619d0c18e123ecd4bde3fa984feb0e8db8a4950f1d": 125856,
 }
 
 
@@ -53,10 +54,7 @@ class RecordedRegistry:
 
     @property
     def recorded_requests(self) -> list[tuple[str, ...]]:
-        return [
-            _form(each["request"]["method"], each["host"], each["request"]["path"], each["request"]["headers"])
-            for each in self.case["wire"]
-        ]
+        return forms_of(self.case["wire"])
 
     def _learn(self, exchange: dict[str, Any]) -> None:
         body = exchange["response"].get("body", "").encode()
@@ -101,6 +99,14 @@ class RecordedRegistry:
 
     def _content(self, request: web.Request) -> bytes:
         return self._contents.get(request.path.rpartition(":")[2], b"")
+
+
+def forms_of(wire: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """The requests of recorded exchanges, in the form of `requests`."""
+    return [
+        _form(each["request"]["method"], each["host"], each["request"]["path"], each["request"]["headers"])
+        for each in wire
+    ]
 
 
 def _form(method: str, host: str, path: str, headers: Any) -> tuple[str, ...]:

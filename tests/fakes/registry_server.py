@@ -44,6 +44,7 @@ class Content:
     asked: Asked
     whole: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    bytes_per_s: float = 0.0
 
     @property
     def span(self) -> tuple[int, int]:
@@ -56,11 +57,13 @@ class Content:
         response = web.StreamResponse(status=status, headers=headers)
         response.content_length = len(body) if length is None else length
         await response.prepare(self.request)
-        view = memoryview(body)
-        for at in range(0, len(view), 1 << 18):
-            piece = view[at : at + (1 << 18)]
+        view, step = memoryview(body), int(self.bytes_per_s / 50) or 1 << 18
+        for at in range(0, len(view), step):
+            piece = view[at : at + step]
             await response.write(bytes(piece))
             self.asked.sent += len(piece)
+            if self.bytes_per_s:
+                await asyncio.sleep(len(piece) / self.bytes_per_s)
         return response
 
     async def part(self) -> web.StreamResponse:
@@ -83,6 +86,8 @@ class FakeRegistry:
         self.blobs: dict[str, bytes] = {}
         self.asked: list[Asked] = []
         self.gate: asyncio.Event | None = None
+        self.bytes_per_s = 0.0
+        """How fast a body is sent; 0: as fast as can be."""
         self._faults: dict[str, list[Fault]] = defaultdict(list)
 
     async def __aenter__(self) -> Self:
@@ -153,7 +158,8 @@ class FakeRegistry:
             self._kind(request), request.method, request.path_qs, request.headers["Host"], dict(request.headers)
         )
         self.asked.append(asked)
-        content = Content(request, asked, self.blobs.get(request.path.rpartition("/")[2], b""))
+        whole = self.blobs.get(request.path.rpartition("/")[2], b"")
+        content = Content(request, asked, whole, bytes_per_s=self.bytes_per_s)
         if self._faults[asked.kind]:
             return await self._faults[asked.kind].pop(0)(content)
         if asked.kind == "token":
