@@ -41,6 +41,8 @@ from tampu.operations.services import Services
 
 _log = logging.getLogger(__name__)
 _NS_PER_MS = 1_000_000
+_ENDS = EngineEnd, Stuck
+"""Written `EngineEnd | Stuck` beside the loop, a union would be made anew for every token."""
 
 
 async def generate(
@@ -71,7 +73,7 @@ async def generate(
             _log.info("prompt shortened to fit", extra=_told(selection, dropped))
             yield PromptFitted(dropped)
         async for event in begun.events:
-            yield await begun.ending.finished(event) if isinstance(event, EngineEnd | Stuck) else event
+            yield await begun.ending.finished(event) if isinstance(event, _ENDS) else event
 
 
 @dataclass(frozen=True, slots=True)
