@@ -102,11 +102,12 @@ def _parse(text: str) -> tuple[dict[str, Any] | None, int, bool]:
     except (msgspec.DecodeError, ValueError, RecursionError):
         repaired = repair_object(text)
         return (None, 0, False) if repaired is None else (repaired.value, repaired.end, repaired.is_closed)
-    is_sound = isinstance(value, dict) and _depth_is_bounded(value)
+    is_sound = isinstance(value, dict) and is_depth_bounded(value)
     return (value, len(text), True) if is_sound else (None, 0, False)
 
 
-def _depth_is_bounded(value: Any) -> bool:
+def is_depth_bounded(value: Any) -> bool:
+    """Whether objects and lists are not too many levels inside one another."""
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [

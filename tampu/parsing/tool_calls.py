@@ -9,7 +9,6 @@
 4. At the end an object that was never closed is a call if its arguments are whole, else answer.
 """
 
-import re
 import secrets
 import string
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from typing import Final
 
 from tampu.generation import TextDelta, ToolCallReady
 from tampu.messages import Tool, ToolCall, ToolCallFunction
+from tampu.parsing.brackets import Brackets
 from tampu.parsing.calls import CallReader, FoundCall
 from tampu.parsing.stream import split_partial_tag
 
@@ -25,9 +25,6 @@ _BARE_TAGS: Final = frozenset({"{", "["})
 _MOST_UNCLOSED: Final = 32
 """Calls that were never closed, looked for at the end of a reply; each look costs its length."""
 _ID_LETTERS: Final = string.ascii_lowercase + string.digits
-_OUTSIDE = re.compile(r"[{\[\]]")
-_INSIDE = re.compile(r'[{}\[\]"]')
-_IN_TEXT = re.compile(r'["\\]')
 
 ToolEvent = TextDelta | ToolCallReady
 
@@ -43,53 +40,6 @@ class _Place(Enum):
     ANSWERING = auto()  # all is answer, for good
 
 
-class _Brackets:
-    """Follows the brackets of a text that comes in pieces; quotes count inside braces only."""
-
-    def __init__(self) -> None:
-        self.braces = self.squares = 0
-        self._in_text = self._is_escaped = False
-
-    @property
-    def is_in_object(self) -> bool:
-        return self.braces > 0
-
-    def find_end(self, text: str, position: int) -> tuple[int | None, bool]:
-        """Behind the next place where an object or a list ends, and whether it is an object; None: not in this text."""
-        while position < len(text):
-            if self._is_escaped:
-                self._is_escaped = False
-                position += 1
-                continue
-            pattern = _IN_TEXT if self._in_text else _INSIDE if self.braces else _OUTSIDE
-            match = pattern.search(text, position)
-            if match is None:
-                return None, False
-            position = match.end()
-            if self._step(match.group()):
-                return position, match.group() == "}"
-        return None, False
-
-    def _step(self, sign: str) -> bool:
-        """Take one sign; True where a brace closes an object, or a square bracket outside of objects a list."""
-        match sign:
-            case "\\":
-                self._is_escaped = True
-            case '"':
-                self._in_text = not self._in_text
-            case "{":
-                self.braces += 1
-            case "}":
-                self.braces -= 1
-                return not self.braces
-            case "[":
-                self.squares += 1
-            case _:
-                self.squares -= 1
-                return not self.braces
-        return False
-
-
 class ToolCallParser:
     """Invariant: any way of cutting the input into pieces gives the same events, pieces of text joined."""
 
@@ -98,7 +48,7 @@ class ToolCallParser:
         self._reader, self._make_id = CallReader(tools), make_id
         self._place = _Place.LOOKING
         self._held = ""
-        self._brackets = _Brackets()
+        self._brackets = Brackets()
         self._pieces: list[str] = []  # since the last object
         self._all: list[str] = []  # since the tag, while no call was seen
         self._refused: list[str] = []  # objects that are no call, while no call was seen

@@ -1,0 +1,27 @@
+"""FunctionGemma: text with calls in a notation of its own; no thinking."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tampu.parsing.formats.delimited import Notation, Reader
+from tampu.parsing.formats.machine import Exit, FormatParser, MalformedCall, Place, ReadCall, Sink
+from tampu.parsing.formats.request import ReplyRequest
+
+_PREFIX: Final = "call:"
+_NOTATION: Final = Notation(mark="<escape>", is_lax=True, knows_null=False)
+_PLACES: Final[Mapping[str, Place]] = {
+    "text": Place(Sink.TEXT, {"<start_function_call>": Exit("call")}, drops_blanks=False),
+    "call": Place(Sink.CALL, {"<end_function_call>": Exit("text")}),
+}
+
+
+def parser(request: ReplyRequest) -> FormatParser:  # noqa: ARG001 - every format is made of a request
+    """FunctionGemma."""
+    return FormatParser(_PLACES, "text", read=_read_call)
+
+
+def _read_call(text: str) -> list[ReadCall]:
+    name, brace, arguments = text.partition("{")
+    if not brace or not name.startswith(_PREFIX):
+        raise MalformedCall("it is no name with arguments in braces")
+    return [ReadCall(name.removeprefix(_PREFIX), Reader(brace + arguments, _NOTATION).read())]
