@@ -23,6 +23,7 @@ TampuError                       500
     EngineCrashed                      the child died while it worked
     EngineRefused                      the engine answered with an error; knows its status and text
   TemplateFailed                 500   a stored template failed while it ran
+    TemplateTooCostly            400   it took more than a prompt may; names what of
   UnknownFormat                  500   a stored model names a renderer or parser that nobody knows
   RegistryError                  502   the other side of a download failed
     RegistryUnreachable
@@ -201,6 +202,12 @@ class UnknownFormat(TampuError):
     def __init__(self, kind: str, name: str, *, known: Sequence[str]) -> None:
         super().__init__(f'unknown {kind} "{name}"; this version knows {", ".join(known)}')
         self.kind, self.name = kind, name
+
+
+class TemplateTooCostly(TemplateFailed):
+    """A template took more steps, text or depth than a prompt may."""
+
+    status = 400
 
 
 class RegistryError(TampuError):

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
+from anyio import to_thread
+
 from tampu.engine.protocol import Engine
-from tampu.errors import BadRequest, InvalidTemplate, PromptTooLong, TemplateFailed
+from tampu.errors import BadRequest, InvalidTemplate, PromptTooLong, TemplateFailed, TemplateTooCostly
 from tampu.generation import ChatInput, CompletionInput, Dropped, Think
 from tampu.messages import Message, Tool
 from tampu.operations.conversation import chat_messages, completion_messages
@@ -15,6 +17,7 @@ from tampu.operations.selection import Selection
 from tampu.templates.choose import PromptPath
 from tampu.templates.described_tools import with_described_tools
 from tampu.templates.fit import IMAGE_TOKENS, FitSearch, Fitted, cut_tokens
+from tampu.templates.go.budget import Budget
 from tampu.templates.images import tag_images
 from tampu.templates.render import render_fill_in_the_middle, render_messages
 from tampu.templates.template import Template, parse_template
@@ -41,8 +44,11 @@ class PromptSource(Protocol):
         """The prompt with everything in it."""
         ...
 
-    async def fitted(self, engine: Engine) -> Prompt:
-        """The prompt with as much left out as is needed, and possible, to fit the engine's context."""
+    async def fitted(self, engine: Engine, tokens: int | None = None) -> Prompt:
+        """The prompt with as much left out as is needed, and possible, to fit the engine's context.
+
+        `tokens`: how many the whole one has, where that is known.
+        """
         ...
 
 
@@ -56,7 +62,7 @@ class FixedPrompt:
         """The prompt."""
         return self.prompt
 
-    async def fitted(self, engine: Engine) -> Prompt:  # noqa: ARG002  # nothing to measure
+    async def fitted(self, engine: Engine, tokens: int | None = None) -> Prompt:  # noqa: ARG002  # nothing to measure
         """The same: only its tokens can be cut."""
         return self.prompt
 
@@ -77,14 +83,20 @@ class ConversationPrompt:
         """The prompt of all messages."""
         return await self._prompt(self.messages, Dropped())
 
-    async def fitted(self, engine: Engine) -> Prompt:
+    async def fitted(self, engine: Engine, tokens: int | None = None) -> Prompt:
         """The prompt of the messages that `fit` keeps."""
-        kept = await self.fit(engine)
+        kept = await self.fit(engine, tokens)
         return await self._prompt(kept.messages, kept.dropped)
 
-    async def fit(self, engine: Engine) -> Fitted:
+    async def fit(self, engine: Engine, tokens: int | None = None) -> Fitted:
         """The last messages that fit; system messages and the very last one always stay."""
-        search = FitSearch(self.messages, limit=engine.properties.num_ctx, image_tokens=self.image_tokens)
+        has_images = any(message.images for message in self.messages)
+        search = FitSearch(
+            self.messages,
+            limit=engine.properties.num_ctx,
+            image_tokens=self.image_tokens,
+            tokens=None if has_images else tokens,  # the engine counts images otherwise
+        )
         while (candidate := search.candidate) is not None:
             search.measured(len(await engine.tokenize(self.prefix + await self.render(candidate))))
         return search.result()
@@ -122,21 +134,34 @@ async def completion_prompt(selection: Selection, wanted: CompletionInput, engin
         return FixedPrompt(Prompt(wanted.prompt, wanted.images))
     prefix = await _earlier_text(wanted.context, facts, engine) if wanted.context else ""
     if wanted.suffix:
-        text = render_fill_in_the_middle(facts.template, wanted.prompt, wanted.suffix, think=think)
+        fill = partial(render_fill_in_the_middle, facts.template, wanted.prompt, wanted.suffix, think=think)
+        text = await _without_delay(fill)
         return FixedPrompt(Prompt(prefix + text))
     messages = tuple(completion_messages(selection.model, wanted))
     if wanted.template:
         # The caller's own template is run as it is: no marks for images, nothing left out.
-        text = _rendered_by(wanted.template, messages, think)
+        text = await _without_delay(partial(_rendered_by, wanted.template, messages, think))
         return FixedPrompt(Prompt(prefix + text, wanted.images))
     render = _completion_render(facts, engine, think)
     return ConversationPrompt(messages, render, prefix, _image_tokens(selection))
 
 
-def _rendered_by(template: str, messages: Sequence[Message], think: Think | None) -> str:
+async def _without_delay(render: Callable[..., str]) -> str:
+    """What is quickly rendered at once, anything else in a thread: others wait for the event loop."""
+    try:
+        return render(budget=Budget.quick())
+    except TemplateTooCostly:
+        return await to_thread.run_sync(render)
+
+
+def _rendered_by(
+    template: str, messages: Sequence[Message], think: Think | None, *, budget: Budget | None = None
+) -> str:
     """The prompt by a template of the request; raises InvalidTemplate, whether it cannot be read or fails."""
     try:
-        return render_messages(parse_template(template), messages, tools=(), think=think)
+        return render_messages(parse_template(template), messages, tools=(), think=think, budget=budget)
+    except TemplateTooCostly:
+        raise
     except TemplateFailed as error:
         raise InvalidTemplate(error.message) from error
 
@@ -167,7 +192,7 @@ def _completion_render(facts: ModelFacts, engine: Engine, think: Think | None) -
 
 def _with_template(template: Template, tools: Sequence[Tool] | None, think: Think | None) -> Render:
     async def render(messages: Sequence[Message]) -> str:
-        return render_messages(template, messages, tools=tools, think=think)
+        return await _without_delay(partial(render_messages, template, messages, tools=tools, think=think))
 
     return render
 

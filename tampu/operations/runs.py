@@ -101,11 +101,12 @@ class CompletionRun:
     async def _opened(self, prompt: Prompt) -> Opened:
         try:
             return await Opened.of(self._engine.complete(self._completion(prompt)))
-        except PromptTooLong:
+        except PromptTooLong as error:
             if not self._request.truncate:
                 raise
+            known = error.tokens
         self._prompt, tokens = await cut_to_fit(
-            await self._source.fitted(self._engine),
+            await self._source.fitted(self._engine, known),
             self._engine,
             keep=self._selection.sampling.num_keep,
             may_cut=self._selection.load.spec.context_shift,
@@ -213,10 +214,11 @@ class ChatRun:
     async def _opened(self) -> Opened:
         try:
             return await Opened.of(self._engine.chat(self._chat(self._source.messages)))
-        except PromptTooLong:
+        except PromptTooLong as error:
             if not self._request.truncate:
                 raise
-        kept = await self._source.fit(self._engine)
+            known = error.tokens
+        kept = await self._source.fit(self._engine, known)
         self.dropped = kept.dropped
         return await Opened.of(self._engine.chat(self._chat(kept.messages)))
 

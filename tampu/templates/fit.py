@@ -29,24 +29,30 @@ class Fitted:
 class FitSearch:
     """Finds the least number of leading messages to drop. Ask `candidate`, tell `measured`, until `result` is there.
 
+    `tokens`: how many all messages have, images not counted, where that is known.
+
     Candidate i keeps the system messages before i and everything from i on; the last message is always kept, fitting
     or not. The first candidate that fits is wanted. Rules of the search, which counts on fewer messages having fewer
     tokens, except that a template may print more around one first message than around another:
 
     1. Try all messages; nearly always that fits.
     2. Narrow between a candidate that is too long and one that fits (or the last), guessing from the length of the
-       texts, halving where a guess did not halve.
+       texts, halving after two guesses that did not halve, from then on after each.
     3. Try the two neighbours before the one found; where one of them fits, narrow below it again.
     """
 
-    def __init__(self, messages: Sequence[Message], *, limit: int, image_tokens: int = 0) -> None:
+    def __init__(
+        self, messages: Sequence[Message], *, limit: int, image_tokens: int = 0, tokens: int | None = None
+    ) -> None:
         self._messages, self._limit, self._image_tokens = tuple(messages), limit, image_tokens
         self._tokens: dict[int, int] = {}
         self._last = max(len(self._messages) - 1, 0)
         self._too_long, self._fits = -1, self._last
         self._weights = _weights_from(self._messages)
-        self._halve = False
+        self._poor_guesses = 0
         self._next: int | None = 0
+        if tokens is not None:
+            self.measured(tokens)
 
     @property
     def candidate(self) -> tuple[Message, ...] | None:
@@ -64,7 +70,10 @@ class FitSearch:
             self._fits = min(self._fits, index)
         elif index < self._fits:
             self._too_long = max(self._too_long, index)
-        self._halve = (self._fits - self._too_long) * 2 > width
+        if index and (self._fits - self._too_long) * 2 > width:
+            self._poor_guesses += 1
+        elif self._poor_guesses > 1:
+            self._poor_guesses = 1
         self._next = self._propose()
 
     def result(self) -> Fitted:
@@ -103,11 +112,12 @@ class FitSearch:
         """A candidate strictly between the ends that is likely to be the first to fit."""
         low, high = self._too_long, self._fits
         middle = (low + high) // 2
-        if self._halve or low not in self._tokens:
+        if self._poor_guesses > 1 or low not in self._tokens:
             return middle
-        excess = self._tokens[low] - self._limit
-        per_token = self._weights[low] / max(self._tokens[low], 1)
-        target = self._weights[low] - excess * per_token
+        tokens, weight = self._tokens[low], self._weights[low]
+        if high in self._tokens:
+            tokens, weight = tokens - self._tokens[high], weight - self._weights[high]
+        target = self._weights[low] - (self._tokens[low] - self._limit) * weight / max(tokens, 1)
         return next((index for index in range(low + 1, high) if self._weights[index] <= target), high - 1)
 
 

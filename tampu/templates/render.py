@@ -22,17 +22,20 @@ def render_messages(
     *,
     tools: Sequence[Tool] | None = None,
     think: Think | None = None,
+    budget: Budget | None = None,
     today: date | None = None,
 ) -> str:
     """The prompt of a conversation; raises TemplateFailed. `tools` None prints as in a chat without any.
 
-    `think` None: the request does not say and the model has no default. `today` is for tests.
+    `think` None: the request does not say and the model has no default. `budget` None: what so many messages may take.
+    `today` is for tests.
     """
     today = today or date.today()  # noqa: DTZ011 - templates print the local date, as Ollama does
     collated = collate(messages)
     thinking = _think_data(think)
+    budget = budget or Budget.for_items(len(collated) + len(tools or ()))
     if "messages" not in template.variables:
-        return _render_turns(template, collated, thinking, today)
+        return _render_turns(template, collated, thinking, today, budget)
     data: dict[str, Value] = {
         "System": _system(messages),
         "Messages": [message_value(message) for message in collated],
@@ -40,15 +43,22 @@ def render_messages(
         "Response": "",
         **thinking,
     }
-    return template.execute(data, today=today, budget=Budget.for_items(len(collated) + len(tools or ())))
+    return template.execute(data, today=today, budget=budget)
 
 
 def render_fill_in_the_middle(
-    template: Template, prompt: str, suffix: str, *, think: Think | None = None, today: date | None = None
+    template: Template,
+    prompt: str,
+    suffix: str,
+    *,
+    think: Think | None = None,
+    budget: Budget | None = None,
+    today: date | None = None,
 ) -> str:
     """The prompt that asks for the text between two others; raises TemplateFailed."""
     today = today or date.today()  # noqa: DTZ011 - templates print the local date, as Ollama does
-    return template.execute({"Prompt": prompt, "Suffix": suffix, "Response": "", **_think_data(think)}, today=today)
+    data: dict[str, Value] = {"Prompt": prompt, "Suffix": suffix, "Response": "", **_think_data(think)}
+    return template.execute(data, today=today, budget=budget)
 
 
 def collate(messages: Iterable[Message]) -> list[Message]:
@@ -79,9 +89,10 @@ def _think_data(think: Think | None) -> dict[str, Value]:
     return {"Think": bool(think), "ThinkLevel": level, "IsThinkSet": think is not None}
 
 
-def _render_turns(template: Template, messages: list[Message], thinking: dict[str, Value], today: date) -> str:
+def _render_turns(
+    template: Template, messages: list[Message], thinking: dict[str, Value], today: date, budget: Budget
+) -> str:
     """The legacy mode: the template once per exchange, the last time cut after the answer."""
-    budget = Budget.for_items(len(messages))
     parts: list[str] = []
     turn = {"System": "", "Prompt": "", "Response": ""}
     for message in messages:

@@ -153,3 +153,18 @@ def test_token_cut_keeps_the_bos_token_too():
 
 def test_a_prompt_that_fits_is_not_cut():
     assert cut_tokens(255, context=256) is None
+
+
+def test_a_known_number_of_tokens_is_not_measured_again():
+    messages = [Message("user", "x" * 100) for _ in range(200)]
+    sizes = []
+
+    def count(kept):
+        sizes.append(len(kept))
+        return len(kept) * 25
+
+    fitted, steps = fit(messages, 700, count, tokens=5000)
+    assert len(fitted.messages) == 28
+    assert max(sizes) <= 40
+    assert steps <= 5
+    assert fit(messages, 5000, count, tokens=5000)[1] == 0

@@ -1,15 +1,17 @@
 """What one execution of a template may use, and the error that says it used too much."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from tampu.errors import TemplateFailed
+from tampu.errors import TemplateTooCostly
 
 MAX_DEPTH: Final = 100
 """Blocks, template calls and parentheses inside one another while executing."""
 MAX_TEXT: Final = 64 * 1024 * 1024
 MAX_STEPS: Final = 250_000
 STEPS_PER_ITEM: Final = 1_000
+QUICK_STEPS: Final = 2_500
+QUICK_TEXT: Final = 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -19,6 +21,15 @@ class Budget:
     steps: int = MAX_STEPS
     text: int = MAX_TEXT
     depth: int = MAX_DEPTH
+    most_steps: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.most_steps = self.steps
+
+    @classmethod
+    def quick(cls) -> "Budget":
+        """Room for what is done in a few milliseconds."""
+        return cls(steps=QUICK_STEPS, text=QUICK_TEXT)
 
     @classmethod
     def for_items(cls, count: int) -> "Budget":
@@ -29,19 +40,22 @@ class Budget:
         """Before text of that length is made."""
         self.text -= characters
         if self.text < 0:
-            raise TemplateFailed(f"template makes more than {MAX_TEXT} characters")
+            raise TemplateTooCostly(f"template makes more than {MAX_TEXT} characters, the most that a prompt may have")
 
     def spend_steps(self, steps: int) -> None:
         """Before that many nodes are executed."""
         self.steps -= steps
         if self.steps < 0:
-            raise TemplateFailed("template does not end: it takes more steps than any prompt needs")
+            message = (
+                f"template does not end: it takes more than {self.most_steps} steps, the most that this prompt may"
+            )
+            raise TemplateTooCostly(message)
 
     def enter(self) -> None:
         """One level down; `leave` undoes it."""
         self.depth -= 1
         if self.depth < 0:
-            raise TemplateFailed(f"exceeded maximum template depth ({MAX_DEPTH})")
+            raise TemplateTooCostly(f"exceeded maximum template depth ({MAX_DEPTH})")
 
     def leave(self) -> None:
         """One level up."""
