@@ -15,8 +15,11 @@ from tampu.modelfile.parameters import deprecated_parameters, deprecation_warnin
 from tampu.modelfile.parse import parse_modelfile
 from tampu.names import ModelName
 from tampu.terminal.progress import Progress, Spinner, follow
+from tampu.units import format_bytes
 
 _WITHOUT_A_FILE: Final = b"FROM ."
+_LONGEST_MODELFILE: Final = 32_000_000
+"""Room for every licence there is; weights that are taken for a Modelfile, or a device, are not read to their end."""
 
 
 @command("create", takes="MODEL", words=exactly(1), help="Create a model")
@@ -63,11 +66,14 @@ def _check_name(name: str) -> None:
 def _read(path: Path) -> tuple[Modelfile, Path]:
     """The Modelfile and the folder that its paths start from. A file that is not there stands for `FROM .`."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_LONGEST_MODELFILE + 1)
     except FileNotFoundError:
         return parse_modelfile(_WITHOUT_A_FILE), Path.cwd()
     except OSError as error:
         raise InvalidModelfile(f"open {path}: {(error.strerror or str(error)).lower()}") from None
+    if len(data) > _LONGEST_MODELFILE:
+        raise InvalidModelfile(f"{path} is no Modelfile: it has more than {format_bytes(_LONGEST_MODELFILE)}")
     return parse_modelfile(data), path.absolute().parent
 
 

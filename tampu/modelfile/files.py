@@ -67,10 +67,13 @@ def resolve(argument: str, base_folder: Path) -> Path | None:
 def files_of(path: Path) -> list[Path]:
     """The files of the model at `path`, links followed: the file itself, or a folder's weights and what helps them.
 
-    Raises InvalidModelfile for a folder without weights, one with links that lead out of it, or one with broken parts.
+    Raises InvalidModelfile for a folder without weights, one with links that lead out of it, or one with broken parts,
+    and for a device or a pipe, which may never end.
     """
-    if not path.is_dir():
+    if path.is_file():
         return [path.resolve()]
+    if not path.is_dir():
+        raise InvalidModelfile(f"{path} is no regular file")
     weights = _weights(path)
     if not weights:
         raise InvalidModelfile(NO_FILES)
