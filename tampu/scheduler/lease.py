@@ -8,6 +8,7 @@ import anyio
 
 from tampu.engine.protocol import Engine, EngineProperties
 from tampu.errors import TampuError
+from tampu.scheduler.line import ANYBODY, Asker
 from tampu.scheduler.records import LoadRequest, ProgressCallback, ResidentView
 
 if TYPE_CHECKING:
@@ -35,8 +36,15 @@ class Lease:
 class Ticket:
     """One waiting request. It is settled once: with a resident whose slot is then its own, or with an error."""
 
-    def __init__(self, request: LoadRequest, since: float, on_progress: ProgressCallback | None = None) -> None:
-        self.request = request
+    def __init__(
+        self,
+        request: LoadRequest,
+        since: float,
+        on_progress: ProgressCallback | None = None,
+        *,
+        asker: Asker = ANYBODY,
+    ) -> None:
+        self.request, self.asker = request, asker
         self.since = since
         self.on_progress = on_progress
         self.resident: Resident[Ticket] | None = None

@@ -1,13 +1,14 @@
 """One loaded model: its process, who uses it, and who waits for a slot of it."""
 
 import math
-from collections import deque
+from collections import Counter
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import anyio
 
 from tampu.engine.protocol import EngineProcess
+from tampu.scheduler.line import Asker, Line
 from tampu.scheduler.policy import ResidentState
 from tampu.scheduler.records import LoadPlan, ResidentView
 from tampu.units import NS_PER_S, KeepAlive
@@ -16,7 +17,7 @@ Waiter = TypeVar("Waiter")
 
 
 class Resident(Generic[Waiter]):
-    """Invariants: at most `slots` users at once; nobody waits while a slot is free; slots are handed on in order."""
+    """Invariants: at most `slots` users at once; nobody waits while a slot is free; slots are handed on fairly."""
 
     def __init__(self, plan: LoadPlan, process: EngineProcess, keep_alive: KeepAlive, *, now: float) -> None:
         self.plan = plan
@@ -26,7 +27,9 @@ class Resident(Generic[Waiter]):
         """A user or the guard saw it die or hang; the system may notice later, or never."""
         self.guard = anyio.CancelScope()
         self.users = 0
-        self.waiting: deque[Waiter] = deque()
+        self.waiting: Line[Waiter] = Line()
+        self._working: Counter[str] = Counter()
+        """The slots that each client uses."""
         self._idle_since = now
         self._shows_idle_time = False
         """Whether a busy one shows when it would have left, had nobody come: once idle, until told a new keep-alive."""
@@ -58,20 +61,24 @@ class Resident(Generic[Waiter]):
             self.has_crashed = True
             on_useless()
 
-    def join(self, keep_alive: KeepAlive | None) -> None:
+    def join(self, asker: Asker, keep_alive: KeepAlive | None) -> None:
         """Take a free slot."""
         self.users += 1
+        self._working[asker.client] += 1
         self.adopt(keep_alive)
 
-    def wait(self, waiter: Waiter, keep_alive: KeepAlive | None) -> None:
+    def wait(self, waiter: Waiter, asker: Asker, keep_alive: KeepAlive | None) -> None:
         """Stand in line for a slot."""
-        self.waiting.append(waiter)
+        self.waiting.join(waiter, asker)
         self.adopt(keep_alive)
 
-    def leave(self, now: float) -> Waiter | None:
+    def leave(self, asker: Asker, now: float) -> Waiter | None:
         """Give a slot back; returns who has it now, None if nobody waited."""
+        self._working -= Counter((asker.client,))
         if self.waiting:
-            return self.waiting.popleft()
+            heir, heir_asker = self.waiting.next(self._working)
+            self._working[heir_asker.client] += 1
+            return heir
         self.users -= 1
         if not self.users:
             self._idle_since, self._shows_idle_time = now, True
@@ -79,8 +86,7 @@ class Resident(Generic[Waiter]):
 
     def abandon(self) -> list[Waiter]:
         """Send away those who wait; returns them in order."""
-        waiting = list(self.waiting)
-        self.waiting.clear()
+        waiting, self.waiting = list(self.waiting), Line()
         return waiting
 
     def expire_when_idle(self) -> None:

@@ -29,6 +29,7 @@ from tampu.hardware.memory import Memory
 from tampu.scheduler.clock import Clock, SystemClock
 from tampu.scheduler.cooldown import CoolDown
 from tampu.scheduler.lease import Lease, Ticket
+from tampu.scheduler.line import ANYBODY, Asker
 from tampu.scheduler.loading import Loading
 from tampu.scheduler.policy import PATIENCE_S, Evict, Join, Refuse, Start, Wait, decide, serves
 from tampu.scheduler.records import Limits, LoadRequest, ProgressCallback, ResidentView, StartEngine
@@ -103,26 +104,28 @@ class Scheduler:
     # What others ask for.
 
     @asynccontextmanager
-    async def lease(self, load: LoadRequest, *, on_progress: ProgressCallback | None = None) -> AsyncIterator[Lease]:
+    async def lease(
+        self, load: LoadRequest, *, asker: Asker = ANYBODY, on_progress: ProgressCallback | None = None
+    ) -> AsyncIterator[Lease]:
         """Use an engine that serves `load`, loading it first where needed.
 
-        `on_progress` hears how far a load is. Raises QueueFull, Overloaded while shutting down, EngineStartFailed,
-        EngineOutOfMemory.
+        `asker` decides whose turn it is where slots are short. `on_progress` hears how far a load is. Raises QueueFull,
+        Overloaded while shutting down, EngineStartFailed, EngineOutOfMemory.
         """
         if self._is_closing:
             raise _shutting_down()
         resident = self._joinable(load)
         if resident and resident.has_free_slot:
-            resident.join(load.keep_alive)
+            resident.join(asker, load.keep_alive)
         else:
-            resident = await self._wait_for(Ticket(load, self._clock.now(), on_progress))
+            resident = await self._wait_for(Ticket(load, self._clock.now(), on_progress, asker=asker))
         try:
             yield Lease(resident.process.engine, partial(self._view, resident))
         except EngineCrashed:
             resident.has_crashed = True
             raise
         finally:
-            self._leave(resident)
+            self._leave(resident, asker)
 
     async def unload(self, key: str) -> None:
         """Unload the model of that key once its users have left; waits for the engine's end where nobody uses it."""
@@ -172,15 +175,15 @@ class Scheduler:
     def _admit(self, ticket: Ticket, resident: Resident[Ticket]) -> None:
         ticket.resident = resident
         if resident.has_free_slot:
-            resident.join(ticket.request.keep_alive)
+            resident.join(ticket.asker, ticket.request.keep_alive)
             ticket.grant()
         else:
-            resident.wait(ticket, ticket.request.keep_alive)
+            resident.wait(ticket, ticket.asker, ticket.request.keep_alive)
 
     def _withdraw(self, ticket: Ticket) -> None:
         """The client went away, or was refused: whatever it had is given back."""
         if ticket.resident and ticket.is_settled:
-            self._leave(ticket.resident)
+            self._leave(ticket.resident, ticket.asker)
         elif ticket.resident:
             ticket.resident.waiting.remove(ticket)
         elif ticket in self._pending:
@@ -189,10 +192,10 @@ class Scheduler:
                 self._loading.abort()
             self._look_again()
 
-    def _leave(self, resident: Resident[Ticket]) -> None:
+    def _leave(self, resident: Resident[Ticket], asker: Asker) -> None:
         if self._residents.get(resident.key) is resident and not resident.is_alive:
             self._bury(resident)
-        if heir := resident.leave(self._clock.now()):
+        if heir := resident.leave(asker, self._clock.now()):
             heir.grant()
         elif resident.is_idle:
             self._note_unused()

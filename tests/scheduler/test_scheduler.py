@@ -5,6 +5,7 @@ import pytest
 
 from tampu.engine.protocol import LoadProgress
 from tampu.errors import EngineCrashed, Overloaded, QueueFull
+from tampu.scheduler.line import Asker
 from tampu.scheduler.policy import PATIENCE_S
 from tests.scheduler.wanted import load
 from tests.scheduler.world import World, settled
@@ -278,3 +279,15 @@ async def test_a_body_that_is_cancelled_still_ends_clean():
             await anyio.sleep_forever()
     assert len(world.engines.processes) == 1
     assert world.engines.running == []
+
+
+async def test_one_client_cannot_keep_the_slots_from_others():
+    async with World(num_parallel=2).open() as world:
+        many = [world.client("a", label=f"many {number}", asker=Asker("many")) for number in range(6)]
+        await settled()
+        world.client("a", label="one", asker=Asker("one"))
+        await settled()
+        await many[0].end()
+        assert world.begun == ["many 0", "many 1", "one"]
+        await many[1].end()
+        assert world.begun[3:] == ["many 2"]

@@ -7,6 +7,7 @@ import anyio.lowlevel
 
 from tampu.errors import TampuError
 from tampu.hardware.memory import Memory
+from tampu.scheduler.line import ANYBODY
 from tampu.scheduler.records import Limits
 from tampu.scheduler.scheduler import Scheduler
 from tests.fakes.clock import FakeClock
@@ -37,8 +38,8 @@ class World:
             yield self
             self.tasks.cancel_scope.cancel()
 
-    def client(self, weights, *, on_progress=None, label="", **wish):
-        client = Client(self, load(weights, **wish), label or weights, on_progress)
+    def client(self, weights, *, on_progress=None, label="", asker=ANYBODY, **wish):
+        client = Client(self, load(weights, **wish), label or weights, on_progress, asker)
         self.tasks.start_soon(client.run)
         return client
 
@@ -56,8 +57,9 @@ class World:
 
 
 class Client:
-    def __init__(self, world, request, label, on_progress):
+    def __init__(self, world, request, label, on_progress, asker):
         self.world, self.request, self.label, self.on_progress = world, request, label, on_progress
+        self.asker = asker
         self.lease = self.error = None
         self.scope, self.may_end = anyio.CancelScope(), anyio.Event()
         self.crash = None
@@ -70,7 +72,8 @@ class Client:
     async def run(self):
         try:
             with self.scope:
-                async with self.world.scheduler.lease(self.request, on_progress=self.on_progress) as lease:
+                leased = self.world.scheduler.lease(self.request, asker=self.asker, on_progress=self.on_progress)
+                async with leased as lease:
                     self.lease = lease
                     self.world.begun.append(self.label)
                     await self.may_end.wait()
