@@ -208,7 +208,7 @@ class EngineClient:
 
     async def _prove(self, request: EngineCompletion, log: ConstraintLog) -> AsyncGenerator[EngineEvent, None]:
         """A constrained answer, each event let out only when the engine is known to hold it to its form."""
-        proof = SchemaProof(log, f"constraint-{next(self._numbers)}")
+        proof = SchemaProof(log, f"constraint-{next(self._numbers)}", schema_of(request.format))
         stream = self._complete(request, await self._constraint(request, proof.mark))
         async with aclosing(stream) as events:
             async for event in events:

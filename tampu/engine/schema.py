@@ -48,6 +48,21 @@ def guided(schema: Mapping[str, Any], mark: str, *, layout: Mapping[str, object]
     return {"$comment": mark, **bare, "x-guidance": {**_GUIDANCE, **layout}}
 
 
+def placed(problem: str, schema: Mapping[str, Any] | None) -> str:
+    """`problem` with the place in `schema` of the pattern that it repeats, if it does."""
+    waiting: list[tuple[str, Any]] = [("#", schema)]
+    while waiting:
+        place, part = waiting.pop()
+        if isinstance(part, Mapping):
+            pattern = part.get("pattern")
+            if isinstance(pattern, str) and " ".join(pattern.split()) in problem and pattern:
+                return f"{problem} (at {place})"
+            waiting += [(f"{place}/{name}", item) for name, item in part.items()]
+        elif isinstance(part, list):
+            waiting += [(f"{place}/{index}", item) for index, item in enumerate(part)]
+    return problem
+
+
 def _resolve(schema: Mapping[str, Any], reference: str) -> tuple[Any, str]:
     """What `reference` points at, and a problem where it points nowhere."""
     if not reference.startswith("#"):

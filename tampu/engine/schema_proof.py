@@ -1,8 +1,12 @@
 """Proves of one answer that the engine holds it to its schema: an engine that gives a schema up only logs it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from tampu.engine.constraint_log import ConstraintLog
 from tampu.engine.protocol import EngineEnd, EngineEvent
 from tampu.engine.replies import schema_refusal
+from tampu.engine.schema import placed
 
 
 class SchemaProof:
@@ -12,8 +16,8 @@ class SchemaProof:
     2. A schema may still grow too complex, so the log is read up to date before the end is let out.
     """
 
-    def __init__(self, log: ConstraintLog, mark: str) -> None:
-        self._log, self.mark = log, mark
+    def __init__(self, log: ConstraintLog, mark: str, schema: Mapping[str, Any] | None = None) -> None:
+        self._log, self.mark, self._schema = log, mark, schema
         self._losses_before = log.losses
         self._is_begun = False
 
@@ -28,4 +32,4 @@ class SchemaProof:
         if problem is None and self._log.losses != self._losses_before:
             problem = self._log.last_loss
         if problem is not None:
-            raise schema_refusal([problem], is_chat=False)
+            raise schema_refusal([placed(problem, self._schema)], is_chat=False)

@@ -1,14 +1,18 @@
 """What clients of Ollama do not know to ask for: tokens, ranks, progress, and what was left out of a prompt."""
 
+import hashlib
 import http.client
 import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.journeys.conftest import CHATML, Served
+from tests.models import scripted_model
 from tests.recordings import recorded_bytes
+
+JINJA = "{% for message in messages %}<{{ message.role }}>{{ message.content }}\n{% endfor %}<|s0|>"
 
 
 def refused(served: Served, path: str, body: Any) -> tuple[int, str]:
@@ -48,7 +52,7 @@ def test_refusals(served: Served, path: str, body: Any, status: int, words: str)
     assert (got, words in text) == (status, True), text
 
 
-def test_documents_are_ranked(served: Served, tmp_path: Path) -> None:
+def test_documents_are_ranked(served: Served) -> None:
     upload(served, "ranks", ranking_model())
     documents = ["the sky is blue", "hello world", "world hello", "blue"]
     found = served.ask("/api/rerank", {"model": "ranks", "query": "hello", "documents": documents})
@@ -73,32 +77,42 @@ def test_progress_of_a_prompt(served: Served) -> None:
     assert not any("progress" in line for line in served.ask("/api/chat", {**body, "progress": False}))
 
 
-def test_what_was_left_out_is_told_before_the_first_token(served: Served) -> None:
-    served.upload("http.gguf", "fine", template=CHATML % 0)
-    messages = [{"role": "user", "content": f"{number} " + "word " * 100} for number in range(100)]
-    body = {"model": "fine", "messages": messages, "options": {"num_ctx": 1024}}
+@pytest.mark.parametrize("template", [CHATML % 0, None], ids=["go", "engine"])
+def test_fifty_thousand_tokens_against_a_context_of_four(served: Served, template: str | None) -> None:
+    """The client is told what was dropped before the first token, in the last chunk and in the log; or refused."""
+    model = scripted_model(["All", " is", " well."], context=8192, chat_template=JINJA)
+    upload(served, "long", model.read_bytes(), **({"template": template} if template else {}))
+    messages = [{"role": "user" if i % 2 else "assistant", "content": f"{i} " + "x" * 500} for i in range(101)]
+    body = {"model": "long", "messages": messages, "options": {"num_ctx": 4096}}
     for stream in (True, False):
-        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=120)
-        connection.request("POST", "/api/chat", json.dumps({**body, "stream": stream}))
-        answer = connection.getresponse()
-        last = json.loads(answer.read().splitlines()[-1])
-        told = {"messages": int(answer.headers["x-tampu-dropped-messages"]),
-                "tokens": int(answer.headers["x-tampu-dropped-tokens"])}  # fmt: skip
+        headers, last = asked(served, {**body, "stream": stream})
+        told = {"messages": int(headers["x-tampu-dropped-messages"]), "tokens": int(headers["x-tampu-dropped-tokens"])}
         assert last["dropped"] == told
         assert told["messages"] > 90
-        connection.close()
-    assert "prompt shortened to fit" in served.log
+        assert last["prompt_eval_count"] <= 4096
+    assert f"dropped_messages={told['messages']}" in served.log
     status, text = refused(served, "/api/chat", {**body, "truncate": False})
+    counts = json.loads(text)["error"]
     assert status == 400
-    assert "1024" in text
+    assert counts["n_ctx"] == 4096
+    assert counts["n_prompt_tokens"] > 50_000
 
 
-def upload(served: Served, name: str, data: bytes) -> None:
-    import hashlib
+def asked(served: Served, body: Any) -> tuple[Mapping[str, str], Any]:
+    """The headers and the last object of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=120)
+    try:
+        connection.request("POST", "/api/chat", json.dumps(body))
+        answer = connection.getresponse()
+        return answer.headers, json.loads(answer.read().splitlines()[-1])
+    finally:
+        connection.close()
 
+
+def upload(served: Served, name: str, data: bytes, **fields: Any) -> None:
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
     assert served.request("POST", f"/api/blobs/{digest}", data)[0] in {200, 201}
-    served.ask("/api/create", {"model": name, "files": {f"{name}.gguf": digest}, "stream": False})
+    served.ask("/api/create", {"model": name, "files": {f"{name}.gguf": digest}, "stream": False, **fields})
 
 
 def ranking_model() -> bytes:
