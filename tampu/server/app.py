@@ -10,6 +10,7 @@ from tampu.server.handlers import Endpoint
 from tampu.server.middleware.cors import Cors
 from tampu.server.middleware.host import LocalHost, WellFormedHost
 from tampu.server.middleware.log import RequestLog
+from tampu.server.middleware.rebinding import Rebinding
 from tampu.server.operations import Operations
 from tampu.server.registry_routes import REGISTRY_ROUTES
 from tampu.server.router import Found, MethodNotAllowed, Outcome, Redirect, Router
@@ -28,9 +29,10 @@ def build_app(
     activity: Activity | None = None,
     stopping: Stopping | None = None,
 ) -> App:
-    """The application. From the outside in: log, HTTP's own rules for Host, redirects, Origin, Host, endpoint."""
+    """The application. From the outside in: log, HTTP's own rules for Host, redirects, Origin, Host twice, endpoint."""
     app: App = Dispatch(Behind(operations, settings, stopping or Stopping()))
     app = LocalHost(app, is_loopback=settings.address.is_loopback)
+    app = Rebinding(app, own_name=settings.address.host, allowed_origins=settings.allowed_origins)
     app = Cors(app, allowed_origins=settings.allowed_origins)
     app = Resolve(app, Router((*ROUTES, *REGISTRY_ROUTES) if settings.registry else ROUTES))
     app = WellFormedHost(app)
