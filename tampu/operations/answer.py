@@ -7,6 +7,7 @@ from typing import assert_never
 
 from tampu.engine.protocol import EngineEnd, EngineEvent, EngineProgress, EngineText, EngineThinking, EngineToolCalls
 from tampu.generation import GenerationEvent, PromptProgress, TextDelta, ThinkingDelta, TokenLogprob, ToolCallReady
+from tampu.parsing.reply import OutputParser
 from tampu.parsing.thinking import ThinkingParser
 from tampu.parsing.tool_calls import ToolCallParser
 
@@ -15,18 +16,24 @@ _MOST_EQUAL_CHUNKS = 30
 
 
 class AnswerReader:
-    """Reads raw text in two steps: thinking first, then the calls of tools in what is left.
+    """Reads raw text in two steps: thinking first, then the calls of tools in what is left; or with one `parser`.
 
     Log-probabilities go out with the first event that follows them, so none is lost while a parser holds text back.
     """
 
-    def __init__(self, *, thinking: ThinkingParser | None = None, tool_calls: ToolCallParser | None = None) -> None:
-        self._thinking, self._tool_calls = thinking, tool_calls
+    def __init__(
+        self,
+        *,
+        thinking: ThinkingParser | None = None,
+        tool_calls: ToolCallParser | None = None,
+        parser: OutputParser | None = None,
+    ) -> None:
+        self._thinking, self._tool_calls, self._parser = thinking, tool_calls, parser
         self._held_logprobs: tuple[TokenLogprob, ...] = ()
 
     def feed(self, text: str, logprobs: tuple[TokenLogprob, ...] = ()) -> list[GenerationEvent]:
         """The events that `text` completes."""
-        if not self._thinking and not self._tool_calls:
+        if not self._thinking and not self._tool_calls and not self._parser:
             return [TextDelta(text, logprobs)]
         return self._with_logprobs(self._parsed(text, last=False), logprobs)
 
@@ -38,6 +45,8 @@ class AnswerReader:
         return events
 
     def _parsed(self, text: str, *, last: bool) -> list[GenerationEvent]:
+        if self._parser:
+            return list(self._parser.feed(text, last=last))
         events: list[GenerationEvent] = []
         pieces = self._thinking.feed(text, last=last) if self._thinking else [TextDelta(text)]
         for piece in pieces:

@@ -16,12 +16,13 @@ from tampu.gguf.footprint import Footprint, footprint
 from tampu.gguf.header import Header
 from tampu.gguf.metadata import Facts, facts_of, integer
 from tampu.gguf.shards import join_headers
+from tampu.parsing.formats.registry import PARSERS
 from tampu.store.capabilities import full_capabilities, sources_of
 from tampu.store.library import Library
 from tampu.store.model import Model
 from tampu.store.summary import details_of
-from tampu.templates.call_style import CallStyle, go_call_style, has_channels, jinja_call_style
-from tampu.templates.choose import PromptChoice, PromptPath, PromptSources, choose_path
+from tampu.templates.call_style import DESCRIBED, CallStyle, go_call_style, has_channels, jinja_call_style
+from tampu.templates.choose import PromptChoice, PromptPath, PromptSources, choose_path, is_harmony
 from tampu.templates.facts import BARE_TAG, ThinkingTags, thinking_tags
 from tampu.templates.template import Template, parse_template
 
@@ -37,7 +38,8 @@ class ModelFacts:
     """What is known of a model. `trained_ctx` is 0 where unknown.
 
     `thinking` and `calls` are what the parsers of a run look for; None where only the engine knows.
-    `has_channels`: only the engine can read the model's answers at all.
+    `has_channels`: only the engine can read the model's answers at all. `renderer` and `parser` are names that may be
+    unknown, "" for none; `parameters` is 0 where unknown.
     """
 
     capabilities: frozenset[Capability]
@@ -49,6 +51,9 @@ class ModelFacts:
     details: ModelDetails
     footprint: Footprint
     trained_ctx: int
+    renderer: str = ""
+    parser: str = ""
+    parameters: int = 0
     has_weights: bool = True
     is_reranker: bool = False
     has_pooling: bool = True
@@ -98,12 +103,15 @@ class FactsCache:
             capabilities=frozenset(capabilities),
             paths=paths,
             template=template or _DEFAULT_TEMPLATE,
-            thinking=_thinking(paths, template, frozenset(capabilities)),
-            calls=_call_style(paths, template, jinja),
+            thinking=_thinking(sources, paths, frozenset(capabilities)),
+            calls=_call_style(sources, paths),
             has_channels=paths.chat is PromptPath.ENGINE and has_channels(jinja or ""),
             details=details_of(model, weights),
             footprint=footprint(header) if header else Footprint(weights_bytes=0),
             trained_ctx=weights.context_length if weights else 0,
+            renderer=model.config.renderer,
+            parser=model.config.parser or ("harmony" if is_harmony(model.config.model_family, template) else ""),
+            parameters=weights.parameter_count if weights else 0,
             has_weights=header is not None,
             is_reranker=header is not None and integer(header, "pooling_type") == _RANK_POOLING,
             has_pooling=header is None or integer(header, "pooling_type") > 0,
@@ -133,15 +141,18 @@ def run_template(text: str) -> Template:
         raise TemplateFailed(error.message) from error
 
 
-def _call_style(paths: PromptChoice, template: Template | None, jinja: str | None) -> CallStyle | None:
+def _call_style(sources: PromptSources, paths: PromptChoice) -> CallStyle | None:
     if paths.chat is PromptPath.ENGINE:
-        return jinja_call_style(jinja or "")
-    return go_call_style(template) if template else CallStyle(BARE_TAG)
+        return jinja_call_style(sources.jinja or "")
+    if sources.parser:
+        return DESCRIBED
+    return go_call_style(sources.go) if sources.go else CallStyle(BARE_TAG)
 
 
-def _thinking(
-    paths: PromptChoice, template: Template | None, capabilities: frozenset[Capability]
-) -> ThinkingTags | None:
+def _thinking(sources: PromptSources, paths: PromptChoice, capabilities: frozenset[Capability]) -> ThinkingTags | None:
+    template, named = sources.go, PARSERS.get(sources.parser)
+    if named is not None:
+        return _JINJA_THINKING if named.has_think_tags and Capability.THINKING in capabilities else None
     if template and paths.chat is PromptPath.GO_TEMPLATE:
         return thinking_tags(template)
     return _JINJA_THINKING if Capability.THINKING in capabilities else None

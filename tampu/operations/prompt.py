@@ -14,14 +14,17 @@ from tampu.messages import Message, Tool
 from tampu.operations.conversation import chat_messages, completion_messages
 from tampu.operations.facts import ModelFacts
 from tampu.operations.selection import Selection
-from tampu.templates.choose import PromptPath
+from tampu.parsing.formats.harmony import renamed_tools
+from tampu.templates.choose import HARMONY_FAMILIES, PromptPath
 from tampu.templates.described_tools import with_described_tools
 from tampu.templates.fit import IMAGE_TOKENS, FitSearch, Fitted, cut_tokens
 from tampu.templates.go.budget import Budget
 from tampu.templates.images import tag_images
 from tampu.templates.render import render_fill_in_the_middle, render_messages
+from tampu.templates.renderers.registry import renderer_named, resolved_name
 from tampu.templates.template import Template, parse_template
 
+_HARMONY = "harmony"
 _TOO_LONG = (
     "the prompt is longer than the context length currently available to the model; shorten the prompt, "
     "adjust the context length in settings, or use a model with a longer context length"
@@ -72,12 +75,17 @@ Render = Callable[[Sequence[Message]], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class ConversationPrompt:
-    """A prompt made of messages: the oldest are left out first. `prefix`: the text of an earlier answer."""
+    """A prompt made of messages: the oldest are left out first. `prefix`: the text of an earlier answer.
+
+    `suffix`: what the answer is to begin with. `marks_images`: the places of images are marked before `render`.
+    """
 
     messages: tuple[Message, ...]
     render: Render
     prefix: str = ""
+    suffix: str = ""
     image_tokens: int = 0
+    marks_images: bool = True
 
     async def whole(self) -> Prompt:
         """The prompt of all messages."""
@@ -98,7 +106,7 @@ class ConversationPrompt:
             tokens=None if has_images else tokens,  # the engine counts images otherwise
         )
         while (candidate := search.candidate) is not None:
-            search.measured(len(await engine.tokenize(self.prefix + await self.render(candidate))))
+            search.measured(len(await engine.tokenize(self.prefix + await self.render(candidate) + self.suffix)))
         return search.result()
 
     def continued(self, message: Message) -> "ConversationPrompt":
@@ -106,7 +114,8 @@ class ConversationPrompt:
         return replace(self, messages=(*self.messages, message))
 
     async def _prompt(self, messages: tuple[Message, ...], dropped: Dropped) -> Prompt:
-        text = self.prefix + await self.render(tag_images(messages))
+        marked = tag_images(messages) if self.marks_images else messages
+        text = self.prefix + await self.render(marked) + self.suffix
         return Prompt(text, tuple(image for message in messages for image in message.images), dropped)
 
 
@@ -122,6 +131,12 @@ def chat_prompt(selection: Selection, chat: ChatInput, engine: Engine) -> Conver
     """The prompt of a chat that goes to the engine as text, whichever template makes it."""
     tools = () if selection.describes_tools else chat.tools
     think = selection.request.think
+    if selection.facts.parser == _HARMONY:
+        tools = renamed_tools(tools)
+        think = "high" if think == "max" and selection.model.config.model_family in HARMONY_FAMILIES else think
+    if selection.facts.paths.chat is PromptPath.RENDERER:
+        source = conversation_prompt(selection, chat, _with_renderer(selection, tools))
+        return replace(source, marks_images=False)
     if selection.facts.paths.chat is PromptPath.ENGINE:
         return conversation_prompt(selection, chat, partial(engine.render_chat, tools=tools, think=think))
     return conversation_prompt(selection, chat, _with_template(selection.facts.template, tools or None, think))
@@ -142,8 +157,11 @@ async def completion_prompt(selection: Selection, wanted: CompletionInput, engin
         # The caller's own template is run as it is: no marks for images, nothing left out.
         text = await _without_delay(partial(_rendered_by, wanted.template, messages, think))
         return FixedPrompt(Prompt(prefix + text, wanted.images))
-    render = _completion_render(facts, engine, think)
-    return ConversationPrompt(messages, render, prefix, _image_tokens(selection))
+    is_rendered = facts.paths.generate is PromptPath.RENDERER
+    render = _with_renderer(selection, ()) if is_rendered else _completion_render(facts, engine, think)
+    return ConversationPrompt(
+        messages, render, prefix, image_tokens=_image_tokens(selection), marks_images=not is_rendered
+    )
 
 
 async def _without_delay(render: Callable[..., str]) -> str:
@@ -188,6 +206,17 @@ def _completion_render(facts: ModelFacts, engine: Engine, think: Think | None) -
     if facts.paths.generate is PromptPath.ENGINE:
         return partial(engine.render_chat, think=think)
     return _with_template(facts.template, (), think)
+
+
+def _with_renderer(selection: Selection, tools: Sequence[Tool]) -> Render:
+    """The prompt format that the model names; raises UnknownFormat."""
+    facts, name = selection.facts, selection.model.name
+    renderer = renderer_named(resolved_name(facts.renderer, name.short, facts.parameters))
+
+    async def render(messages: Sequence[Message]) -> str:
+        return renderer.prompt(messages, tools=tools, think=selection.request.think)
+
+    return render
 
 
 def _with_template(template: Template, tools: Sequence[Tool] | None, think: Think | None) -> Render:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tampu.engine.protocol import Engine, EngineChat, EngineCompletion, EngineEnd
 from tampu.errors import BadRequest, PromptTooLong
-from tampu.generation import ChatInput, Dropped, GenerationEvent, TextDelta, ThinkingDelta
+from tampu.generation import ChatInput, CompletionInput, Dropped, GenerationEvent, TextDelta, ThinkingDelta
 from tampu.messages import Message, Tool
 from tampu.operations.answer import AnswerReader, Opened, Stuck, read_answer
 from tampu.operations.prompt import (
@@ -33,9 +33,13 @@ from tampu.operations.structured import (
     thinks_first,
     thoughts_before,
 )
+from tampu.parsing.formats.harmony import FINAL_MESSAGE
+from tampu.parsing.formats.registry import OutputFormat, parser_named
+from tampu.parsing.formats.request import ReplyRequest
 from tampu.parsing.thinking import ThinkingParser
 from tampu.parsing.tool_calls import ToolCallParser
 from tampu.templates.images import with_markers
+from tampu.templates.renderers.registry import RENDERERS
 
 RunEvent = GenerationEvent | EngineEnd | Stuck
 
@@ -83,9 +87,10 @@ async def run_for(selection: Selection, engine: Engine) -> Run:
 class CompletionRun:
     """A prompt of our own making, and parsers of our own for what comes back."""
 
-    def __init__(self, selection: Selection, engine: Engine, source: PromptSource) -> None:
+    def __init__(self, selection: Selection, engine: Engine, source: PromptSource, *, is_plain: bool = False) -> None:
+        """`is_plain`: what comes back is text, nothing else."""
         self._selection, self._request = selection, selection.request
-        self._engine, self._source = engine, source
+        self._engine, self._source, self._is_plain = engine, source, is_plain
         self._prompt: Prompt | None = None
 
     @property
@@ -115,7 +120,8 @@ class CompletionRun:
 
     def _completion(self, prompt: Prompt, tokens: Sequence[int] | None = None) -> EngineCompletion:
         request = self._request
-        text, images = with_markers(prompt.text, prompt.images, self._engine.properties.media_marker)
+        text = self._without_bos(prompt.text)
+        text, images = with_markers(text, prompt.images, self._engine.properties.media_marker)
         takes_grammars = self._engine.properties.takes_grammars
         calls = call_form(self._selection) if takes_grammars else None
         is_held = takes_grammars and bool(calls or request.format)
@@ -125,13 +131,38 @@ class CompletionRun:
             images=images,
             format=request.format,
             logprobs=request.top_logprobs if request.logprobs else None,
-            preserved=(call_style(self._selection).tag,) if _tools(request.input) else (),
+            preserved=self._preserved(),
             thoughts=thoughts_before(self._selection, prompt.text) if is_held else None,
             calls=calls,
             reports_progress=request.progress,
         )
 
+    def _without_bos(self, text: str) -> str:
+        """The prompt without the text that stands for a token which the engine adds itself."""
+        renderer = RENDERERS.get(self._selection.facts.renderer)
+        return text.removeprefix(renderer.bos) if renderer and self._engine.properties.adds_bos else text
+
+    def _output_format(self) -> OutputFormat | None:
+        """How the model's own format is read, where nothing holds the answer to another; raises UnknownFormat."""
+        wanted, name = self._request.input, self._selection.facts.parser
+        is_raw = isinstance(wanted, CompletionInput) and wanted.raw
+        is_held = self._engine.properties.takes_grammars and (call_form(self._selection) or self._request.format)
+        return None if not name or is_raw or is_held else parser_named(name)
+
+    def _preserved(self) -> tuple[str, ...]:
+        form = self._output_format()
+        if form is not None:
+            return form.preserved
+        return (call_style(self._selection).tag,) if _tools(self._request.input) else ()
+
     def _reader(self, prompt: Prompt) -> AnswerReader:
+        if self._is_plain:
+            return AnswerReader()
+        form, wanted = self._output_format(), self._request.input
+        if form is not None:
+            last = wanted.messages[-1] if isinstance(wanted, ChatInput) and wanted.messages else None
+            asked = ReplyRequest(tools=_tools(wanted), think=self._request.think, last=last)
+            return AnswerReader(parser=form.parser(asked))
         tools, thoughts = _tools(self._request.input), thoughts_before(self._selection, prompt.text)
         thinking = ThinkingParser(thoughts.opening, thoughts.closing, primed=thoughts.is_open) if thoughts else None
         parser = ToolCallParser(call_tag(self._selection), tools) if tools else None
@@ -184,7 +215,10 @@ class ThinkingFirstRun:
                 return
         raw.clear()
         source = self._source.continued(Message("assistant", thinking="".join(thoughts)))
-        self._pass = CompletionRun(self._selection, self._engine, source)
+        if self._selection.facts.parser == "harmony":
+            source = replace(source, suffix=FINAL_MESSAGE)
+        is_plain = bool(self._selection.facts.parser)
+        self._pass = CompletionRun(self._selection, self._engine, source, is_plain=is_plain)
         async with aclosing(await self._pass.start(raw)) as events:
             async for event in events:
                 yield event

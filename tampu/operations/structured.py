@@ -2,7 +2,9 @@
 
 1. A conversation goes to the engine's own chat where the model's weights bring the template, unless we have to know how
    the answer is written: for a format, a demanded call, or tools that are only described.
-2. Where only the engine can read the model's answers (or takes no grammars), it is asked to see to it itself.
+2. A family that thinks in a format of its own is asked twice where a format is wanted: nothing tells the grammar where
+   such thoughts end.
+3. Where only the engine can read the model's answers (or takes no grammars), it is asked to see to it itself.
 """
 
 from collections.abc import Sequence
@@ -33,9 +35,11 @@ def reads_answer_itself(selection: Selection, chat: ChatInput, properties: Engin
 
 
 def thinks_first(selection: Selection, properties: EngineProperties) -> bool:
-    """Whether an answer with a format takes two passes, because the engine takes no grammars."""
-    request = selection.request
-    return bool(request.format and request.think and selection.facts.thinking) and not properties.takes_grammars
+    """Whether an answer with a format takes two passes: no grammar can let the thoughts in front of it free."""
+    request, facts = selection.request, selection.facts
+    if not (request.format and request.think):
+        return False
+    return (bool(facts.parser) and not facts.thinking) or (bool(facts.thinking) and not properties.takes_grammars)
 
 
 def is_demanded(choice: ToolChoice) -> bool:

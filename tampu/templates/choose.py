@@ -42,7 +42,7 @@ class PromptChoice:
         return self.generate is PromptPath.ENGINE
 
 
-_HARMONY_FAMILIES: Final = frozenset({"gptoss", "gpt-oss"})
+HARMONY_FAMILIES: Final = frozenset({"gptoss", "gpt-oss"})
 
 
 def choose_path(sources: PromptSources, *, go_template: bool | None = None) -> PromptChoice:
@@ -58,7 +58,7 @@ def choose_path(sources: PromptSources, *, go_template: bool | None = None) -> P
 
 def is_harmony(family: str, go: Template | None) -> bool:
     """Whether a gpt-oss model has a template of its format: then the harmony parser reads its answers."""
-    return family in _HARMONY_FAMILIES and go is not None and "<|start|>" in go.source and "<|end|>" in go.source
+    return family in HARMONY_FAMILIES and go is not None and "<|start|>" in go.source and "<|end|>" in go.source
 
 
 def _go_wins(sources: PromptSources, go_template: bool | None) -> bool:

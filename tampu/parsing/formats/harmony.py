@@ -14,6 +14,8 @@ from tampu.parsing.formats.machine import Exit, FormatParser, Place, ReadCall, S
 from tampu.parsing.formats.qwen3 import read_object
 from tampu.parsing.formats.request import ReplyRequest
 
+FINAL_MESSAGE: Final = "<|end|><|start|>assistant<|channel|>final<|message|>"
+"""Ends thoughts that are shown in the prompt, and begins the answer."""
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w*)")
 _RECIPIENT = re.compile(r"\sto=([^\s<]+)")
 _CALL_END: Final = "<|call|>"

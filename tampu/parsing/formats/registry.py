@@ -26,6 +26,8 @@ from tampu.parsing.formats import (
 from tampu.parsing.formats.request import ReplyRequest
 from tampu.parsing.reply import OutputParser
 
+_THINK: Final = ("<think>", "</think>")
+
 
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
@@ -37,8 +39,12 @@ class OutputFormat:
     parser: Callable[[ReplyRequest], OutputParser]
     preserved: tuple[str, ...] = ()
 
+    @property
+    def has_think_tags(self) -> bool:
+        """Whether thinking ends with `</think>`, so that an answer's form can be told behind it."""
+        return _THINK[1] in self.preserved
 
-_THINK: Final = ("<think>", "</think>")
+
 _CALLS: Final = ("<tool_call>", "</tool_call>")
 _PAIRS: Final = ("<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>")
 _USER: Final = ("<user>", "</user>")

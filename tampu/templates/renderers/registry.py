@@ -54,6 +54,11 @@ class Renderer:
         return self.render(Conversation(messages=messages, tools=tools, think=think, today=today))
 
 
+_GEMMA: Final = "gemma4"
+_SMALL_GEMMAS: Final = ("e2b", "e4b")
+_LARGE_GEMMAS: Final = ("12b", "26b", "31b")
+_LARGE_GEMMA_PARAMETERS: Final = 12_000_000_000
+
 RENDERERS: Final[Mapping[str, Renderer]] = MappingProxyType(
     {
         "cogito": Renderer(cogito.render, bos=deepseek_tokens.BOS),
@@ -84,6 +89,16 @@ RENDERERS: Final[Mapping[str, Renderer]] = MappingProxyType(
         "qwen3.8": Renderer(qwen3_8.render, takes_images=True),
     }
 )
+
+
+def resolved_name(name: str, model: str, parameters: int) -> str:
+    """Which of two formats `gemma4` stands for: told by the model's name, else by its count of parameters."""
+    if name != _GEMMA:
+        return name
+    if any(size in model for size in _SMALL_GEMMAS):
+        return f"{name}-small"
+    is_large = any(size in model for size in _LARGE_GEMMAS) or parameters >= _LARGE_GEMMA_PARAMETERS
+    return f"{name}-large" if is_large else f"{name}-small"
 
 
 def renderer_named(name: str) -> Renderer:
