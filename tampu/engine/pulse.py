@@ -16,7 +16,10 @@ SILENT_S: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """Signs of life of a process; one that changes none of them computes nothing. `processor_ds`: tenths of a second of CPU."""
+    """Signs of life of a process; one that changes none of them computes nothing.
+
+    `processor_ds`: tenths of a second of CPU.
+    """
 
     resident_mib: int = 0
     read_mib: int = 0

@@ -4,11 +4,11 @@ Very many texts are several batches, so that what an answer costs in memory, and
 """
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from tampu.arrival import Arrival
 from tampu.engine.protocol import Engine, EngineVectors
 from tampu.errors import BadRequest, EngineRefused, ModelNotFound, PromptTooLong
 from tampu.generation import Capability, EmbeddingRequest, Embeddings, Timings
@@ -31,8 +31,8 @@ _SPECIAL_TOKENS = 2
 """One in front and one behind that a tokenizer may add."""
 
 
-async def embed(services: Services, request: EmbeddingRequest, *, started_ns: int) -> Embeddings:
-    """The vectors of `request.inputs`, in order. `started_ns`: time.perf_counter_ns() when the request came.
+async def embed(services: Services, request: EmbeddingRequest, *, arrival: Arrival) -> Embeddings:
+    """The vectors of `request.inputs`, in order.
 
     Raises ModelNotFound, InvalidParameter, PromptTooLong, BadRequest for vectors that are no numbers, EngineError.
     """
@@ -52,12 +52,12 @@ async def embed(services: Services, request: EmbeddingRequest, *, started_ns: in
         # An empty request only loads; a chat model is then loaded for chats.
         embedding=is_embedding_model or bool(request.inputs),
     )
-    async with lease_for(services, load, asked=request.model) as lease:
-        load_ns = time.perf_counter_ns() - started_ns
+    async with lease_for(services, load, asked=request.model, arrival=arrival) as lease:
+        load_ns = arrival.elapsed_ns()
         if not request.inputs:
-            return Embeddings((), timings=_timings(started_ns, load_ns))
+            return Embeddings((), timings=_timings(arrival, load_ns))
         found = await in_batches(lease.engine, request, normalize=request.normalize or is_embedding_model)
-    return replace(found, timings=_timings(started_ns, load_ns))
+    return replace(found, timings=_timings(arrival, load_ns))
 
 
 async def in_batches(engine: Engine, request: EmbeddingRequest, *, normalize: bool) -> Embeddings:
@@ -86,8 +86,8 @@ def _batches(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
     yield tuple(batch)
 
 
-def _timings(started_ns: int, load_ns: int) -> Timings:
-    return Timings(total_ns=time.perf_counter_ns() - started_ns, load_ns=load_ns)
+def _timings(arrival: Arrival, load_ns: int) -> Timings:
+    return Timings(total_ns=arrival.elapsed_ns(), load_ns=load_ns)
 
 
 @dataclass(frozen=True, slots=True)

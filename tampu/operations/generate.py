@@ -12,14 +12,15 @@ The rules of the path, in order (the numbers stand beside the code):
 
 import json
 import logging
-import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 
+from tampu.arrival import Arrival
 from tampu.engine.protocol import Engine, EngineEnd, StopKind
 from tampu.errors import EngineCrashed, InvalidOutputFormat
 from tampu.generation import (
+    ChatInput,
     CompletionInput,
     Dropped,
     Finished,
@@ -46,12 +47,12 @@ _ENDS = EngineEnd, Stuck
 
 
 async def generate(
-    services: Services, request: GenerationRequest, *, started_ns: int
+    services: Services, request: GenerationRequest, *, arrival: Arrival
 ) -> AsyncGenerator[GenerationEvent, None]:
     """The events of the answer; the last one is Finished (or PromptRendered, where only that is asked for).
 
-    `started_ns`: time.perf_counter_ns() when the request came. Raises any TampuError that is the caller's or the
-    engine's, before the first event or in mid-stream. Close it (`contextlib.aclosing`) to cancel the work.
+    Raises any TampuError that is the caller's or the engine's, before the first event or in mid-stream. Close it
+    (`contextlib.aclosing`) to cancel the work.
     """
     model = await find_model(services, request.model)  # 1
     require_local(model)
@@ -62,9 +63,9 @@ async def generate(
         return
     selection = await select(services, request, model)  # 3
     try:
-        begun = await _begin(services, selection, started_ns)
+        begun = await _begin(services, selection, arrival)
     except EngineCrashed:
-        begun = await _begin(services, selection, started_ns)  # 6
+        begun = await _begin(services, selection, arrival)  # 6
     if not isinstance(begun, _Begun):
         yield begun
         return
@@ -85,15 +86,17 @@ class _Begun:
     ending: "_Ending"
 
 
-async def _begin(services: Services, selection: Selection, started_ns: int) -> _Begun | Finished | PromptRendered:
+async def _begin(services: Services, selection: Selection, arrival: Arrival) -> _Begun | Finished | PromptRendered:
     """Lease an engine and have it take the prompt: all that can fail before the caller has seen anything.
 
     A request that needs no answer gets its only event.
     """
     request = selection.request
     async with AsyncExitStack() as stack:
-        lease = await stack.enter_async_context(lease_for(services, selection.load, asked=request.model))
-        clock = _Clock(started_ns, time.perf_counter_ns() - started_ns)
+        lease = await stack.enter_async_context(
+            lease_for(services, selection.load, asked=request.model, arrival=arrival, size=_size(request))
+        )
+        clock = _Clock(arrival, arrival.elapsed_ns())
         if request.is_empty:  # 4
             return Finished(reason=FinishReason.LOAD)
         run = await run_for(selection, lease.engine)
@@ -143,12 +146,12 @@ def _told(selection: Selection, dropped: Dropped) -> dict[str, object]:
 class _Clock:
     """Times of one request in nanoseconds."""
 
-    def __init__(self, started_ns: int, load_ns: int) -> None:
-        self._started_ns, self._load_ns = started_ns, load_ns
+    def __init__(self, arrival: Arrival, load_ns: int) -> None:
+        self._arrival, self._load_ns = arrival, load_ns
 
     def timings(self, *, prompt_ms: float = 0, completion_ms: float = 0) -> Timings:
         return Timings(
-            total_ns=time.perf_counter_ns() - self._started_ns,
+            total_ns=self._arrival.elapsed_ns(),
             load_ns=self._load_ns,
             prompt_ns=int(prompt_ms * _NS_PER_MS),
             completion_ns=int(completion_ms * _NS_PER_MS),
@@ -161,6 +164,15 @@ def _finished(end: EngineEnd, clock: _Clock) -> Finished:
         usage=Usage(end.prompt_tokens, end.cached_tokens, end.completion_tokens),
         timings=clock.timings(prompt_ms=end.prompt_ms, completion_ms=end.completion_ms),
     )
+
+
+def _size(request: GenerationRequest) -> int:
+    """Characters of the prompt, without what a template adds."""
+    match request.input:
+        case CompletionInput(prompt=prompt, system=system):
+            return len(prompt) + len(system)
+        case ChatInput(messages=messages):
+            return sum(len(message.content) for message in messages)
 
 
 def _wants_context(request: GenerationRequest) -> bool:

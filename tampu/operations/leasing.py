@@ -5,17 +5,24 @@ from contextlib import asynccontextmanager
 
 import anyio
 
+from tampu.arrival import Arrival
 from tampu.errors import EngineStartFailed, ModelNotFound
 from tampu.operations.services import Services
 from tampu.scheduler.lease import Lease
+from tampu.scheduler.line import Asker
 from tampu.scheduler.records import LoadRequest
 
 
 @asynccontextmanager
-async def lease_for(services: Services, load: LoadRequest, *, asked: str) -> AsyncGenerator[Lease, None]:
-    """Lease an engine for the model that the request calls `asked`; raises ModelNotFound where its weights are gone."""
+async def lease_for(
+    services: Services, load: LoadRequest, *, asked: str, arrival: Arrival, size: int = 0
+) -> AsyncGenerator[Lease, None]:
+    """Lease an engine for the model that the request calls `asked`; raises ModelNotFound where its weights are gone.
+
+    `size`: characters of a prompt that is to be read.
+    """
     try:
-        async with services.scheduler.lease(load) as lease:
+        async with services.scheduler.lease(load, asker=Asker(arrival.client, size)) as lease:
             yield lease
     except EngineStartFailed as error:
         if await anyio.Path(load.spec.model_path).exists():

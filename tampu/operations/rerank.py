@@ -1,8 +1,8 @@
 """Documents in the order of how well they answer a query: one engine call for all of them."""
 
 import math
-import time
 
+from tampu.arrival import Arrival
 from tampu.errors import BadRequest, MissingCapability, PromptTooLong
 from tampu.generation import Rank, Ranking, RerankRequest, Timings
 from tampu.operations.leasing import lease_for
@@ -12,11 +12,11 @@ from tampu.operations.wanted import wanted_load
 from tampu.options import merge_options
 
 
-async def rerank(services: Services, request: RerankRequest, *, started_ns: int) -> Ranking:
+async def rerank(services: Services, request: RerankRequest, *, arrival: Arrival) -> Ranking:
     """The best documents, best first; equal ones in the order of the request.
 
-    `started_ns`: time.perf_counter_ns() when the request came. Raises ModelNotFound, MissingCapability for a model that
-    does not rank, PromptTooLong, BadRequest for scores that are no numbers.
+    Raises ModelNotFound, MissingCapability for a model that does not rank, PromptTooLong, BadRequest for scores that
+    are no numbers.
     """
     model = await find_model(services, request.model)
     require_local(model)
@@ -25,8 +25,8 @@ async def rerank(services: Services, request: RerankRequest, *, started_ns: int)
         raise MissingCapability(f'"{request.model}" does not support rerank', capability="rerank")
     options = merge_options(model.parameters, request.options)
     load = wanted_load(model, facts, options.load, services.settings, keep_alive=request.keep_alive, embedding=True)
-    async with lease_for(services, load, asked=request.model) as lease:
-        load_ns = time.perf_counter_ns() - started_ns
+    async with lease_for(services, load, asked=request.model, arrival=arrival) as lease:
+        load_ns = arrival.elapsed_ns()
         try:
             found = await lease.engine.rerank(request.query, request.documents)
         except PromptTooLong as error:
@@ -34,7 +34,7 @@ async def rerank(services: Services, request: RerankRequest, *, started_ns: int)
     if not all(map(math.isfinite, found.scores)):
         raise BadRequest("a score is no number; the model does not rank such texts")
     ranks = sorted((Rank(i, score) for i, score in enumerate(found.scores)), key=lambda rank: -rank.score)
-    timings = Timings(total_ns=time.perf_counter_ns() - started_ns, load_ns=load_ns)
+    timings = Timings(total_ns=arrival.elapsed_ns(), load_ns=load_ns)
     return Ranking(tuple(ranks[: request.top]), found.tokens, timings)
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 
 from tampu.api.dialect import Call, Reply
+from tampu.arrival import Arrival
 from tampu.config import Settings
 from tampu.errors import BadRequest
 from tampu.server.asgi import Receive, Scope, Send, answer, header, write_at_once
@@ -48,15 +49,18 @@ class Exchange:
         return str(self._scope["request_id"])
 
     @property
-    def started_ns(self) -> int:
-        """When the request came, on the clock of time.perf_counter_ns()."""
-        return int(self._scope["started_ns"])
+    def arrival(self) -> Arrival:
+        """When the request came, and from whom. Programs on one machine are told apart by what they call themselves."""
+        return Arrival(int(self._scope["started_ns"]), f"{self._client_host} {header(self._scope, b'user-agent')}")
 
     @property
     def is_from_here(self) -> bool:
         """Whether a program on this machine asks for itself, not for another one behind a proxy."""
-        host = (self._scope.get("client") or ("", 0))[0]
-        return _is_loopback(host) and not any(header(self._scope, name) for name in _PROXIES_SAY)
+        return _is_loopback(self._client_host) and not any(header(self._scope, name) for name in _PROXIES_SAY)
+
+    @property
+    def _client_host(self) -> str:
+        return str((self._scope.get("client") or ("", 0))[0])
 
     def bodiless_call(self) -> Call:
         """The request for a dialect, its body unread."""

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from tampu.arrival import Arrival
 from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary
 from tampu.generation import (
     DetokenizeRequest,
@@ -34,15 +35,15 @@ from tampu.upkeep import Purged, Unfinished, Verified
 
 
 class Generate(Protocol):
-    """Run a request for text. `started_ns`: time.perf_counter_ns() when it came."""
+    """Run a request for text."""
 
-    def __call__(self, request: GenerationRequest, *, started_ns: int) -> AsyncIterator[GenerationEvent]: ...
+    def __call__(self, request: GenerationRequest, *, arrival: Arrival) -> AsyncIterator[GenerationEvent]: ...
 
 
 class Embed(Protocol):
-    """Run a request for vectors. `started_ns` as for Generate."""
+    """Run a request for vectors."""
 
-    def __call__(self, request: EmbeddingRequest, *, started_ns: int) -> Awaitable[Embeddings]: ...
+    def __call__(self, request: EmbeddingRequest, *, arrival: Arrival) -> Awaitable[Embeddings]: ...
 
 
 class Share(Protocol):
@@ -59,9 +60,9 @@ AnswerT_co = TypeVar("AnswerT_co", covariant=True)
 
 
 class Timed(Protocol[RequestT_contra, AnswerT_co]):
-    """Run a request with one answer. `started_ns` as for Generate."""
+    """Run a request with one answer, which tells how long it took."""
 
-    def __call__(self, request: RequestT_contra, /, *, started_ns: int) -> Awaitable[AnswerT_co]: ...
+    def __call__(self, request: RequestT_contra, /, *, arrival: Arrival) -> Awaitable[AnswerT_co]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

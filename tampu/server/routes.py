@@ -50,23 +50,23 @@ from tampu.upkeep import Purged, Unfinished, Verified
 
 
 def _generate(request: GenerationRequest, exchange: Exchange) -> AsyncIterator[GenerationEvent]:
-    return exchange.behind.operations.generate(request, started_ns=exchange.started_ns)
+    return exchange.behind.operations.generate(request, arrival=exchange.arrival)
 
 
 async def _embed(request: EmbeddingRequest, exchange: Exchange) -> Embeddings:
-    return await exchange.behind.operations.embed(request, started_ns=exchange.started_ns)
+    return await exchange.behind.operations.embed(request, arrival=exchange.arrival)
 
 
 async def _tokenize(request: TokenizeRequest, exchange: Exchange) -> Tokens:
-    return await exchange.behind.operations.tokenize(request, started_ns=exchange.started_ns)
+    return await exchange.behind.operations.tokenize(request, arrival=exchange.arrival)
 
 
 async def _detokenize(request: DetokenizeRequest, exchange: Exchange) -> JoinedText:
-    return await exchange.behind.operations.detokenize(request, started_ns=exchange.started_ns)
+    return await exchange.behind.operations.detokenize(request, arrival=exchange.arrival)
 
 
 async def _rerank(request: RerankRequest, exchange: Exchange) -> Ranking:
-    return await exchange.behind.operations.rerank(request, started_ns=exchange.started_ns)
+    return await exchange.behind.operations.rerank(request, arrival=exchange.arrival)
 
 
 async def _tags(_: None, exchange: Exchange) -> Sequence[ModelSummary]:

@@ -3,7 +3,7 @@
 from tests.architecture.source import Module, imports, modules
 
 VOCABULARY = frozenset(
-    "tampu errors names messages media generation options progress units wire config descriptions management upkeep secret sharing".split()
+    "tampu arrival errors names messages media generation options progress units wire config descriptions management upkeep secret sharing".split()
 )
 EVERYTHING_BELOW_OPERATIONS = frozenset(
     "gguf modelfile templates parsing hardware telemetry store registry engine scheduler".split()

@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 
+from tampu.arrival import Arrival
 from tampu.errors import DigestMismatch, ModelNotFound
 from tampu.generation import (
     Embeddings,
@@ -61,7 +62,7 @@ class FakeOperations:
         if name not in self.models:
             raise ModelNotFound(name)
 
-    async def _generate(self, request: GenerationRequest, *, started_ns: int) -> AsyncIterator[GenerationEvent]:
+    async def _generate(self, request: GenerationRequest, *, arrival: Arrival) -> AsyncIterator[GenerationEvent]:
         self.requests.append(request)
         self.running += 1
         try:
@@ -76,20 +77,20 @@ class FakeOperations:
         finally:
             self.running -= 1
 
-    async def _embed(self, request: Any, *, started_ns: int) -> Embeddings:
+    async def _embed(self, request: Any, *, arrival: Arrival) -> Embeddings:
         self.requests.append(request)
         self._check(request.model)
         return Embeddings(tuple((0.5, 0.25) for _ in request.inputs), prompt_tokens=len(request.inputs))
 
-    async def _tokenize(self, request: Any, *, started_ns: int) -> Tokens:
+    async def _tokenize(self, request: Any, *, arrival: Arrival) -> Tokens:
         self._check(request.model)
         return Tokens(tuple(request.text.encode()))
 
-    async def _detokenize(self, request: Any, *, started_ns: int) -> JoinedText:
+    async def _detokenize(self, request: Any, *, arrival: Arrival) -> JoinedText:
         self._check(request.model)
         return JoinedText(bytes(request.tokens).decode())
 
-    async def _rerank(self, request: Any, *, started_ns: int) -> Ranking:
+    async def _rerank(self, request: Any, *, arrival: Arrival) -> Ranking:
         self._check(request.model)
         return Ranking(tuple(Rank(i, -float(i)) for i in range(len(request.documents))))
 
