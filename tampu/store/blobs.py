@@ -222,7 +222,10 @@ class TemporaryFile:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
-        self.path.unlink(missing_ok=True)
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError:
+            return  # a folder that is read-only says so even of what is not there; what stays is pruned some day
 
 
 class BlobWriter:

@@ -16,7 +16,7 @@ from tampu.store.blobs import AdoptStep, StoredBlob
 from tampu.store.hashing import hash_steps
 from tampu.store.library import Library
 from tampu.store.locks import Pins, remove_unpinned
-from tests.store.stored import blob_files, library_in
+from tests.store.stored import blob_files, library_in, name, put
 
 pytestmark = pytest.mark.anyio
 
@@ -242,10 +242,23 @@ def test_a_folder_that_cannot_be_written_is_told_in_words(library: Library, monk
     def refuse(*_: object, **__: object) -> int:
         raise OSError(errno.EROFS, "Read-only file system", "/secret/path")
 
-    monkeypatch.setattr("tampu.store.blobs.os.open", refuse)
-    with pytest.raises(StoreError, match="cannot be written \\(read-only file system\\)") as caught:
-        library.blobs.put_bytes(b"x")
-    assert "/secret" not in caught.value.message
+    manifest = put(library, "m", {"system": b"s"})
+    look = os.open
+    monkeypatch.setattr(
+        os, "open", lambda path, flags, *rest: (refuse if flags & os.O_CREAT else look)(path, flags, *rest)
+    )
+    for call in ("unlink", "rename", "replace", "mkdir", "utime"):
+        monkeypatch.setattr(os, call, refuse)  # such a folder refuses to delete even what is not there
+    changes = (
+        lambda: library.blobs.put_bytes(b"x"),
+        lambda: library.commit(name("n"), manifest),
+        lambda: library.copy(name("m"), name("n")),
+        lambda: library.delete(name("m")),
+    )
+    for change in changes:
+        with pytest.raises(StoreError, match="read-only file system") as caught:
+            change()
+        assert "/secret" not in caught.value.message
 
 
 # --- pins ------------------------------------------------------------------------------------------------------------
