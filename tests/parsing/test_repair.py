@@ -60,7 +60,7 @@ json_objects = st.dictionaries(
         st.none()
         | st.booleans()
         | st.integers(-(2**70), 2**70)
-        | st.text(st.characters(exclude_characters='"'), max_size=9),
+        | st.text(st.characters(codec="utf-8", exclude_characters='"'), max_size=9),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab é\\", max_size=4), inner, max_size=3),
         max_leaves=8,
     ),
