@@ -23,6 +23,7 @@ from tampu.gguf.projector import completed, lacks_type
 from tampu.management import CreateRequest, TransferRequest
 from tampu.names import ModelName, ModelReference, Source
 from tampu.operations.pull import pull
+from tampu.operations.quantize import quantize_layers
 from tampu.operations.services import Services
 from tampu.progress import SUCCESS, Progress
 from tampu.store.draft import Draft, built_in, weights_groups
@@ -33,7 +34,7 @@ from tampu.store.loading import read_config
 from tampu.store.locks import Pins
 from tampu.store.manifests import digests_of
 from tampu.store.model import Layer, Manifest, ModelConfig
-from tampu.store.quantization import check_quantization
+from tampu.store.quantization import wanted_quantization
 from tampu.store.remote import CLOUD_HOST, remote_url
 from tampu.store.sources import BlobMissing, FileType, SourceFile, SourceModel, assemble, file_type, read_source
 from tampu.templates.template import parse_template
@@ -77,6 +78,8 @@ async def _steps(job: _Job) -> AsyncIterator[Progress]:
     async for report in _take_adapters(job):
         yield report
     async for report in _take_draft_model(job):
+        yield report
+    async for report in _quantize(job):
         yield report
     job.draft.config = apply_info(job.draft.config, job.request.info)
     await to_thread.run_sync(_describe, job)
@@ -216,7 +219,7 @@ async def _read_files(
             check_adapter(model.files[0].header)
     weights = [model for model in models if model.kind == "model"]
     for model in weights:
-        check_quantization(job.request.quantize, model.facts.quantization_label)
+        wanted_quantization(job.request.quantize, model.facts.quantization_label)
     if weights:
         yield Progress("verifying conversion")
 
@@ -291,18 +294,28 @@ async def _take_draft_model(job: _Job) -> AsyncIterator[Progress]:
 def _add_draft_model(job: _Job, models: list[SourceModel]) -> None:
     job.draft.drop("draft")
     for model in models:
-        check_quantization(job.request.draft_quantize, model.facts.quantization_label, is_draft=True)
+        wanted_quantization(job.request.draft_quantize, model.facts.quantization_label, is_draft=True)
         job.draft.add(model)
 
 
-# --- 4. and 5. what the weights say ------------------------------------------------------------------------------
+# --- 4. and 5. what the weights become, and say ------------------------------------------------------------------
+
+
+async def _quantize(job: _Job) -> AsyncIterator[Progress]:
+    request = job.request
+    for kind, wanted in (("model", request.quantize), ("draft", request.draft_quantize)):
+        if wanted and any(layer.kind == kind for layer in job.draft.layers):
+            async with aclosing(quantize_layers(job.library, job.draft, wanted, kind=kind)) as reports:
+                async for report in reports:
+                    yield report
+            if request.base or kind == "draft":  # of uploaded weights it has been told
+                yield Progress("verifying conversion")
 
 
 def _describe(job: _Job) -> None:
     """Let the config follow from the weights, inherited and new, in the order of their layers."""
     for group in weights_groups(job.draft.layers):
         facts = [facts_of(_header(job, layer)) for layer in group]
-        check_quantization(job.request.quantize, facts[0].quantization_label)
         job.draft.describe_weights(facts[0], parameter_label(sum(each.parameter_count for each in facts)))
         job.architectures.append(facts[0].architecture)
     for layer in job.draft.layers:

@@ -1,18 +1,18 @@
-"""Whether weights can be made smaller as a request asks. Only what needs no doing is accepted yet."""
+"""Whether weights can be made smaller as a request asks."""
 
 from typing import Final
 
-from tampu.errors import BadRequest, StoreError
+from tampu.errors import StoreError
 
 _TARGETS: Final = frozenset({"F32", "F16", "BF16", "Q8_0", "Q4_K_S", "Q4_K_M"})
 _SOURCES: Final = frozenset({"F16", "BF16", "F32"})
 _TOLD: Final = "F32, F16, Q4_K_S, Q4_K_M, Q8_0"
 
 
-def check_quantization(wanted: str, label: str, *, is_draft: bool = False) -> None:
-    """Accept no wish, and the wish for what the weights are already; raises BadRequest or StoreError in words."""
+def wanted_quantization(wanted: str, label: str, *, is_draft: bool = False) -> str:
+    """What weights with this label are to become; empty where they stay as they are. Raises StoreError in words."""
     if not wanted:
-        return
+        return ""
     target = {"Q4_K": "Q4_K_M"}.get(wanted.upper(), wanted.upper())
     if target not in _TARGETS:
         raise StoreError(f"unsupported quantization type {target} - supported types are {_TOLD}")
@@ -20,7 +20,4 @@ def check_quantization(wanted: str, label: str, *, is_draft: bool = False) -> No
         if is_draft:
             raise StoreError(f"draft quantization requires an unquantized draft model, got {label}")
         raise StoreError("quantization is only supported for F16, BF16 and F32 models")
-    if target != label:
-        raise BadRequest(
-            f"quantizing to {target} is not available yet; quantize the file before, or leave it as {label}"
-        )
+    return target if target != label else ""

@@ -69,7 +69,6 @@ EXPLAINED = {
     "missing blob, no stream": "an error does not tell where the models folder is",
     "adapter missing blob": "an error does not tell where the models folder is",
     "draft missing blob": "an error does not tell where the models folder is",
-    "draft quantize": "quantization is an issue of its own",
     "from another case": "needs a registry",
     "from missing on a dead registry": "needs a registry",
     "from missing on a dead registry, no stream": "needs a registry",
@@ -118,7 +117,7 @@ NOT_ON_DISK = {
     "failed creates leave nothing": ["blobs/sha256-6118c38e56910d6af964f842c21300229a4186f0c177f122fd4997be6286446d"],
     "wrong bytes": ["blobs/sha256-6118c38e56910d6af964f842c21300229a4186f0c177f122fd4997be6286446d"],
 }
-UNLIKE = {"known template", "known template with own template and stop", "quantised", "draft"}
+UNLIKE = {"known template", "known template with own template and stop", "draft"}
 
 
 def kept_as_they_came(text: str) -> str:
@@ -312,7 +311,6 @@ async def test_a_create_that_is_left_closes_its_pull(services: StoreServices, mo
         {"template": "{{ bad"},
         {"info": {"context_length": "x"}},
         {"adapters": {"x.gguf": f"sha256:{'0' * 64}"}},
-        {"quantize": "Q4_K_M"},
         {"quantize": "nonsense"},
         {"parameters": {"temperature": 1e999}},
     ],
