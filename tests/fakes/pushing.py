@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tampu.management import TransferRequest
@@ -16,6 +16,8 @@ from tampu.registry.pushes import Pushes, open_pushes
 from tampu.store.library import Library
 from tampu.store.model import CONFIG_TYPE, LAYER_PREFIX, Layer, Manifest
 from tests.fakes.pulling import HURRIED
+
+BRISK = replace(HURRIED, answer_s=0.5, commit_s=2.0)
 
 
 @dataclass
@@ -45,7 +47,7 @@ class PushServices:
 
 
 @asynccontextmanager
-async def open_services(folder: Path, *, patience: Patience = HURRIED) -> AsyncIterator[PushServices]:
+async def open_services(folder: Path, *, patience: Patience = BRISK) -> AsyncIterator[PushServices]:
     clients = SharedClients(folder, patience, logins=Logins(folder / ".docker"))
     async with open_pushes(folder, clients) as pushes:
         yield PushServices(Library(folder / "models"), pushes)
