@@ -9,13 +9,14 @@ from dataclasses import asdict
 
 from benchmarks.measures import Row, cold_rows, idle_rows, warm_rows
 from benchmarks.prompt_measures import prompt_rows
+from benchmarks.pull_measures import pull_rows
 from benchmarks.store_measures import store_rows
 
 COLUMNS = ("measure", "bare engine", "tampu", "compared", "promised", "")
 
 
 def main() -> int:
-    rows = [*idle_rows(), *store_rows(), *prompt_rows(), *warm_rows(), *cold_rows()]
+    rows = [*idle_rows(), *store_rows(), *prompt_rows(), *pull_rows(), *warm_rows(), *cold_rows()]
     if "--json" in sys.argv:
         print(json.dumps([asdict(row) for row in rows], indent=1))
     else:

@@ -39,7 +39,8 @@ def _targets(bare: Running, ours: Running) -> tuple[Target, Target]:
     )
 
 
-def _percentile(values: list[float], share: float) -> float:
+def percentile(values: list[float], share: float) -> float:
+    """The value that this share of all values does not pass."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
@@ -69,7 +70,7 @@ def _first_token(sides: tuple[Target, Target], rounds: int) -> Iterator[Row]:
             times[side.name].append(stream_all(side, [PROMPT], 2)[0].to_first_token_s * 1000)
     bare, tampu = (times[side.name] for side in sides)
     for label, share, bar in (("p50", 0.5, 2.0), ("p99", 0.99, None)):
-        a, b = _percentile(bare, share), _percentile(tampu, share)
+        a, b = percentile(bare, share), percentile(tampu, share)
         holds = None if bar is None else b - a <= bar
         promise = "" if bar is None else f"at most {bar:.0f} ms"
         yield Row(f"time to first token, {label}", f"{a:.2f} ms", f"{b:.2f} ms", f"{b - a:+.2f} ms", promise, holds)

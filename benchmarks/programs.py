@@ -37,9 +37,22 @@ def free_port() -> int:
 @contextmanager
 def tampu_server(**variables: str) -> Iterator[Running]:
     """A server of ours on a free port, with the benchmark's own models folder."""
+    with _server(["tampu", "serve"], variables) as running:
+        yield running
+
+
+@contextmanager
+def watched_server(delays: Path, **variables: str) -> Iterator[Running]:
+    """The same; when it has ended, `delays` has how late its event loop was."""
+    with _server(["benchmarks.watched_server", str(delays)], variables) as running:
+        yield running
+
+
+@contextmanager
+def _server(module: list[str], variables: Mapping[str, str]) -> Iterator[Running]:
     port = free_port()
     environment = {"OLLAMA_HOST": f"127.0.0.1:{port}", "OLLAMA_MODELS": str(STORE), **variables}
-    with _program([sys.executable, "-m", "tampu", "serve"], port, environment) as running:
+    with _program([sys.executable, "-m", *module], port, environment) as running:
         while not _answers(port):
             time.sleep(0.005)
         yield running
@@ -88,8 +101,8 @@ def _answers(port: int, path: str = "/") -> bool:
         return False
 
 
-def post(port: int, path: str, body: dict[str, object]) -> dict[str, object]:
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode())
+def post(port: int, path: str, body: dict[str, object], *, method: str = "POST") -> dict[str, object]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), method=method)
     with urllib.request.urlopen(request, timeout=600) as answer:
         found: dict[str, object] = json.loads(answer.read() or b"{}")
         return found
