@@ -21,7 +21,12 @@ from benchmarks.stream import Target, stream_all
 
 SIZE = 250_000_000
 ROUNDS = 5
-_CONFIG = "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder}}}}}\nhttp: {{addr: '{host}'}}\n"
+_CONFIG = """
+version: 0.1
+log: {{level: error}}
+storage: {{filesystem: {{rootdirectory: "{folder}"}}}}
+http: {{addr: "{host}"}}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ def pull_rows() -> Iterator[Row]:
 
 def _speed_row(registry: _Registry, fetched: Path) -> Row:
     """In turn, so that whatever else the machine does falls on both sides."""
-    plain, ours = [], []
+    plain, ours = list[float](), list[float]()
     with tampu_server() as server:
         for turn in range(ROUNDS):
             sides = [(plain, lambda: _curl_and_sum(registry, fetched)), (ours, lambda: _pull(server.port, registry))]
