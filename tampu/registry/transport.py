@@ -68,6 +68,7 @@ class Transport:
         must have begun, on anyio's clock; a request without a body has the time of a document.
         """
         self._check(url)
+        _check_headers(headers)
         options: dict[str, Any] = {"headers": headers, "allow_redirects": False, "proxy": self._proxy_for(url)}
         if body is not None:
             options["data"] = body
@@ -135,6 +136,12 @@ async def open_transport(
         read_bufsize=_READ_BUFFER_BYTES,
     ) as session:
         yield Transport(session, policy, insecure=insecure, patience=patience)
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse a token that would write further lines into the request; raises RegistryDenied."""
+    if any(not letter.isprintable() for value in headers.values() for letter in value):
+        raise RegistryDenied("the registry gave a token that holds control characters: refused")
 
 
 def redirect_target(response: ClientResponse) -> URL | None:

@@ -22,7 +22,7 @@ from yarl import URL
 from tampu.errors import CorruptBlob, RegistryError, RegistryNotFound, RegistryUnreachable
 from tampu.registry.client import RegistryAnswer, RegistryClient
 from tampu.registry.sending import PartSender, Sent
-from tampu.registry.transport import error_text, redirect_target
+from tampu.registry.transport import error_text, named_place, redirect_target
 from tampu.registry.upload_journal import UploadJournal, UploadState
 from tampu.registry.upload_plan import Outlook, bytes_taken, etag, outlook, part_end, part_size, with_query
 from tampu.store.faults import store_faults
@@ -335,10 +335,7 @@ def _next_address(response: ClientResponse) -> URL:
     location = response.headers.get(_UPLOAD_LOCATION) or response.headers.get(hdrs.LOCATION)
     if not location:
         raise RegistryError("the registry gave no address to upload to")
-    try:
-        return response.url.join(URL(location, encoded=True)).with_user(None)
-    except ValueError:
-        raise RegistryError("the registry gave an address to upload to that is none") from None
+    return named_place(response, location)
 
 
 def _refuse_redirect(response: ClientResponse) -> None:

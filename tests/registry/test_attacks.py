@@ -310,3 +310,15 @@ async def test_an_error_text_cannot_steer_a_terminal(registry: FakeRegistry, ser
     registry.script("manifest", server.status(500, "a\x1b]0;evil\x07b\n"))
     with pytest.raises(RegistryError, match="500: a\ufffd]0;evil\ufffdb\n"):
         await services.pull(f"{registry.host}/me/small:v1")
+
+
+@pytest.mark.parametrize("token", ["a\r\nX-Evil: 1", "a\nb", "a\x00b", "\ud800", "é\u2028"])
+async def test_a_token_cannot_write_into_the_request(
+    services: PullServices, registry: FakeRegistry, token: str
+) -> None:
+    challenge = server.status(401, WWW_Authenticate=f'Bearer realm="http://{registry.host}/token",service="s"')
+    registry.script("manifest", challenge, challenge, challenge)
+    registry.token = token
+    with pytest.raises(RegistryError):
+        await services.pull(f"{registry.host}/me/small:v1")
+    assert all("X-Evil" not in asked.headers for asked in registry.asked)
