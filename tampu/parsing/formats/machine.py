@@ -206,7 +206,7 @@ class FormatParser:
             self._before_call = "".join(self._blanks) if left.sink is Sink.TEXT else ""
             if self._place.keeps_tag:
                 self._body.append(tag)
-            else:
+            elif left.sink is not Sink.HEADER:
                 self._before_call += tag
         self._blanks.clear()
         self._skips_blanks = reached.drops_blanks

@@ -1,0 +1,147 @@
+"""Models that name their renderer and their parser, through the server: prompts, answers, streamed and not."""
+
+import hashlib
+import json
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journeys.conftest import Served
+from tests.models import recorded_model, scripted_model, scripted_model_of
+from tests.recordings import recording
+
+FAMILIES = sorted({row["parser"] for row in recording("prompting/server_builtin.json")})
+ENDPOINTS = ["/api/chat", "/api/generate"]
+_CALL_ID = re.compile("call_[a-z0-9]{8}")
+
+
+def create(served: Served, name: str, weights: Path, **settings: Any) -> None:
+    """A model of these weights, unless it is there already with these settings."""
+    digest = f"sha256:{hashlib.sha256(weights.read_bytes()).hexdigest()}"
+    served.request("POST", f"/api/blobs/{digest}", weights.read_bytes())
+    served.ask("/api/create", {"model": name, "files": {"m.gguf": digest}, "stream": False, **settings})
+
+
+def with_dates(text: str) -> str:
+    today = date.today()  # noqa: DTZ011 - the server, too, tells the local date
+    return text.replace("{DATE}", today.isoformat()).replace("{YESTERDAY}", (today - timedelta(1)).isoformat())
+
+
+def shown_prompt(served: Served, row: dict[str, Any]) -> tuple[int, str]:
+    """The status, and the prompt or the error."""
+    asked = {**row["request"], "model": row["create"]["model"], "_debug_render_only": True, "stream": False}
+    status, raw = served.request("POST", row["endpoint"], asked)
+    answer = json.loads(raw)
+    return status, answer["_debug_info"]["rendered_template"] if status == 200 else answer["error"]
+
+
+def models_with_cases() -> list[list[dict[str, Any]]]:
+    """The recorded prompts, by the model that they are of."""
+    of_model: dict[str, list[dict[str, Any]]] = {}
+    for row in recording("prompting/renderers_http.json"):
+        if "rendered" in row or "error" in row:
+            of_model.setdefault(json.dumps(row["create"], sort_keys=True), []).append(row)
+    return list(of_model.values())
+
+
+def name_of(rows: list[dict[str, Any]]) -> str:
+    made = rows[0]["create"]
+    return f"{made['model']}-{made.get('renderer', '')}-{made.get('parser', '')}"
+
+
+@pytest.mark.parametrize("rows", models_with_cases(), ids=name_of)
+def test_prompts_are_those_of_ollama(served: Served, rows: list[dict[str, Any]]) -> None:
+    create(served, weights=recorded_model("scripted"), name=rows[0]["create"]["model"], **settings_of(rows[0]))
+    told = served.ask("/api/show", {"model": rows[0]["create"]["model"]})
+    assert told["capabilities"] == rows[0]["capabilities"]
+    for row in rows:
+        status, text = shown_prompt(served, row)
+        assert status == row["status"], row["name"]
+        if status != 200:
+            # An unknown renderer is told along with the known ones.
+            assert text.startswith(row["error"].replace("{MODEL}", row["create"]["model"])), row["name"]
+            continue
+        assert text in [with_dates(right) for right in (row["rendered"], *row.get("also", ()))], row["name"]
+
+
+def settings_of(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row["create"].items() if name != "model"}
+
+
+def answer(served: Served, row: dict[str, Any], model: str, *, stream: bool) -> tuple[int, dict[str, Any]]:
+    """The status, and what was said in all; ids of calls as `{ID}`."""
+    status, raw = served.request("POST", row["endpoint"], {**row["request"], "model": model, "stream": stream})
+    said: dict[str, Any] = {}
+    for line in _CALL_ID.sub("{ID}", raw.decode()).splitlines():
+        part = json.loads(line)
+        for name, value in part.get("message", part).items():
+            if value and name in {"content", "thinking", "response", "tool_calls"}:
+                said[name] = said[name] + value if name in said else value
+    return status, said
+
+
+def expected(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row["whole"].items() if value}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_answers_are_those_of_ollama(served: Served, family: str, stream: bool) -> None:
+    for row in recording("prompting/server_builtin.json"):
+        if row["parser"] != family:
+            continue
+        name = f"says-{hashlib.sha256(json.dumps(row['scripts']).encode()).hexdigest()[:12]}-{family}"
+        create(served, name, scripted_model_of(row["scripts"]), parser=family, template=row["template"])
+        status, said = answer(served, row, name, stream=stream)
+        if row["status"] == 400:
+            assert status == 400, row["name"]
+            continue
+        assert status == 200, row["name"]
+        if row["status"] == 500:
+            # Ollama gives up; here the text of the call is there.
+            assert said.get("content") or said.get("response") or said.get("tool_calls"), row["name"]
+        elif row["endpoint"] == "/api/chat":
+            assert said == expected(row), row["name"]
+        else:
+            assert_same_but_not_lost(said, expected(row))
+
+
+def assert_same_but_not_lost(said: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """In a completion Ollama loses calls, and does not split thinking that nobody asked for; both are told here."""
+    if "thinking" in said and "thinking" not in wanted:
+        assert said["response"] in wanted["response"]
+        return
+    for name in ("response", "thinking"):
+        assert said.get(name) == wanted.get(name)
+
+
+def test_an_unknown_parser_is_told_with_the_known_ones(served: Served) -> None:
+    create(served, "from-the-future", recorded_model("scripted"), parser="next-year", template="{{ .Prompt }}<|s0|>")
+    asked = {"model": "from-the-future", "messages": [{"role": "user", "content": "hi"}], "stream": False}
+    status, raw = served.request("POST", "/api/chat", asked)
+    assert status == 500
+    message = json.loads(raw)["error"]
+    assert message.startswith('unknown parser "next-year"; this version knows cogito, ')
+
+
+THOUGHTS = {
+    "qwen3-thinking": ["<think>", "Hm.", "</think>"],
+    "gemma4": ["<|channel>", "thought", "\n", "Hm.", "<channel|>"],
+}
+# Behind thoughts that the prompt already shows, the second script is said.
+TWO_SCRIPTS = "{{ range .Messages }}{{ .Content }}{{ end }}{{ if eq (len .Messages) 1 }}<|s0|>{{ else }}<|s1|>{{ end }}"
+
+
+@pytest.mark.parametrize(("parser", "number"), [("qwen3-thinking", 3), ("gemma4", 4)])
+def test_a_format_holds_behind_the_thoughts_of_a_named_format(served: Served, parser: str, number: int) -> None:
+    """With tags of their own thoughts are left free by the grammar; else the model is asked a second time."""
+    weights = scripted_model([*THOUGHTS[parser], '{"n":3}'], ['{"n": 4}'])
+    create(served, f"held-{parser}", weights, parser=parser, template=TWO_SCRIPTS)
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    asked = {"model": f"held-{parser}", "messages": [{"role": "user", "content": "n?"}], "format": schema}
+    told = served.ask("/api/chat", {**asked, "stream": False, "options": {"num_predict": 60, "temperature": 0}})
+    assert told["message"]["thinking"] == "Hm."
+    assert json.loads(told["message"]["content"]) == {"n": number}
