@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.conftest import CHATML, Served, serving, wait_until
+from tests.recordings import recorded_bytes
 
 KEY = "open sesame"
 
@@ -98,6 +99,27 @@ def test_the_key_of_a_login_opens(locked: Served, borrower: Served, tmp_path: Pa
         assert done.returncode == 0, done.stderr
         assert stored(friend, f"{name}/latest") == stored(locked, "registry.ollama.ai/library/fine/latest")
     assert KEY not in locked.log
+
+
+def test_show_says_where_it_came_from(lender: Served, borrower: Served, tmp_path: Path) -> None:
+    name = f"127.0.0.1:{lender.port}/library/fine"
+    assert borrower.command("pull", "--insecure", name).returncode == 0
+    assert borrower.command("pull", "hf.co/you/there:q4").returncode == 0
+    place = f"127.0.0.1:{lender.port}"
+    assert borrower.ask("/api/show", {"model": name})["origin"] == {"kind": "registry", "place": place}
+    assert borrower.ask("/api/show", {"model": "hf.co/you/there:q4"})["origin"] == {"kind": "mirror", "place": place}
+    borrower.ask("/api/copy", {"source": name, "destination": "mine"})
+    page = borrower.command("show", "mine").stdout
+    assert f"  Origin\n    registry    {place}    \n\n" in page
+    borrower.ask("/api/create", {"model": "mine", "from": "mine", "system": "Be brief.", "stream": False})
+    assert "origin" not in borrower.ask("/api/show", {"model": "mine"})
+    (tmp_path / "treasure").mkdir()
+    (tmp_path / "treasure" / "chest.gguf").write_bytes(recorded_bytes("models/scripted.gguf"))
+    assert borrower.command("import", str(tmp_path / "treasure")).returncode == 0
+    made = next(
+        model["name"] for model in borrower.ask("/api/tags", method="GET")["models"] if "chest" in model["name"]
+    )
+    assert borrower.ask("/api/show", {"model": made})["origin"] == {"kind": "folder", "place": "treasure"}
 
 
 @pytest.mark.parametrize(
