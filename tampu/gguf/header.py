@@ -53,3 +53,11 @@ class Header:
     file_bytes: int
     repeated_keys: tuple[str, ...] = ()
     """Keys that occur more than once; `metadata` holds the first value."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """About what it takes to keep this in memory."""
+        values = self.metadata.values()
+        texts = sum(len(value) for value in values if isinstance(value, str))
+        items = sum(len(value) for value in values if isinstance(value, list))
+        return texts + 64 * items + 200 * len(self.metadata) + 400 * len(self.tensors)

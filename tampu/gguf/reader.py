@@ -22,8 +22,9 @@ MAX_STRING_BYTES: Final = 16 << 20
 MAX_ARRAY_ITEMS: Final = 64 << 20
 MAX_DIMENSIONS: Final = 4
 MAX_METADATA: Final = 1 << 16
-MAX_TENSORS: Final = 1 << 17
-MAX_ARRAY_STRINGS: Final = 8 << 20
+MAX_TENSORS: Final = 1 << 16
+"""More than any model has, and read in less than a second."""
+MAX_ARRAY_STRINGS: Final = 4 << 20
 """Strings in all arrays of a file: each has to be visited. The largest vocabularies have about one million."""
 MAX_TEXT_BYTES: Final = 64 << 20
 """Bytes of all texts of a header that are kept in memory."""

@@ -38,7 +38,9 @@ from tampu.store.summary import summarise
 
 RECHECK_S: Final = 2.0
 _REMEMBERED_HEADERS: Final = 64
-"""A header of a large model takes a hundred kilobytes; lists keep summaries instead."""
+"""A header of a large model takes some hundred kilobytes; lists keep summaries instead."""
+_REMEMBERED_HEADER_BYTES: Final = 64 << 20
+"""In all: files may be made to have headers that take much more."""
 
 _REMEMBERED_SPELLINGS: Final = 10_000
 
@@ -62,6 +64,7 @@ class _KnownHeader:
     header: Header
     stamp: Stamp
     checked: float
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,8 @@ class Library:
         try:
             stamp = _content_stamp(path)
             if known is None or known.stamp != stamp:
-                known = _KnownHeader(read_header(path), stamp, self._clock())
+                header = read_header(path)
+                known = _KnownHeader(header, stamp, self._clock(), header.memory_bytes)
         except FileNotFoundError:
             raise BlobNotFound(path.name.replace("-", ":", 1)) from None
         except InvalidModelFile as error:
@@ -229,8 +233,9 @@ class Library:
         with self._lock:
             self._headers[path] = known
             self._headers.move_to_end(path)
-            while len(self._headers) > _REMEMBERED_HEADERS:
-                self._headers.popitem(last=False)
+            taken = sum(each.bytes for each in self._headers.values())
+            while taken > _REMEMBERED_HEADER_BYTES or len(self._headers) > _REMEMBERED_HEADERS:
+                taken -= self._headers.popitem(last=False)[1].bytes
 
     def _is_recent(self, checked: float) -> bool:
         return self._clock() - checked < self._recheck_s

@@ -12,6 +12,7 @@ from tampu.errors import BlobNotFound, CorruptBlob, CorruptManifest, ModelNotFou
 from tampu.messages import Message
 from tampu.store.library import Library
 from tampu.store.model import ModelConfig
+from tests.fakes.gguf_files import GgufFile
 from tests.store.stored import Clock, library_in, manifest_of, name, put, weights
 
 TEXTS = {
@@ -282,3 +283,12 @@ def test_few_headers_are_remembered(library: Library, tmp_path: Path) -> None:
         path.write_bytes(weights())
         library.header(path)
     assert len(library._headers) == 64
+
+
+def test_large_headers_take_a_bounded_room(library: Library, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.gguf" for number in range(6)]
+    for path in paths:
+        GgufFile(metadata=[(f"a.{part}", "x" * (10 << 20)) for part in range(2)]).write(path)
+        library.header(path)
+    assert sum(header.header.memory_bytes for header in library._headers.values()) <= 64 << 20
+    assert list(library._headers) == paths[-3:]
