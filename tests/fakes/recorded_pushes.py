@@ -10,10 +10,19 @@ from aiohttp import web
 from tampu.names import ModelName
 from tampu.store.library import Library
 
-WEIGHTS = "b42621dc02bee903ec89c0561a7ad93022f5e6652aed739b447842de36d83696"
-WEIGHTS_SIZE = 670528
-WEIGHTS_ETAG = "d3335d81949fd0afc542c7c7f9de812e-1"
-"""The weights are too many bytes for a recording: others of their size stand for them, and their hashes."""
+PART_SIZE = 100_000_000
+WEIGHTS = {
+    "b42621dc02bee903ec89c0561a7ad93022f5e6652aed739b447842de36d83696": (670528, "d3335d81949fd0afc542c7c7f9de812e-1"),
+    "941f309b54caaad6747569ba43712bcde44a2be3bae16c3282ff499c37c54af5": (
+        98362432,
+        "6ff3c91352480f9cfbf783ab745fe131-1",
+    ),
+    "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818": (
+        253113024,
+        "f33b44865beed593affe332d1bcbff0b-3",
+    ),
+}
+"""Size and etag by digest. They are too many bytes for a recording: others of their size stand for them."""
 
 _SEEN = ("Accept-Encoding", "Content-Length", "Content-Range", "Content-Type", "X-Redirect-Uploads")
 
@@ -22,17 +31,20 @@ class RecordedPush:
     """`async with RecordedPush(case, cases) as registry`; `requests` has what it was asked, in the recording's form."""
 
     def __init__(self, case: dict[str, Any], all_cases: list[dict[str, Any]]) -> None:
-        self.weights = random.Random(1).randbytes(WEIGHTS_SIZE)  # noqa: S311  # bytes that do not compress
-        digest = hashlib.sha256(self.weights).hexdigest()
-        etag = hashlib.md5(hashlib.md5(self.weights).digest()).hexdigest()  # noqa: S324  # the protocol's own hash
-        text = json.dumps(case).replace(WEIGHTS, digest).replace(WEIGHTS[:12], digest[:12])
-        self._text = text.replace(WEIGHTS_ETAG, f"{etag}-1").replace("{UUID}", "uuid").replace("{STATE}", "state")
-        bodies = [each["request"].get("body") for case in all_cases for each in case["wire"]]
+        text = json.dumps(case)
+        used = next((digest for digest in WEIGHTS if digest in text), next(iter(WEIGHTS)))
+        size, recorded_etag = WEIGHTS[used]
+        self.weights = random.Random(1).randbytes(size)  # noqa: S311  # bytes that do not compress
+        self.digest = hashlib.sha256(self.weights).hexdigest()
+        text = text.replace(used, self.digest).replace(used[:12], self.digest[:12])
+        text = text.replace(recorded_etag, _etag(self.weights))
+        self._text = text.replace("{UUID}", "uuid").replace("{STATE}", "state")
+        bodies = [each["request"].get("body") for each_case in all_cases for each in each_case["wire"]]
         self._contents = {self.weights, *(body.encode() for body in bodies if body)}
         self.requests: list[dict[str, str]] = []
 
     async def __aenter__(self) -> Self:
-        application = web.Application(client_max_size=1 << 24)
+        application = web.Application(client_max_size=1 << 28)
         application.router.add_route("*", "/{tail:.*}", self._answer)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -61,19 +73,18 @@ class RecordedPush:
 
     @property
     def recorded_requests(self) -> list[dict[str, str]]:
-        return [_recorded_form(each) for each in self.case["wire"]]
+        return [_recorded_form(each, self.weights) for each in self.case["wire"]]
 
     def _manifest(self) -> str:
         """The case ends before its manifest is sent; only the first layer is asked for."""
-        digest = f"sha256:{hashlib.sha256(self.weights).hexdigest()}"
-        layer = {"mediaType": "application/vnd.ollama.image.model", "digest": digest, "size": WEIGHTS_SIZE}
-        return json.dumps({"schemaVersion": 2, "layers": [layer]})
+        layer = {"mediaType": "application/vnd.ollama.image.model", "digest": f"sha256:{self.digest}"}
+        return json.dumps({"schemaVersion": 2, "layers": [{**layer, "size": len(self.weights)}]})
 
     async def _answer(self, request: web.Request) -> web.Response:
         asked = await _form(request)
         self.requests.append(asked)
         for each in self._left:
-            if asked == _recorded_form(each):
+            if asked == _recorded_form(each, self.weights):
                 self._left.remove(each)
                 answer = each["response"]
                 headers = {name: value for name, value in answer["headers"].items() if name != "Content-Length"}
@@ -89,12 +100,22 @@ async def _form(request: web.Request) -> dict[str, str]:
     }
 
 
-def _recorded_form(each: dict[str, Any]) -> dict[str, str]:
+def _recorded_form(each: dict[str, Any], weights: bytes) -> dict[str, str]:
     asked = each["request"]
     headers = {name: asked["headers"].get(name, "") for name in _SEEN}
+    body = asked.get("body", "").encode()
+    if asked["body_bytes"] and not body:
+        first, _, last = headers["Content-Range"].partition("-")
+        body = weights[int(first or 0) : int(last or len(weights)) + 1]
     described = _described(asked["method"], each["host"], asked["path"], asked["headers"], headers)
-    body = hashlib.sha256(asked["body"].encode()).hexdigest() if "body" in asked else asked.get("body_sha256", "")
-    return {**described, "body": body if asked["body_bytes"] else ""}
+    return {**described, "body": hashlib.sha256(body).hexdigest() if body else ""}
+
+
+def _etag(content: bytes) -> str:
+    """As stores compute it that take parts; the protocol's own hash."""
+    parts = [content[at : at + PART_SIZE] for at in range(0, len(content), PART_SIZE)]
+    joined = b"".join(hashlib.md5(part).digest() for part in parts)  # noqa: S324  # protects nothing
+    return f"{hashlib.md5(joined).hexdigest()}-{len(parts)}"  # noqa: S324  # protects nothing
 
 
 def _described(method: str, host: str, path: str, all_headers: Any, headers: dict[str, str]) -> dict[str, str]:

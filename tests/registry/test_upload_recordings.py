@@ -32,10 +32,23 @@ ALL = recording("registry/wire-push.json")["cases"]
 CASES: list[dict[str, Any]] = [case for case in ALL if case["name"] not in ELSEWHERE]
 
 
+LARGE: list[dict[str, Any]] = [
+    case for case in recording("registry/wire-large.json")["cases"] if case["name"].startswith("push of ")
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", LARGE, ids=lambda case: case["name"])
+async def test_the_recorded_push_of_much(case: dict[str, Any], tmp_path: Path) -> None:
+    """Parts of a hundred million bytes, one after the other, each to the address that the one before was told."""
+    assert LARGE
+    await test_the_recorded_push(case, tmp_path)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 async def test_the_recorded_push(case: dict[str, Any], tmp_path: Path) -> None:
     Identity.load_or_create(tmp_path)
-    async with RecordedPush(case, ALL) as registry, open_services(tmp_path) as services:
+    async with RecordedPush(case, [*ALL, *LARGE]) as registry, open_services(tmp_path) as services:
         if "unknown" not in case["name"] and case["name"] != "bad name":
             registry.fill(services.library)
         request = registry.case["request"]
