@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.measures import CONTEXT, PROMPT, Row, percentile
@@ -60,7 +61,7 @@ def _speed_row(registry: _Registry, fetched: Path) -> Row:
     plain, ours = list[float](), list[float]()
     with tampu_server() as server:
         for turn in range(ROUNDS):
-            sides = [(plain, lambda: _curl_and_sum(registry, fetched)), (ours, lambda: _pull(server.port, registry))]
+            sides = [(plain, partial(_curl_and_sum, registry, fetched)), (ours, partial(_pull, server.port, registry))]
             for times, work in sides if turn % 2 else reversed(sides):
                 begin = time.perf_counter()
                 work()

@@ -146,7 +146,7 @@ def format_bytes(count: float) -> str:
     return f"{int(count)} B"
 
 
-_RATE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>[kmgtp]?)b?", re.ASCII | re.IGNORECASE)
+_RATE = re.compile(r"(?P<number>[0-9]{1,15}(?:\.[0-9]{1,9})?)(?P<unit>[kmgtp]?)b?", re.ASCII | re.IGNORECASE)
 
 
 def parse_rate(text: str) -> int:

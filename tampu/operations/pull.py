@@ -3,7 +3,8 @@
 The manifest is written last, so a name never stands for a model that is not whole.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol, assert_never
 
@@ -68,8 +69,9 @@ async def pull(services: PullServices, request: TransferRequest) -> AsyncIterato
         with Pins() as pins:
             attempt = _Attempt(services, name, request.limit_rate, pins)
             try:
-                async for progress in attempt.from_place(place):
-                    yield progress
+                async with aclosing(attempt.from_place(place)) as reports:
+                    async for progress in reports:
+                        yield progress
             except RegistryError as error:
                 failures.append(Failure(place, error))
                 _note_failure(services.pulls, place, error)
@@ -94,7 +96,7 @@ class _Attempt:
     limit_rate: int
     pins: Pins
 
-    def from_place(self, place: Place) -> AsyncIterator[Progress]:
+    def from_place(self, place: Place) -> AsyncGenerator[Progress, None]:
         match place:
             case RegistryPlace():
                 return self._from_registry(place)
@@ -103,7 +105,7 @@ class _Attempt:
             case _:
                 assert_never(place)
 
-    async def _from_registry(self, place: RegistryPlace) -> AsyncIterator[Progress]:
+    async def _from_registry(self, place: RegistryPlace) -> AsyncGenerator[Progress, None]:
         endpoint = place.endpoint
         async with self.services.pulls.clients.use(endpoint) as client:
             content = await _manifest(client, self.name.tag)
@@ -111,15 +113,18 @@ class _Attempt:
             manifest = read_manifest(content)
             await to_thread.run_sync(self._check_room, manifest)
             for layer in layers_of(manifest):
-                async for progress in self._bring(layer, self._download_job(endpoint, layer)):
-                    yield progress
+                async with aclosing(self._bring(layer, self._download_job(endpoint, layer))) as reports:
+                    async for progress in reports:
+                        yield progress
         async for progress in self._finish(manifest, content, origin_of(place)):
             yield progress
 
-    async def _from_weights(self, place: WeightsPlace) -> AsyncIterator[Progress]:
+    async def _from_weights(self, place: WeightsPlace) -> AsyncGenerator[Progress, None]:
         known, blobs = place.model, self.services.library.blobs
-        async for progress in self._bring(Layer("", known.digest, known.size), self._weights_job(place)):
-            yield progress
+        weights = Layer("", known.digest, known.size)
+        async with aclosing(self._bring(weights, self._weights_job(place))) as reports:
+            async for progress in reports:
+                yield progress
         manifest = await to_thread.run_sync(assemble, known, blobs, self.pins)
         async for progress in self._finish(manifest, encode_manifest(manifest), origin_of(place)):
             yield progress
@@ -159,8 +164,8 @@ class _Attempt:
 
         return job
 
-    async def _bring(self, layer: Layer, job: Job) -> AsyncIterator[Progress]:
-        """Have the layer's blob in the store, reporting on the way."""
+    async def _bring(self, layer: Layer, job: Job) -> AsyncGenerator[Progress, None]:
+        """Have the layer's blob in the store, reporting on the way. Closing it leaves the download."""
         blobs, downloads = self.services.library.blobs, self.services.pulls.downloads
         is_here = await to_thread.run_sync(lambda: blobs.reuse(layer.digest, self.pins, size=layer.size))
         while not is_here:

@@ -6,7 +6,11 @@ import errno
 import hashlib
 import random
 import shutil
+import socket
+import threading
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +23,7 @@ from tampu.registry import partial
 from tampu.registry.partial import PartialBlob, read_states
 from tampu.store import locks
 from tests.fakes import registry_server as server
-from tests.fakes.pulling import PullServices, open_services
+from tests.fakes.pulling import HURRIED, PullServices, open_services
 from tests.fakes.registry_server import Content, FakeRegistry, Fault
 
 pytestmark = pytest.mark.anyio
@@ -260,6 +264,23 @@ async def test_two_processes_take_turns(registry: FakeRegistry, services: PullSe
         group.start_soon(pull, registry, services)
         group.start_soon(pull, registry, others)
     assert registry.bytes_sent <= SIZE + 1000
+
+
+@pytest.mark.parametrize("kind", ["connects to nobody", "no name server answers"])
+async def test_a_network_that_swallows_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """A listener whose queue is full drops what comes, as firewalls do."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, ExitStack() as queue:
+        address, host = deaf.getsockname(), f"127.0.0.1:{deaf.getsockname()[1]}"
+        for _ in range(4):
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        if kind == "no name server answers":
+            host = "registry.example"
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: threading.Event().wait(1.0) or [])
+        async with open_services(tmp_path, patience=replace(HURRIED, connect_s=0.3)) as services:
+            with pytest.raises(RegistryUnreachable, match="i/o timeout"):
+                await services.pull(f"{host}/me/big:v1")
 
 
 async def test_a_registry_that_is_gone_after_the_manifest(services: PullServices) -> None:
