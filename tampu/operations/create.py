@@ -220,7 +220,7 @@ async def _read_files(
     weights = [model for model in models if model.kind == "model"]
     for model in weights:
         wanted_quantization(job.request.quantize, model.facts.quantization_label)
-    if weights:
+    if weights and not job.request.quantize:
         yield Progress("verifying conversion")
 
 
@@ -308,8 +308,7 @@ async def _quantize(job: _Job) -> AsyncIterator[Progress]:
             async with aclosing(quantize_layers(job.library, job.draft, wanted, kind=kind)) as reports:
                 async for report in reports:
                     yield report
-            if request.base or kind == "draft":  # of uploaded weights it has been told
-                yield Progress("verifying conversion")
+            yield Progress("verifying conversion")
 
 
 def _describe(job: _Job) -> None:
