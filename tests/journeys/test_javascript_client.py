@@ -10,9 +10,11 @@ import pytest
 from tests.journeys.conftest import Served
 
 FOLDER = Path(__file__).parents[2] / ".cache" / "javascript-client"
+DEPENDENCIES = {"ollama": "^0.6.0", "zod": "^4.0.0"}
 
 PROGRAM = """
 import { Ollama } from "ollama"
+import { z } from "zod"
 import assert from "node:assert/strict"
 const client = new Ollama({ host: process.argv[2] })
 const messages = [{ role: "user", content: "Hi there" }]
@@ -37,6 +39,24 @@ await client.delete({ model: "made-in-js" })
 await client.delete({ model: "copied-in-js" })
 await assert.rejects(client.chat({ model: "absent", messages }), { message: "model 'absent' not found" })
 await assert.rejects(client.pull({ model: "no such name" }), { message: "invalid model name" })
+
+// The documented examples: a loop of tools, structured output with Zod, thinking.
+const getWeather = ({ city }) => `sunny in ${city}`
+const tools = [{ type: "function", function: { name: "get_weather", description: "the weather of a city",
+  parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] } } }]
+const talk = [{ role: "user", content: "What is the weather in Paris?" }]
+const asked = (await client.chat({ model: "jinja", messages: talk, tools })).message
+talk.push(asked)
+for (const call of asked.tool_calls)
+  talk.push({ role: "tool", content: getWeather(call.function.arguments), tool_name: call.function.name })
+assert.equal(talk.at(-1).content, "sunny in Paris")
+assert.equal((await client.chat({ model: "jinja", messages: talk, tools })).message.content, "Hello from Jinja")
+const Numbers = z.object({ a: z.array(z.number().int()) })
+const format = z.toJSONSchema(Numbers)
+parts = await client.chat({ model: "jinja", messages: [{ role: "user", content: "@5" }], format, stream: true })
+assert.deepEqual(Numbers.parse(JSON.parse(await join(parts, part => part.message.content))), { a: [1, 2] })
+parts = await client.chat({ model: "jinja", messages, think: true, stream: true })
+assert.equal((await join(parts, part => part.message.thinking ?? "")).trim(), "who is there")
 console.log("all agreed")
 """
 
@@ -47,8 +67,8 @@ def client_folder() -> Path:
     if not npm or not shutil.which("node"):
         pytest.skip("Node is not installed, so its client cannot be run")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "package.json").write_text(json.dumps({"type": "module", "dependencies": {"ollama": "^0.6.0"}}))
-    if not (FOLDER / "node_modules" / "ollama").is_dir():
+    (FOLDER / "package.json").write_text(json.dumps({"type": "module", "dependencies": DEPENDENCIES}))
+    if not all((FOLDER / "node_modules" / name).is_dir() for name in DEPENDENCIES):
         fetched = subprocess.run(
             [npm, "install", "--no-audit", "--no-fund"], cwd=FOLDER, capture_output=True, text=True, timeout=300
         )
