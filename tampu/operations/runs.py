@@ -243,7 +243,14 @@ class ChatRun:
 
     async def start(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
         """See Run."""
-        return read_answer(await self._opened(), AnswerReader(), raw)
+        return read_answer(await self._opened(), self._reader(), raw)
+
+    def _reader(self) -> AnswerReader:
+        """Takes thoughts out that the engine did not know for such: not every template tells it enough."""
+        tags = self._selection.facts.thinking
+        if not self._request.think or tags is None:
+            return AnswerReader()
+        return AnswerReader(thinking=ThinkingParser(tags.opening, tags.closing))
 
     async def _opened(self) -> Opened:
         try:

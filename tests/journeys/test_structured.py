@@ -155,6 +155,13 @@ def test_demanded_calls_come(models: Served, model: str, stream: bool, think: bo
     assert (answer.text, answer.calls) == ("I would rather talk about it", [])
 
 
+def test_thoughts_that_the_engine_does_not_know_for_such_are_no_text(models: Served) -> None:
+    fields = {"model": "engine", "tools": [CITY], "think": True, "tool_choice": "none"}
+    answer = said(models, "/api/chat", stream=True, script=2, **fields)
+    assert (answer.thinking, answer.calls) == ("need a tool", [])
+    assert answer.text.startswith("<tool_call>")
+
+
 @pytest.mark.parametrize(("model", "stream", "kind"), list(product(("go", "engine"), (True, False), BROKEN)))
 def test_broken_calls_are_mended_or_stay_text(models: Served, model: str, stream: bool, kind: str) -> None:
     script = FIRST_BROKEN + list(BROKEN).index(kind)

@@ -1,4 +1,4 @@
-"""What `/api/generate` and `/api/chat` share: the fields of a request for text beside its input."""
+"""What routes share that ask a model: the fields of any request, and those of a request for text beside its input."""
 
 from typing import Any
 
@@ -10,14 +10,19 @@ from tampu.generation import ChatInput, CompletionInput, GenerationRequest
 from tampu.wire import Int64
 
 
-class AskingBody(msgspec.Struct):
-    """The common fields; each route adds those of its input. `progress` is ours."""
+class LoadingBody(msgspec.Struct):
+    """What any request may say of the model that it wants: which, how it is run, how long it stays."""
 
     model: str = ""
-    stream: bool = True
-    format: Any = None
     keep_alive: Any = None
     options: dict[str, Any] = {}
+
+
+class AskingBody(LoadingBody):
+    """The common fields of requests for text; each route adds those of its input. `progress` is ours."""
+
+    stream: bool = True
+    format: Any = None
     think: Any = None
     truncate: bool = True
     shift: bool | None = None

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
+from tampu.api.native.asking import LoadingBody
 from tampu.api.native.errors import EMBED, EMBEDDINGS, check_reference, native_error
 from tampu.api.native.fields import read_keep_alive
 from tampu.api.native.members import given
@@ -18,20 +19,14 @@ _MANY_VECTORS = 16
 """So many take about as long to write down as another thread takes to begin."""
 
 
-class _Body(msgspec.Struct):
-    model: str = ""
+class _Body(LoadingBody):
     input: Any = None
     truncate: bool = True
     dimensions: Int64 = 0
-    keep_alive: Any = None
-    options: dict[str, Any] = {}
 
 
-class _LegacyBody(msgspec.Struct):
-    model: str = ""
+class _LegacyBody(LoadingBody):
     prompt: str = ""
-    keep_alive: Any = None
-    options: dict[str, Any] = {}
 
 
 def _decode(call: Call) -> EmbeddingRequest:

@@ -1,10 +1,9 @@
 """Ours: `POST /api/rerank`, documents in the order of how well they answer a query."""
 
-from typing import Any
-
 import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
+from tampu.api.native.asking import LoadingBody
 from tampu.api.native.errors import VOCABULARY, check_reference, native_error
 from tampu.api.native.fields import read_keep_alive
 from tampu.api.native.members import given, timed
@@ -15,13 +14,10 @@ from tampu.wire import decode as decode_json
 from tampu.wire import encode as encode_json
 
 
-class _Body(msgspec.Struct):
-    model: str = ""
+class _Body(LoadingBody):
     query: str = ""
-    documents: list[str] = []
+    documents: list[str] = msgspec.field(default_factory=list)
     top_n: Int64 | None = None
-    keep_alive: Any = None
-    options: dict[str, Any] = {}
 
 
 def _decode(call: Call) -> RerankRequest:

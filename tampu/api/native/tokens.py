@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
+from tampu.api.native.asking import LoadingBody
 from tampu.api.native.errors import VOCABULARY, check_reference, native_error
 from tampu.api.native.fields import read_keep_alive
 from tampu.api.native.members import given, timed
@@ -14,19 +15,13 @@ from tampu.wire import decode as decode_json
 from tampu.wire import encode as encode_json
 
 
-class _TokenizeBody(msgspec.Struct):
-    model: str = ""
+class _TokenizeBody(LoadingBody):
     text: str = ""
     add_special: bool = True
-    keep_alive: Any = None
-    options: dict[str, Any] = {}
 
 
-class _DetokenizeBody(msgspec.Struct):
-    model: str = ""
-    tokens: list[Int64] = []
-    keep_alive: Any = None
-    options: dict[str, Any] = {}
+class _DetokenizeBody(LoadingBody):
+    tokens: list[Int64] = msgspec.field(default_factory=list)
 
 
 def _decode_tokenize(call: Call) -> TokenizeRequest:
