@@ -160,7 +160,10 @@ class GuardedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """The permitted addresses of `host`; raises RegistryDenied if it has others only."""
-        found = await self._inner.resolve(host, port, family)
+        try:
+            found = await self._inner.resolve(host, port, family)
+        except UnicodeError as error:  # a label of a name that is empty or too long
+            raise OSError(None, "no such host") from error
         permitted = set(self._policy.permitted(host, port, [result["host"] for result in found]))
         if found and not permitted:
             raise refusal(host)

@@ -7,6 +7,7 @@ unpacked, capped.
 
 import os
 import platform
+import re
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -36,6 +37,8 @@ _ERROR_BYTES = 4096
 _ERROR_S = 10.0
 """How long the words of an error are waited for: its status is known already."""
 _URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~-._"
+_HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9_.%-]+)?", re.ASCII)
+"""A name or an address. Other spellings, percent signs above all, mean one thing here and another to a proxy."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 Body = bytes | AsyncIterable[bytes]
@@ -105,7 +108,9 @@ class Transport:
             )
         if url.scheme == "http" and not self._insecure:
             raise RegistryDenied(f"the registry points to plain http on {url.host}: refused without the insecure flag")
-        self._policy.check_host(url.host)
+        if not _HOST.fullmatch(url.raw_host or ""):
+            raise RegistryDenied("the registry points to a host whose name is none: refused")
+        self._policy.check_host(url.raw_host or "")
 
     def _proxy_for(self, url: URL) -> URL | None:
         """The proxy that the system's own settings name for `url`."""
@@ -167,7 +172,7 @@ def headers_for(source: URL, target: URL, headers: Mapping[str, str]) -> dict[st
     """`headers` as they may go on from `source` to `target`: credentials only within one origin."""
     if source.origin() == target.origin():
         return dict(headers)
-    return {name: value for name, value in headers.items() if name != hdrs.AUTHORIZATION}
+    return {name: value for name, value in headers.items() if name.lower() != "authorization"}
 
 
 async def read_document(response: ClientResponse, patience: Patience) -> bytes:

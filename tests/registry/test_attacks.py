@@ -23,6 +23,7 @@ from tests.fakes.watching import watching
 
 pytestmark = pytest.mark.anyio
 
+NO_NAMES = {"a..b", f"{'a' * 64}.example"}
 INSIDE = [
     "0177.0.0.1",
     "0300.0250.0.1",
@@ -73,7 +74,7 @@ async def services(tmp_path: Path, registry: FakeRegistry) -> AsyncIterator[Pull
         async with open_services(tmp_path) as services:
             yield services
     assert watch.dialled <= {("127.0.0.1", registry.port), ("::1", registry.port)}
-    assert watch.looked_up <= {"localhost"}
+    assert watch.looked_up <= {"localhost", *NO_NAMES}
     assert {path for path in watch.written if not path.is_relative_to(services.library.layout.root)} == set()
     assert Path("/etc/passwd") not in watch.read
 
@@ -174,6 +175,11 @@ async def test_a_name_that_resolves_inside_is_refused_when_dialled() -> None:
         "//169.254.169.254/x",
         "http:///x",
         "data:text/plain,x",
+        "http://a..b/x",
+        f"http://{'a' * 64}.example/x",
+        "http://\u2488.example/x",
+        "http://１６９.254.169.254/x",
+        "http://%31%36%39.254.169.254/x",
     ],
 )
 @pytest.mark.parametrize("kind", ["manifest", "head", "locate"])
@@ -185,6 +191,12 @@ async def test_a_redirect_out_of_bounds_is_refused(
         await services.pull(f"{registry.host}/me/small:v1")
     assert services.library.names() == []
     assert services.files == set()
+
+
+@pytest.mark.parametrize("host", sorted(NO_NAMES))
+async def test_a_host_that_no_name_can_be_is_told(services: PullServices, host: str) -> None:
+    with pytest.raises(RegistryUnreachable, match="no such host"):
+        await services.pull(f"{host}/me/small:v1")
 
 
 async def test_redirects_end(registry: FakeRegistry, services: PullServices) -> None:
