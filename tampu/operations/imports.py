@@ -5,7 +5,7 @@ Rules, for each model that is found in a folder:
 2. Files that a stored model is made of already are not made another one of.
 3. What is new is hashed and becomes a model under its own name, or another one where that is taken.
 4. What changed becomes the model again, under the same name, unless the name means something else by now.
-A file that cannot be used is told once in the log, and looked at again when it changes.
+A file that cannot be used is told once in the log, and tried again when it changes.
 """
 
 import logging
@@ -132,7 +132,9 @@ async def _import_folder(services: Services, memory: Memory, folder: Path) -> No
         try:
             taken = await _take(services, model, stamps, known)
         except TampuError as error:
-            _log.warning("a file cannot be imported", extra={"file": model.files[0].name, "error": error.message})
+            # One that never was a model may be a download that has not ended, and changes all the time.
+            level = logging.WARNING if known is None or known.name else logging.DEBUG
+            _log.log(level, "a file cannot be imported", extra={"file": model.files[0].name, "error": error.message})
             taken = Taken(stamps, known.name, known.digest) if known is not None else Taken(stamps)
         await to_thread.run_sync(memory.set, model.files[0], taken)
 
