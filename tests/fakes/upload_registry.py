@@ -47,13 +47,15 @@ class UploadRegistry:
         self.manifests: dict[str, bytes] = {}
         self.uploads: dict[str, Upload] = {}
         self.asked: list[Asked] = []
+        self.lost = 0
+        """Clients that left while they were made to wait."""
         self._numbers = itertools.count(1)
         self._faults: dict[str, list[Fault]] = defaultdict(list)
 
     async def __aenter__(self) -> Self:
         application = web.Application()
         application.router.add_route("*", "/{tail:.*}", self._handle)
-        self._runner = web.AppRunner(application, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -208,7 +210,10 @@ def stall(keep: int) -> Fault:
 
     async def answer(registry: UploadRegistry, request: web.Request, asked: Asked) -> web.StreamResponse:
         await registry.take(request, asked, limit=keep)
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            registry.lost += 1
         raise AssertionError
 
     return answer

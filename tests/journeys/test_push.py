@@ -5,16 +5,21 @@ import hashlib
 import http.client
 import json
 import random
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
+from tests.fakes import upload_registry
 from tests.fakes.docker_registry import PASSWORD, USER, DockerRegistry, docker_registry
+from tests.fakes.upload_registry import UploadRegistry
 from tests.journeys.conftest import CHATML, Served, serving, wait_until
+from tests.recordings import recording
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +106,61 @@ def test_the_command(server: Served, registry: DockerRegistry) -> None:
     unknown = server.command("push", "--insecure", f"{registry.host}/me/nothing:v1")
     assert unknown.returncode == 1
     assert f"model '{registry.host}/me/nothing:v1' not found" in unknown.stderr
+
+
+def refused(registry: UploadRegistry) -> None:
+    registry.script("manifest", upload_registry.status(403, "denied"))
+
+
+def unknown_key(registry: UploadRegistry) -> None:
+    challenge = f'Bearer realm="http://{registry.host}/token",service="s",scope="x"'
+    registry.script("head", upload_registry.status(401, WWW_Authenticate=challenge))
+    registry.script("status", upload_registry.status(401, "{}"))
+
+
+def nothing(_: UploadRegistry) -> None:
+    """The registry behaves."""
+
+
+@pytest.mark.parametrize(
+    ("case", "prepare"),
+    [("push", nothing), ("push without --insecure", nothing), ("push refused", refused), ("push 401", unknown_key)],
+)
+def test_the_command_ends_as_recorded(server: Served, case: str, prepare: Callable[[UploadRegistry], None]) -> None:
+    (recorded,) = [each for each in recording("registry/cli.json")["cases"] if each["name"] == case]
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(UploadRegistry()) as registry,
+    ):
+        prepare(registry)
+        name = f"{registry.host}/me/cli:v1"
+        server.ask("/api/copy", {"source": "fine", "destination": name})
+        words = [word.replace("{REGISTRY}", registry.host) for word in recorded["args"]]
+        done = server.command(*words)
+        assert done.returncode == recorded["exit"]
+        assert done.stdout == recorded["stdout"].replace("{REGISTRY}", registry.host)
+        assert errors(done.stderr) == errors(recorded["stderr"].replace("{REGISTRY}", registry.host))
+
+
+def errors(text: str) -> list[str]:
+    """The lines that tell an error, but for digests: the recorded model has other weights."""
+    return [re.sub("sha256:[0-9a-f]{64}", "", line) for line in text.splitlines() if line.startswith("Error: ")]
+
+
+def test_a_client_that_leaves_stops_the_push(server: Served) -> None:
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(UploadRegistry()) as registry,
+    ):
+        registry.script("part", upload_registry.stall(1))
+        name = f"{registry.host}/me/left:v1"
+        server.ask("/api/copy", {"source": "fine", "destination": name})
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        connection.request("POST", "/api/push", json.dumps({"model": name, "insecure": True}))
+        wait_until(lambda: registry.bytes_received > 0)
+        connection.close()
+        wait_until(lambda: registry.lost)
+        transfer(server, "push", name)
 
 
 def test_what_is_no_name_nor_a_model(server: Served) -> None:
