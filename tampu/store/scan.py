@@ -72,7 +72,7 @@ def _entries(folder: str, depth: int, above: tuple[str, ...] = ()) -> Iterator[t
     except (FileNotFoundError, NotADirectoryError):
         return  # gone since it was listed
     except OSError as error:
-        yield Hidden(Path(folder), f"cannot be read: {(error.strerror or str(error)).lower()}")
+        yield Hidden(Path(folder), f"cannot be read: {_reason(error)}")
         return
     for entry in entries:
         parts = (*above, entry.name)
@@ -85,4 +85,8 @@ def _entries(folder: str, depth: int, above: tuple[str, ...] = ()) -> Iterator[t
                 yield Hidden(Path(entry.path), _NOWHERE)
         except OSError as error:
             if entry.is_symlink():  # a circle of links; anything else is gone since it was listed
-                yield Hidden(Path(entry.path), f"cannot be followed: {(error.strerror or str(error)).lower()}")
+                yield Hidden(Path(entry.path), f"cannot be followed: {_reason(error)}; remove the link")
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
