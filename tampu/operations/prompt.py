@@ -25,6 +25,8 @@ from tampu.templates.renderers.registry import renderer_named, resolved_name
 from tampu.templates.template import Template, parse_template
 
 _HARMONY = "harmony"
+_QUICK_LENGTH = 500_000
+"""Characters of a conversation that a renderer joins within a millisecond or two."""
 _TOO_LONG = (
     "the prompt is longer than the context length currently available to the model; shorten the prompt, "
     "adjust the context length in settings, or use a model with a longer context length"
@@ -195,6 +197,8 @@ async def _earlier_text(context: Sequence[int], facts: ModelFacts, engine: Engin
 def strange_token(tokens: Sequence[int], facts: ModelFacts) -> int | None:
     """The first of `tokens` that the model's vocabulary does not have; an engine would die of it."""
     known = facts.footprint.vocab_size
+    if not tokens or (min(tokens) >= 0 and not max(tokens) >= known > 0):
+        return None  # the usual case, without a step of Python for each of very many
     return next((token for token in tokens if token < 0 or token >= known > 0), None)
 
 
@@ -214,7 +218,9 @@ def _with_renderer(selection: Selection, tools: Sequence[Tool]) -> Render:
     renderer = renderer_named(resolved_name(facts.renderer, name.short, facts.parameters))
 
     async def render(messages: Sequence[Message]) -> str:
-        return renderer.prompt(messages, tools=tools, think=selection.request.think)
+        prompt = partial(renderer.prompt, messages, tools=tools, think=selection.request.think)
+        is_quick = sum(len(message.content) for message in messages) < _QUICK_LENGTH
+        return prompt() if is_quick else await to_thread.run_sync(prompt)
 
     return render
 

@@ -110,8 +110,9 @@ class CompletionRun:
             if not self._request.truncate:
                 raise
             known = error.tokens
+        fitted = await self._source.fitted(self._engine, known)
         self._prompt, tokens = await cut_to_fit(
-            await self._source.fitted(self._engine, known),
+            replace(fitted, text=self._without_bos(fitted.text)),
             self._engine,
             keep=self._selection.sampling.num_keep,
             may_cut=self._selection.load.spec.context_shift,

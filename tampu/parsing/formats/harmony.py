@@ -62,7 +62,7 @@ class _Message:
         """The call of a function; raises MalformedCall."""
         name = self._recipient.removeprefix("functions.")
         arguments = text.strip().removesuffix(_CALL_END)
-        found = {} if arguments == "null" else read_object(arguments)
+        found = {} if arguments in {"", "null"} else read_object(arguments)
         return [ReadCall(self._names.get(name, name), found)]
 
 

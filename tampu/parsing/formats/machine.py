@@ -113,6 +113,7 @@ class FormatParser:
         self._before_call = ""  # dropped blanks and the tag in front of the body, should rule 3 need them
         self._skips_blanks = False
         self._count = 0
+        self._has_warned = False
         self._events: list[ReplyEvent] = []
 
     def feed(self, text: str, *, last: bool = False) -> list[ReplyEvent]:
@@ -229,11 +230,17 @@ class FormatParser:
     def _pass_over(self, text: str, reason: MalformedCall) -> None:
         """Rule 3."""
         if self._after_malformed is not None:
-            _log.warning("a tool call of the model cannot be read and is dropped: %s", reason)
+            self._warn(f"cannot be read and is dropped: {reason}")
             self._place = self._after_malformed
             return
-        _log.warning("a tool call of the model cannot be read and is passed on as text: %s", reason)
+        self._warn(f"cannot be read and is passed on as text: {reason}")
         self._events.append(TextDelta(text))
+
+    def _warn(self, what: str) -> None:
+        """Once for a reply: a model that errs may do so a thousand times."""
+        if not self._has_warned:
+            _log.warning("a tool call of the model %s", what)
+            self._has_warned = True
 
     def _emit(self, call: ReadCall) -> None:
         function = ToolCallFunction(name=call.name, arguments=call.arguments, index=self._count)
@@ -245,8 +252,9 @@ class FormatParser:
             self._take_otherwise()
         half_tag, self._pending = self._pending, ""
         if self._place.sink is Sink.CALL:
-            if self._read_open is not None:
-                self._end_call(self._read_open, "")
+            if self._read_open is None:
+                self._warn("has no end and is dropped")
+            self._end_call(self._read_open, "")
             self._body.clear()
         elif half_tag and self._place.keeps_half_tags:
             self._say("".join(self._blanks) + half_tag)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tampu.templates.go.numbers import format_float
+from tampu.templates.renderers.json_style import as_float
 
 _PLAIN_BELOW: Final = 10**15
 
@@ -39,6 +40,6 @@ class Delimited:
 
 def number_text(value: float) -> str:
     """A number: whole ones plain, others as Go prints them alone."""
-    if float(value).is_integer() and abs(value) < _PLAIN_BELOW:
+    if abs(value) < _PLAIN_BELOW and float(value).is_integer():
         return str(int(value))
-    return format_float(float(value))
+    return format_float(as_float(value))

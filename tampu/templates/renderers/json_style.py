@@ -10,6 +10,7 @@ from tampu.templates.go.numbers import format_float, format_json_number
 _ESCAPED: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _SPECIAL = re.compile("[<>&\u2028\u2029]")
 _encode_string = json.JSONEncoder(ensure_ascii=False).encode
+_LARGEST: Final = 1.7976931348623157e308
 _PLAIN_BELOW: Final = 10**15
 
 
@@ -85,7 +86,7 @@ def scalar_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int) and -_PLAIN_BELOW < value < _PLAIN_BELOW:
         return str(value)
-    return format_json_number(float(value))
+    return format_json_number(as_float(value))
 
 
 COMPACT: Final = JsonStyle(",", ":", escapes=True)
@@ -93,10 +94,18 @@ SPACED: Final = JsonStyle(", ", ": ", escapes=True)
 UNESCAPED: Final = JsonStyle(", ", ": ", escapes=False)
 
 
+def as_float(value: float) -> float:
+    """A number as Go reads it: one that is too large is the largest."""
+    try:
+        return float(value)
+    except OverflowError:
+        return _LARGEST if value > 0 else -_LARGEST
+
+
 def value_text(value: Any, style: JsonStyle = COMPACT) -> str:
     """A value that stands alone: texts bare, numbers as Go prints them (`1e+06`), the rest as JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return format_float(float(value))
+        return format_float(as_float(value))
     return style.text(value)

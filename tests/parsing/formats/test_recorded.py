@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tampu.errors import UnknownFormat
 from tampu.parsing.formats.registry import PARSERS, parser_named
 from tampu.parsing.formats.request import ReplyRequest
+from tampu.store.capabilities import PARSER_CAPABILITIES
 from tests.parsing.splitting import cuts, feed_all, summary
 from tests.recordings import recording
 from tests.templates.golden import to_message, to_tools
@@ -86,6 +87,7 @@ def is_explained(name, row):
 
 def test_every_recorded_parser_is_there():
     facts = {row["parser"]: set(row["preserved"]) for row in recording("prompting/parsers/facts.json")}
+    assert set(PARSERS) == set(PARSER_CAPABILITIES)
     assert {name: set(found.preserved) for name, found in PARSERS.items()} == facts
 
 

@@ -53,7 +53,7 @@ def test_images_are_marked_by_the_formats_that_take_them(name):
 
 roles = st.sampled_from(["system", "developer", "user", "assistant", "tool", "critic"])
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats(allow_nan=False) | st.text(max_size=4),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=4,
 )
