@@ -18,6 +18,9 @@ from tampu.messages import Tool
 
 _BLANKS: Final = r"blanks: /[ \t\r\n]{0,2}/"
 _ANYTHING: Final = "/(?s:.*)/"
+_ANY_OBJECT: Final[Mapping[str, Any]] = {"type": "object"}
+_MOST_SCHEMA: Final = 64 * 1024
+"""Characters of the schema of all calls; the engine stands still while it compiles one."""
 _BARE: Final = frozenset({"{", "["})
 
 TokenIds = Mapping[str, Sequence[int]]
@@ -67,8 +70,7 @@ def _thoughts(thoughts: Thoughts, ids: TokenIds) -> list[str]:
 
 
 def _calls(calls: CallForm, ids: TokenIds, mark: str) -> list[str]:
-    call = {"anyOf": [_call_schema(tool, calls.key) for tool in calls.tools]}
-    rules = [f"call: %json {_json(guided(call, mark, layout=COMPACT))}"]
+    rules = [f"call: %json {_call(calls, mark)}"]
     tag = "" if calls.tag in _BARE else _tag(calls.tag, ids)
     if calls.tag.endswith("["):
         opening = '"["' if calls.tag == "[" else tag
@@ -77,6 +79,16 @@ def _calls(calls: CallForm, ids: TokenIds, mark: str) -> list[str]:
     one = f"{tag} blanks call {_closing(calls.tag)}".strip() if tag else "call"
     more = _more("blanks one", calls)
     return [*rules, f"one: {one}", f"calls: blanks one {more}"]
+
+
+def _call(calls: CallForm, mark: str) -> str:
+    """One call of any of the tools. Tools that are too large together keep their names, and lose their arguments."""
+    for parameters_of in (parameters_schema, lambda _: _ANY_OBJECT):
+        call = {"anyOf": [_call_schema(tool.function.name, calls.key, parameters_of(tool)) for tool in calls.tools]}
+        text = _json(guided(call, mark, layout=COMPACT))
+        if len(text) <= _MOST_SCHEMA:
+            break
+    return text
 
 
 def _more(part: str, calls: CallForm) -> str:
@@ -91,10 +103,10 @@ def _closing(tag: str) -> str:
     return ""
 
 
-def _call_schema(tool: Tool, key: str) -> Mapping[str, Any]:
+def _call_schema(name: str, key: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "type": "object",
-        "properties": {"name": {"const": tool.function.name}, key: parameters_schema(tool)},
+        "properties": {"name": {"const": name}, key: parameters},
         "required": ["name", key],
         "additionalProperties": False,
     }
@@ -108,7 +120,7 @@ def parameters_schema(tool: Tool) -> Mapping[str, Any]:
     schema.pop("items", None)
     schema["properties"] = {name: _without_blanks(value) for name, value in schema.get("properties", {}).items()}
     schema["additionalProperties"] = False
-    return {"type": "object"} if excesses_of(schema) or problems_of(schema) else schema
+    return _ANY_OBJECT if excesses_of(schema) or problems_of(schema) else schema
 
 
 def _without_blanks(value: Any) -> Any:

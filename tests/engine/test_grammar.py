@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import anyio
 import pytest
 
 from tampu.engine.grammar import parameters_schema
@@ -71,6 +72,17 @@ async def test_calls_as_templates_write_them(tag: str, opening: str, closing: st
     async with running(scripted_model(["Let me", " think"]), num_ctx=512) as child:
         text = (await said(child, 0, calls=CallForm(tag=tag, tools=[ADD]))).strip()
     assert_adds(text.replace(" [", "[").removeprefix(opening).removesuffix(closing))
+
+
+async def test_tools_that_are_too_large_together_keep_their_names() -> None:
+    wide = [
+        tool(f"tool_{n}", **{f"argument_{i}": ToolProperty(type="string", description="x" * 200) for i in range(200)})
+        for n in range(30)
+    ]
+    async with running(scripted_model(["Let me", " think"]), num_ctx=512) as child:
+        with anyio.fail_after(10):
+            text = await said(child, 0, calls=CallForm(tag="<tool_call>", tools=wide), num_predict=60)
+    assert text.strip().startswith('<tool_call>{"name":"tool_')
 
 
 async def test_several_calls_are_allowed_up_to_a_number() -> None:
