@@ -5,6 +5,7 @@ import pytest
 
 from tampu.config import SETTINGS, Address, Settings, engine_environment, parse_address
 from tampu.errors import ConfigError
+from tampu.secret import Secret
 from tampu.units import FOREVER, KeepAlive
 
 
@@ -132,3 +133,22 @@ def test_the_engine_sees_no_secret() -> None:
 )
 def test_which_addresses_reach_this_machine(text: str, is_here: bool) -> None:
     assert parse_address(text).reaches_this_machine is is_here
+
+
+def test_an_extra_authority_is_looked_at_when_the_settings_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    with pytest.raises(ConfigError, match=r"TAMPU_CA_FILE: .* cannot be read: no such file"):
+        Settings.read({"TAMPU_CA_FILE": str(file)})
+    file.write_bytes(b"\x30\x82")
+    with pytest.raises(ConfigError, match=r"TAMPU_CA_FILE: .* holds no certificate in PEM form"):
+        Settings.read({"TAMPU_CA_FILE": str(file)})
+    file.write_text("-----BEGIN CERTIFICATE-----\n")
+    assert Settings.read({"TAMPU_CA_FILE": str(file)}).ca_file == file
+
+
+def test_a_registry_is_off_and_its_key_does_not_show() -> None:
+    assert (Settings.read({}).registry, Settings.read({}).registry_key) == (False, None)
+    settings = Settings.read({"TAMPU_REGISTRY": "1", "TAMPU_REGISTRY_KEY": "open sesame"})
+    assert settings.registry
+    assert settings.registry_key == Secret("open sesame")
+    assert "sesame" not in repr(settings)

@@ -15,6 +15,9 @@ def log_settings(settings: Settings) -> None:
     """What the server was told."""
     _log.info("server config", extra={"env": f"map[{' '.join(described_settings(settings))}]"})
     _log.info("Ollama cloud disabled: true")
+    if settings.registry:
+        who = "whoever has its key" if settings.registry_key else "whoever reaches this server"
+        _log.info("a registry at /v2/ shares the stored models with %s", who)
 
 
 def log_place(host: str, port: int) -> None:
@@ -41,16 +44,17 @@ def described_settings(settings: Settings) -> list[str]:
 def _shown(value: object) -> str:
     match value:
         case bool():
-            return str(value).lower()
+            text = str(value).lower()
         case Address():
-            return value.url
+            text = value.url
         case KeepAlive(nanoseconds=None) | math.inf:
-            return format_duration(FOREVER_NS)
+            text = format_duration(FOREVER_NS)
         case KeepAlive(nanoseconds=int(nanoseconds)):
-            return format_duration(nanoseconds)
+            text = format_duration(nanoseconds)
         case float():
-            return format_duration(int(value * NS_PER_S))
+            text = format_duration(int(value * NS_PER_S))
         case tuple():
-            return f"[{' '.join(map(str, value))}]"
+            text = f"[{' '.join(map(str, value))}]"
         case _:
-            return "" if value is None else str(value)
+            text = "" if value is None else str(value)
+    return text
