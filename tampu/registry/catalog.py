@@ -125,7 +125,9 @@ def _read_own(path: Path) -> tuple[CatalogModel, ...]:
         models = msgspec.json.decode(path.read_bytes(), type=_CatalogFile).models
         for name in (name for model in models for name in model.names):
             ModelName.parse(name)
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError, BadRequest) as error:
+    except OSError as error:
+        raise ConfigError(f"TAMPU_CATALOG: {path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+    except (UnicodeDecodeError, msgspec.DecodeError, BadRequest) as error:
         raise ConfigError(f"TAMPU_CATALOG: {path}: {error}") from None
     return models
 
