@@ -25,10 +25,9 @@ class EventReader:
     def feed(self, received: bytes) -> list[bytes]:
         """The data of every event that `received` completes; raises EventTooLong."""
         # An engine writes one whole event at a time; nothing else is worth being fast for.
-        if self._is_between and received.startswith(b"data: ") and received.find(b"\n\n") == len(received) - 2:
-            data = received[6:-2]
-            if b"\n" not in data:
-                return [data]
+        is_event = received[:6] == b"data: " and received[-2:] == b"\n\n"
+        if self._is_between and is_event and received.find(b"\n") == len(received) - 2:
+            return [received[6:-2]]
         events = self._feed_lines(received)
         self._is_between = not self._line and not self._data
         return events
