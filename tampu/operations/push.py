@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from anyio import to_thread
 
-from tampu.errors import BlobNotFound, CorruptBlob, InvalidName, ModelNotFound
+from tampu.errors import BlobNotFound, CorruptBlob, InvalidName, ModelNotFound, StoreError
 from tampu.management import TransferRequest
 from tampu.names import ModelName, spell_out
 from tampu.progress import SUCCESS, Progress
@@ -45,13 +45,17 @@ async def push(services: PushServices, request: TransferRequest) -> AsyncIterato
     try:
         name = await to_thread.run_sync(services.library.resolve, ModelName.parse(request.model))
         content = await to_thread.run_sync(services.library.manifests.read_bytes, name)
+        manifest = decode_manifest(content, name)
     except InvalidName:
         yield _NOT_RETRIEVED
         raise InvalidName(request.model, f"unqualified name: {spell_out(request.model)}") from None
     except ModelNotFound:
         yield _NOT_RETRIEVED
         raise ModelNotFound(request.model) from None
-    endpoint, manifest = Endpoint.of(name, insecure=request.insecure), decode_manifest(content, name)
+    except StoreError:
+        yield _NOT_RETRIEVED
+        raise
+    endpoint = Endpoint.of(name, insecure=request.insecure)
     with Pins() as pins:
         work = _Push(services, endpoint, pins)
         async with services.pushes.clients.use(endpoint) as client:

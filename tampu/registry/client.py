@@ -3,15 +3,15 @@
 Speaks Ollama's registry protocol, which plain Docker and OCI registries speak, too. Retries and files are for others.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Self
 
 from aiohttp import ClientResponse, hdrs
 from yarl import URL
 
-from tampu.errors import InvalidName, RegistryError, RegistryNotFound
+from tampu.errors import InvalidName, RegistryError, RegistryNotFound, RegistryUnreachable
 from tampu.names import ModelName
 from tampu.registry.authorization import Authorization
 from tampu.registry.identity import Identity
@@ -160,8 +160,9 @@ class RegistryClient:
             content = body() if body is not None else None
             return self._transport.send(method, url, {**headers, **authorization}, body=content, answer_s=answer_s)
 
-        async with self._authorized(url, send) as response:
-            yield response
+        with _unread(url):
+            async with self._authorized(url, send) as response:
+                yield response
 
     def url(self, path: str) -> URL:
         """The address of something in the repository."""
@@ -172,8 +173,9 @@ class RegistryClient:
         self, method: str, url: URL, headers: Mapping[str, str], body: Body
     ) -> AsyncIterator[ClientResponse]:
         """The answer, whatever its status, of a place that is told nothing of the user."""
-        async with self._transport.send(method, url, headers, body=body) as response:
-            yield response
+        with _unread(url):
+            async with self._transport.send(method, url, headers, body=body) as response:
+                yield response
 
     @asynccontextmanager
     async def _ask(
@@ -257,6 +259,17 @@ def _location(response: ClientResponse) -> URL | None:
     if not location or response.status != 200:
         return None
     return named_place(response, location)
+
+
+@contextmanager
+def _unread(url: URL) -> Iterator[None]:
+    """Keep the query of an upload's address out of errors: whoever knows it can write there."""
+    try:
+        yield
+    except RegistryUnreachable as error:
+        error.message = error.message.replace(str(url), str(url.with_query(None)))
+        error.args = (error.message,)
+        raise
 
 
 async def _check(response: ClientResponse) -> None:

@@ -76,6 +76,7 @@ class PartSender:
                 )
                 async with opened as response:
                     scope.deadline = inf
+                    self._streams.discard(stream)  # what was answered is the caller's to count
                     yield Sent(response, stream.md5)
         except RegistryUnreachable:
             if stream.fault is not None:

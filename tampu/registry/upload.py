@@ -7,6 +7,7 @@ is, is on disk before the next part begins; 5. an upload that cannot be ended is
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,15 @@ from anyio import Semaphore, to_thread
 from msgspec.structs import replace
 from yarl import URL
 
-from tampu.errors import CorruptBlob, RegistryError, RegistryNotFound, RegistryUnreachable
+from tampu.errors import CorruptBlob, RegistryError, RegistryNotFound, RegistryUnreachable, StoreError
 from tampu.registry.client import RegistryAnswer, RegistryClient
 from tampu.registry.sending import PartSender, Sent
 from tampu.registry.transport import error_text, named_place, redirect_target
 from tampu.registry.upload_journal import UploadJournal, UploadState
 from tampu.registry.upload_plan import Outlook, bytes_taken, etag, outlook, part_end, part_size, with_query
 from tampu.store.faults import store_faults
+
+_log = logging.getLogger(__name__)
 
 Report = Callable[[int, int], None]
 """Told the bytes that are with the registry or on their way, and the bytes in all."""
@@ -58,7 +61,10 @@ async def upload_blob(client: RegistryClient, blob: LocalBlob, journal: UploadJo
     for attempt in range(client.patience.retries + 1):
         upload = _Upload(client, blob, _JournalLine(journal, key), report)
         try:
-            await (upload.begin() if state is None else upload.resume(state))
+            if state is None:
+                await upload.begin()
+            else:
+                upload.resume(state)
             await upload.finish()
         except _LostUploadError as error:
             failure, state = error, None
@@ -84,8 +90,12 @@ class _JournalLine:
         self._lock = anyio.Lock()
 
     async def save(self, current: Callable[[], UploadState]) -> None:
+        """Without a journal only a push after a restart begins anew, so one that cannot be written stops nothing."""
         async with self._lock:
-            await to_thread.run_sync(self._journal.save, self._key, current())
+            try:
+                await to_thread.run_sync(self._journal.save, self._key, current())
+            except StoreError as error:
+                _log.warning("%s", error.message)
 
 
 @dataclass(slots=True)
@@ -128,7 +138,7 @@ class _Upload:
                 self._next = _next_address(response)
                 await self._note(UploadState(address=str(self._next)))
 
-    async def resume(self, state: UploadState) -> None:
+    def resume(self, state: UploadState) -> None:
         """Go on with what an earlier attempt, perhaps of a killed process, began."""
         self._state, self._next = state, URL(state.address, encoded=True)
         self._is_unsure = not state.redirects
@@ -290,7 +300,7 @@ class _Upload:
             raise _LostUploadError(f"404: {error}") from None
         except RegistryAnswer as error:
             if outlook(error.code) is Outlook.BEGIN_ANEW and self._failures:
-                await to_thread.run_sync(_check_content, self._blob)
+                await to_thread.run_sync(_check_content, self._blob, abandon_on_cancel=True)
                 raise _LostUploadError(error.message) from None
             await self._recover(error, is_patient=True)
         except RegistryUnreachable as error:

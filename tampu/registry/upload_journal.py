@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -64,7 +65,8 @@ class UploadJournal:
 
     def remove(self, upload: str) -> None:
         """Forget an upload that is over."""
-        self._path(upload).unlink(missing_ok=True)
+        with suppress(OSError):  # what stays is too old some day
+            self._path(upload).unlink()
 
     def tidy(self) -> None:
         """Forget uploads that registries have forgotten, too."""

@@ -167,6 +167,28 @@ async def test_an_address_inside_the_network_is_not_uploaded_to(
         await push(services, registry)
 
 
+async def test_the_address_of_an_upload_is_kept_secret(services: PushServices, registry: UploadRegistry) -> None:
+    registry.script("part", *(server.hang_up() for _ in range(20)))
+    registry.script("status", *(server.hang_up() for _ in range(40)))
+    with pytest.raises(RegistryUnreachable, match='/uploads/1"') as caught:
+        await push(services, registry)
+    assert "size=1" not in caught.value.message
+
+
+async def test_a_home_that_cannot_be_written_stops_no_push(services: PushServices, registry: UploadRegistry) -> None:
+    folder = services.library.layout.root.parent / "uploads"
+    folder.write_text("in the way")
+    name = f"{registry.host}/me/large:v1"
+    services.store(name, CONTENT)
+    assert (await services.push(name))[-1] == SUCCESS
+
+
+async def test_progress_never_goes_back_without_a_reason(services: PushServices, registry: UploadRegistry) -> None:
+    await push(services, registry, CONTENT * 4)
+    completed = [each.completed_bytes or 0 for each in services.seen if each.total_bytes == len(CONTENT) * 4]
+    assert completed == sorted(completed)
+
+
 async def test_bytes_that_rotted_are_told(services: PushServices, registry: UploadRegistry) -> None:
     name = f"{registry.host}/me/large:v1"
     manifest = services.store(name, CONTENT)
