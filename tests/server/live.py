@@ -3,7 +3,7 @@
 import http.client
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,6 +37,10 @@ class Live:
 
     def stop(self) -> None:
         self._portal.call(self._server.stop)
+
+    def wait(self, condition: Callable[[], Awaitable[None]]) -> None:
+        """Run `condition` on the server's loop until it returns."""
+        self._portal.call(condition)
 
     def connections(self) -> int:
         """Connections and requests that the server still holds."""
