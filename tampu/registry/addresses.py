@@ -114,6 +114,12 @@ class AddressPolicy:
         if not permitted:
             raise refusal(host)
 
+    def refusal(self, host: str, address: str) -> RegistryDenied:
+        """The error for a name that leads to an address which may not be dialled."""
+        if _plain(host) != self._named:
+            return refusal(host)
+        return RegistryDenied(f"{host} leads to {address}, where no name may lead: write the address itself if need be")
+
     def permitted(self, host: str, port: int, addresses: Sequence[str]) -> list[str]:
         """Those of `addresses`, to which `host` resolved, that may be dialled."""
         if (_plain(host), port) in self._proxies:
@@ -166,7 +172,7 @@ class GuardedResolver(AbstractResolver):
             raise OSError(None, "no such host") from error
         permitted = set(self._policy.permitted(host, port, [result["host"] for result in found]))
         if found and not permitted:
-            raise refusal(host)
+            raise self._policy.refusal(host, found[0]["host"])
         return [result for result in found if result["host"] in permitted]
 
     async def close(self) -> None:

@@ -359,7 +359,7 @@ async def test_the_address_that_was_checked_is_the_one_that_is_dialled(monkeypat
             with pytest.raises(RegistryUnreachable):
                 await fetched(opened, f"http://evil.example:{port}/")
             # The full stop makes it a name that no cache knows yet.
-            with pytest.raises(RegistryDenied, match="inside this network"):
+            with pytest.raises(RegistryDenied, match=r"leads to 127\.0\.0\.1"):
                 await fetched(opened, f"http://evil.example.:{port}/")
     assert asked == []
     assert {address for address, _ in watch.dialled} == {"127.0.0.2"}
