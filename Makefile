@@ -6,13 +6,16 @@ MODEL ?= smollm2:135m
 PROMPT ?= Why is the sky blue?
 FUZZ_SECONDS ?= 60
 
-.PHONY: run test lint bench fuzz clean
+.PHONY: run test mutations lint bench fuzz clean
 
 run: $(VENV)/.installed
 	$(BIN)/tampu run $(MODEL) "$(PROMPT)"
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+mutations: $(VENV)/.installed-test
+	TAMPU_MUTATIONS=10000 $(BIN)/python -m pytest tests/robustness
 
 lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 	$(BIN)/ruff check .

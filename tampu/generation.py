@@ -1,6 +1,6 @@
 """What is asked of a model and what comes back, whatever dialect asked: requests, events, counts and times."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Literal
@@ -271,9 +271,9 @@ GenerationEvent = (
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """The vectors in the order of the inputs, with counts and times. `truncated`: the places of inputs that were cut."""
+    """The vectors in the order of the inputs, with counts and times. `truncated`: the places of the inputs cut."""
 
-    vectors: tuple[tuple[float, ...], ...]
+    vectors: tuple[Sequence[float], ...]
     prompt_tokens: int = 0
     truncated: tuple[int, ...] = ()
     timings: Timings = Timings()

@@ -21,6 +21,14 @@ Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 _encoder = msgspec.json.Encoder()
 _any_decoder = msgspec.json.Decoder()
+_FEW_BYTES = 1 << 20
+_MOST_VALUES = 2_000_000
+"""A value takes a hundred times the memory of its text, and reading so many stops everything else for a moment.
+
+There is a comma between two values; texts have commas too, but one with so many fits no context.
+"""
+_MOST_LENIENTLY = 4 << 20
+"""Reading leniently is slow, and nothing else runs meanwhile: longer bodies have to be JSON to the letter."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -49,11 +57,15 @@ def convert(kind: type[T], value: object) -> T:
 
 def parse(raw: bytes) -> Any:
     """The first JSON value of `raw` as plain data; raises BadRequest."""
+    if len(raw) > _FEW_BYTES and raw.count(b",") > _MOST_VALUES:
+        raise BadRequest(f"json: the body holds more than {_MOST_VALUES} values; send less at once")
     try:
         return _any_decoder.decode(raw)
     except RecursionError:
         raise _too_deep() from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if len(raw) > _MOST_LENIENTLY:
+            raise BadRequest(f"json: {_fast_reader_s(error)}") from None
         return _parse_leniently(raw)
 
 
@@ -108,6 +120,12 @@ def _syntax_error(error: ValueError, text: str) -> str:
     words = next((words for start, words in _WORDS.items() if error.msg.startswith(start)), _first_lower(error.msg))
     fault = f"invalid character {text[error.pos]!r} {words}"
     return f"json: {fault}, at character {error.pos}" if error.pos else fault
+
+
+def _fast_reader_s(error: Exception) -> str:
+    """What the fast reader says, in the words that clients know where there are any."""
+    text = str(error).removeprefix("JSON is malformed: ")
+    return "unexpected EOF" if "truncated" in text else _first_lower(text)
 
 
 def _without_surrogates(value: Any) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 NESTING_LIMIT: Final = 100
+PARTS_LIMIT: Final = 5_000
 LITERAL_LIMIT: Final = 2_000
 REPETITION_LIMIT: Final = 5_000
 DIVISOR_LIMIT: Final = 100_000
@@ -19,8 +20,12 @@ def excesses_of(schema: Mapping[str, Any]) -> list[str]:
     """What of `schema` is beyond the bounds, each with its place; it ends at what is nested too deeply."""
     found: list[str] = []
     waiting: list[tuple[str, Any, int]] = [("#", schema, 1)]
+    count = 0
     while waiting:
         place, part, depth = waiting.pop()
+        count += 1
+        if count + len(waiting) > PARTS_LIMIT:
+            return [f"JSON schema error at {place[:200]}: the schema has more than {PARTS_LIMIT} parts"]
         if depth > NESTING_LIMIT:
             return [f"JSON schema error at {place[:200]}: nested more than {NESTING_LIMIT} levels deep"]
         if isinstance(part, Mapping):

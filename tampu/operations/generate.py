@@ -34,6 +34,7 @@ from tampu.generation import (
     Usage,
 )
 from tampu.operations.answer import Stuck
+from tampu.operations.bounds import check_length
 from tampu.operations.leasing import lease_for
 from tampu.operations.models import find_model, require_local
 from tampu.operations.runs import Run, RunEvent, run_for
@@ -99,6 +100,7 @@ async def _begin(services: Services, selection: Selection, arrival: Arrival) -> 
         clock = _Clock(arrival, arrival.elapsed_ns())
         if request.is_empty:  # 4
             return Finished(reason=FinishReason.LOAD)
+        check_length(_size(request), num_ctx=lease.engine.properties.num_ctx)
         run = await run_for(selection, lease.engine)
         if request.debug_render_only:
             prompt = await run.fitted_prompt()
@@ -169,8 +171,9 @@ def _finished(end: EngineEnd, clock: _Clock) -> Finished:
 def _size(request: GenerationRequest) -> int:
     """Characters of the prompt, without what a template adds."""
     match request.input:
-        case CompletionInput(prompt=prompt, system=system):
-            return len(prompt) + len(system)
+        case CompletionInput() as wanted:
+            # A token of an earlier answer is a few characters.
+            return len(wanted.prompt) + len(wanted.suffix) + len(wanted.system) + 4 * len(wanted.context or ())
         case ChatInput(messages=messages):
             return sum(len(message.content) for message in messages)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from tampu.errors import BadRequest, MissingCapability
 from tampu.generation import Capability, ChatInput, CompletionInput, GenerationRequest, NamedTool, ToolUse
+from tampu.operations.bounds import check_tools
 from tampu.operations.facts import ModelFacts
 from tampu.operations.media import with_readable_media
 from tampu.operations.services import Services
@@ -39,6 +40,8 @@ async def select(services: Services, request: GenerationRequest, model: Model) -
     _check_raw(request)
     request = _with_chosen_tools(request, describes=services.settings.describe_tools)
     _check_capabilities(request, model, facts)
+    if isinstance(request.input, ChatInput):
+        check_tools(request.input.tools)
     request = await with_readable_media(request, facts.capabilities)
     if request.think is None and Capability.THINKING in facts.capabilities:
         request = replace(request, think=True)

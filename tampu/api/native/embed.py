@@ -83,12 +83,12 @@ def _encode(request: EmbeddingRequest, answer: Embeddings) -> Reply:
 
 def _lists(answer: Embeddings) -> bytes:
     """The vectors as JSON, each encoded by itself: in a thread, that lets others have their turn in between."""
-    return b"[" + b",".join([encode_json(vector) for vector in answer.vectors]) + b"]"
+    return b"[" + b",".join([encode_json(tuple(vector)) for vector in answer.vectors]) + b"]"
 
 
 def _encode_legacy(_: EmbeddingRequest, answer: Embeddings) -> Reply:
     vector = answer.vectors[0] if answer.vectors else ()
-    return Reply(200, encode_json({"embedding": vector}), JSON_UTF8)
+    return Reply(200, encode_json({"embedding": tuple(vector)}), JSON_UTF8)
 
 
 def _is_long(answer: Embeddings) -> bool:

@@ -26,6 +26,9 @@ _LONGEST_DURATION = 100
 _LEVELS = get_args(ThinkLevel)
 _ACCEPTED_THINK = '"high", "medium", "low", "max", true, or false'
 _LINE_BREAKS = re.compile(r"[\r\n]+")
+_LINES = re.compile(r"[^\r\n]+")
+_PIECE_LETTERS = 1 << 18
+"""A multiple of four, so that a piece is base64 by itself; padding ends the last one only."""
 _DATA_URI = re.compile(r"data:[^,]{0,100},")
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/\r\n]")
 
@@ -103,18 +106,32 @@ def read_top_logprobs(value: int) -> int:
 
 
 def _base64(text: str, place: str) -> bytes:
+    """The bytes, read a piece at a time: in a thread, that lets others have their turn in between."""
+    letters = _LINE_BREAKS.sub("", text) if "\n" in text or "\r" in text else text
     try:
-        return binascii.a2b_base64(_LINE_BREAKS.sub("", text), strict_mode=True)
+        pieces = [
+            binascii.a2b_base64(letters[start : start + _PIECE_LETTERS], strict_mode=True)
+            for start in range(0, len(letters), _PIECE_LETTERS)
+        ]
+        if "=" not in letters[:-2]:
+            return b"".join(pieces)
     except ValueError:
-        advice = f"; leave out {text[: text.find(',') + 1]!r}" if _DATA_URI.match(text) else ""
-        raise BadRequest(f"illegal base64 data at input byte {_first_illegal(text)} of {place}{advice}") from None
+        pass
+    advice = f"; leave out {text[: text.find(',') + 1]!r}" if _DATA_URI.match(text) else ""
+    raise BadRequest(f"illegal base64 data at input byte {_first_illegal(text)} of {place}{advice}")
 
 
 def _first_illegal(text: str) -> int:
     """Where the base64 goes wrong: its first foreign character, else where its last group of four begins."""
-    foreign = _NO_BASE64.search(text.rstrip("=\r\n"))
+    body = text.rstrip("=\r\n")
+    found = (_NO_BASE64.search(body, start, start + _PIECE_LETTERS) for start in range(0, len(body), _PIECE_LETTERS))
+    foreign = next(filter(None, found), None)
     if foreign is not None:
         return len(text[: foreign.start()].encode())
-    letters = [place for place, letter in enumerate(text) if letter not in "\r\n"]
-    whole_groups = len(text.rstrip("=\r\n").translate({10: None, 13: None})) // 4 * 4
-    return letters[whole_groups] if whole_groups < len(letters) else len(text)
+    lines = [line.span() for line in _LINES.finditer(body)]
+    before_last_group = sum(end - start for start, end in lines) // 4 * 4
+    for start, end in lines:
+        if before_last_group < end - start:
+            return start + before_last_group
+        before_last_group -= end - start
+    return next((place for place in range(len(body), len(text)) if text[place] == "="), len(text))
