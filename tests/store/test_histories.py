@@ -5,7 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -117,5 +117,7 @@ class Histories(RuleBasedStateMachine):
             assert {layer.kind: self.library.blobs.read(layer.digest, limit=99) for layer in found.layers} == texts
 
 
-Histories.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+Histories.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 TestHistories = Histories.TestCase
