@@ -4,10 +4,10 @@ from pathlib import Path
 
 from tampu.cli.command import command
 from tampu.cli.components import hash_files
-from tampu.modelfile.found_models import FoundModel, find_models
 from tampu.cli.grammar import exactly, flag
 from tampu.cli.invocation import Invocation
 from tampu.errors import BadRequest, ServerError
+from tampu.modelfile.found_models import FoundModel, find_models
 from tampu.terminal.console import printable
 from tampu.terminal.progress import Progress, Spinner
 
