@@ -33,7 +33,8 @@ class AnswerReader:
 
     def feed(self, text: str, logprobs: tuple[TokenLogprob, ...] = ()) -> list[GenerationEvent]:
         """The events that `text` completes."""
-        if not self._thinking and not self._tool_calls and not self._parser:
+        parses = self._thinking or self._tool_calls or self._parser
+        if not parses or not (text or self._held_logprobs):
             return [TextDelta(text, logprobs)]
         return self._with_logprobs(self._parsed(text, last=False), logprobs)
 
