@@ -20,7 +20,7 @@ from tampu.errors import DigestMismatch, RegistryError
 from tampu.registry.fetcher import BlobFetcher, NoRangesError
 from tampu.registry.origin import Origin
 from tampu.registry.pace import Pace
-from tampu.registry.partial import PART_COUNT, Part, PartialBlob, PartialBusy
+from tampu.registry.partial import PART_COUNT, Part, PartialBlob, PartialBusy, read_states
 from tampu.registry.retries import when_asked_to_wait
 from tampu.registry.room import check_room
 from tampu.store.blobs import BlobStore
@@ -54,6 +54,8 @@ async def download_blob(origin: Origin, blobs: BlobStore, wanted: WantedBlob, *,
             with anyio.CancelScope(shield=True):  # an open file must not get lost between thread and task
                 partial = await to_thread.run_sync(PartialBlob.open, target, size, wanted.model)
         except PartialBusy:
+            states = await to_thread.run_sync(read_states, target)
+            report(states.completed, size)  # another process is at it: that is how far it is
             await anyio.sleep(_BUSY_POLL_S)
             continue
         with partial:

@@ -260,10 +260,20 @@ async def test_a_clock_that_jumps(
 
 async def test_two_processes_take_turns(registry: FakeRegistry, services: PullServices, tmp_path: Path) -> None:
     """A lock by another open file is what another process holds, too."""
+    registry.bytes_per_s = 0.8e6
+    reports: list[int] = []
+
+    async def second(others: PullServices) -> None:
+        while not registry.of_kind("part"):
+            await anyio.sleep(0.01)
+        events = await others.pull(f"{registry.host}/me/big:v1")
+        reports.extend(event.completed_bytes or 0 for event in events if event.digest == DIGEST)
+
     async with open_services(tmp_path) as others, anyio.create_task_group() as group:
         group.start_soon(pull, registry, services)
-        group.start_soon(pull, registry, others)
+        group.start_soon(second, others)
     assert registry.bytes_sent <= SIZE + 1000
+    assert any(0 < count < SIZE for count in reports)
 
 
 @pytest.mark.parametrize("kind", ["connects to nobody", "no name server answers"])
