@@ -6,14 +6,17 @@ import http.client
 import json
 import shutil
 import socket
+import socketserver
 import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fakes.certificates import make_certificates, server_context
 from tests.journeys.conftest import CHATML, Served, serving, wait_until
 from tests.recordings import recorded_bytes
 
@@ -120,6 +123,52 @@ def test_show_says_where_it_came_from(lender: Served, borrower: Served, tmp_path
         model["name"] for model in borrower.ask("/api/tags", method="GET")["models"] if "chest" in model["name"]
     )
     assert borrower.ask("/api/show", {"model": made})["origin"] == {"kind": "folder", "place": "treasure"}
+
+
+def test_behind_a_certificate_of_an_own_authority(lender: Served, tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path)
+    with tls_front(lender, certificates) as port:
+        name = f"localhost:{port}/library/fine"
+        with serving(tmp_path / "stranger") as stranger:
+            refused = stranger.command("pull", name)
+        assert "failed to verify certificate" in refused.stderr
+        with serving(tmp_path / "friend", TAMPU_CA_FILE=str(certificates / "ca.pem")) as friend:
+            done = friend.command("pull", name)
+            assert done.returncode == 0, done.stderr
+            assert stored(friend, f"{name}/latest") == stored(lender, "registry.ollama.ai/library/fine/latest")
+
+
+@contextmanager
+def tls_front(server: Served, certificates: Path) -> Iterator[int]:
+    """A proxy with a certificate before a server; its port."""
+
+    class Forward(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            inner = socket.create_connection(("127.0.0.1", server.port))
+            with suppress(OSError), inner, context.wrap_socket(self.request, server_side=True) as outer:
+                back = threading.Thread(target=_copy, args=(inner, outer))
+                back.start()
+                _copy(outer, inner)
+                back.join()
+
+    context = server_context(certificates)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Forward) as front:
+        running = threading.Thread(target=front.serve_forever)
+        running.start()
+        try:
+            yield front.server_address[1]
+        finally:
+            front.shutdown()
+            running.join()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while piece := source.recv(65536):
+            target.sendall(piece)
+    for end in (source, target):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The one way out: certificates, proxies, time, redirects and what travels along with them."""
 
 import asyncio
-import datetime as dt
 import gzip
 import socket
 import ssl
@@ -9,20 +8,17 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from yarl import URL
 
 from tampu.errors import ConfigError, RegistryDenied, RegistryError, RegistryUnreachable
 from tampu.registry.network import Network, trusted_authorities
 from tampu.registry.patience import Patience
 from tampu.registry.transport import Transport, error_text, open_transport, read_document
+from tests.fakes.certificates import make_certificates, server_context
 from tests.fakes.watching import watching
 
 pytestmark = pytest.mark.anyio
@@ -108,45 +104,12 @@ async def fetched(opened: Transport, url: str, headers: dict[str, str] | None = 
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an authority of our own (`ca.pem`) and a server's certificate and key (`server.pem`)."""
-    folder = tmp_path_factory.mktemp("certificates")
-    now = dt.datetime.now(dt.UTC)
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "our own")])
-
-    def certificate(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        return x509.CertificateBuilder(
-            ca_name,
-            subject,
-            public,
-            x509.random_serial_number(),
-            now - dt.timedelta(1),
-            now + dt.timedelta(1),
-        )
-
-    ca = certificate(ca_name, ca_key.public_key())
-    ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    ca = ca.add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
-    usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-    (folder / "ca.pem").write_bytes(
-        ca.add_extension(usage, critical=True).sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    )
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
-    server = certificate(x509.Name([]), key.public_key()).add_extension(names, critical=True)
-    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
-    signed = server.add_extension(authority, critical=False).sign(ca_key, hashes.SHA256())
-    (folder / "server.pem").write_bytes(
-        signed.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return folder
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture
 def tls(certificates: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates / "server.pem")
-    return context
+    return server_context(certificates)
 
 
 async def test_an_authority_of_the_settings_is_trusted(tls: ssl.SSLContext, certificates: Path) -> None:
