@@ -25,6 +25,7 @@ from tampu.engine.parameters import (
     compute_environment,
 )
 from tampu.engine.spec import EngineSpec, Placement
+from tampu.errors import EngineStartFailed
 from tampu.hardware.devices import allowed_processors, compute_threads, physical_cores
 from tampu.hardware.memory import available_memory, out_of_memory_kills
 
@@ -59,6 +60,7 @@ def prepare_launch(
     """Everything decided, the private folder made. Raises EngineStartFailed where there is no engine at all."""
     environment = engine_environment() if environment is None else environment
     spec = _with_absolute_paths(spec)
+    _require_regular_files(spec)
     binary = find_engine(settings.llama_server, environment)
     placement = replace(placement, threads=_threads(spec, placement))
     environment = compute_environment(environment, is_bound=binary is None and _fills_machine(placement.threads))
@@ -201,8 +203,19 @@ def _prompt_cache_bytes(placement: Placement) -> int:
     return min(available_memory().available_bytes // _PROMPT_CACHE_SHARE, _PROMPT_CACHE_MOST)
 
 
+def _paths(spec: EngineSpec) -> tuple[Path, ...]:
+    drafts = () if spec.draft_path is None else (spec.draft_path,)
+    return (*(spec.shard_paths or (spec.model_path,)), *spec.projector_paths, *spec.adapter_paths, *drafts)
+
+
+def _require_regular_files(spec: EngineSpec) -> None:
+    """An engine that opens a pipe waits for ever. What is missing it tells itself."""
+    for path in _paths(spec):
+        if path.exists() and not path.is_file():
+            raise EngineStartFailed(
+                f"{path.name} is not a regular file; remove it, then pull or create the model again"
+            )
+
+
 def _weights_bytes(spec: EngineSpec) -> int:
-    paths = [*(spec.shard_paths or (spec.model_path,)), *spec.projector_paths, *spec.adapter_paths]
-    if spec.draft_path is not None:
-        paths.append(spec.draft_path)
-    return sum(path.stat().st_size for path in paths if path.is_file())
+    return sum(path.stat().st_size for path in _paths(spec) if path.is_file())

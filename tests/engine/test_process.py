@@ -148,6 +148,14 @@ async def test_models_that_cannot_be_loaded(model, text: str) -> None:
     assert own_children() == []
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a system that has pipes among its files")
+async def test_a_pipe_in_the_place_of_weights_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "m.gguf")
+    with pytest.raises(EngineStartFailed, match=r"^m\.gguf is not a regular file"):
+        await start(tmp_path / "m.gguf")
+    assert own_folders() == []
+
+
 async def test_a_relative_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(recorded_model("scripted").parent)
     async with running(Path("scripted.gguf")) as child:
