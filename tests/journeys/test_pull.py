@@ -77,7 +77,7 @@ def test_names_of_other_hubs_are_pulled_through_a_mirror(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_a_server_that_is_killed_ten_times_goes_on_each_time(tmp_path: Path) -> None:
     chance = random.Random(2)  # noqa: S311  # moments, not secrets
-    with registry_beside(bytes_per_s=10e6) as registry:
+    with registry_beside(bytes_per_s=6e6) as registry:
         registry.add_model("me/large:v1", ("model", LARGE))
         digest, body = registry.add_blob(LARGE), {"model": f"{registry.host}/me/large:v1", "insecure": True}
         for kill in range(KILLS):

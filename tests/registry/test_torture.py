@@ -57,6 +57,15 @@ async def pull(registry: FakeRegistry, services: PullServices) -> None:
     assert services.library.get(ModelName.parse(f"{registry.host}/me/big:v1"))
 
 
+def wanted(registry: FakeRegistry) -> int:
+    """Bytes that the first request for each part asked for; a slow machine may make more requests of it."""
+    first: dict[int, int] = {}
+    for asked in registry.of_kind("part"):
+        if asked.range and DIGEST in asked.path:
+            first.setdefault(asked.range[1], asked.range[1] + 1 - asked.range[0])
+    return sum(first.values())
+
+
 def completed(services: PullServices) -> int:
     return read_states(services.library.layout.blob(DIGEST)).completed
 
@@ -144,7 +153,7 @@ async def test_it_ends_in_words_and_can_be_gone_on_with(
     kept = completed(services)
     registry.forgive()
     await pull(registry, services)
-    assert registry.bytes_sent <= SIZE - kept + 1000
+    assert wanted(registry) == SIZE - kept
 
 
 async def test_a_blob_of_one_byte(registry: FakeRegistry, services: PullServices) -> None:
@@ -232,7 +241,7 @@ async def test_a_disk_that_fails_in_the_middle(
     assert kept > 0
     registry.forgive()
     await pull(registry, services)
-    assert registry.bytes_sent <= SIZE - kept + 1000
+    assert wanted(registry) == SIZE - kept
 
 
 async def test_a_file_system_without_locks(
