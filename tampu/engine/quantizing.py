@@ -2,7 +2,8 @@
 
 It reads a Work as JSON from its input, appends the packed tensors to the target file in their order, and tells on its
 output, a line each, how many bytes of tensors it has read so far. The packing is that of the engine's library, called
-through its plain C functions, several rows at once. It ends with 0, or with 1 and a sentence on its error output.
+through its plain C functions, several rows at once. It ends with 0, else with a sentence on its error output; with the
+system's number of the error where the disk is at fault.
 """
 
 import ctypes
@@ -134,8 +135,13 @@ def main() -> None:
     """Do the work on the input."""
     try:
         _do(msgspec.json.decode(sys.stdin.buffer.read(), type=Work))
-    except (OSError, ValueError, AttributeError, ImportError, msgspec.MsgspecError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+    except OSError as error:
+        sys.stderr.write(f"{error.strerror}\n")
+        sys.exit(error.errno or 1)
+    except (ImportError, AttributeError):  # no library, or one that does not show these functions
+        sys.exit("the engine that is installed here cannot do it; quantize the file elsewhere")
+    except (ValueError, msgspec.MsgspecError) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Makes the weights of a model smaller while it is created. The numbers are packed in a process of their own."""
 
+import errno
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
@@ -25,7 +26,7 @@ from tampu.gguf.shards import join_headers
 from tampu.progress import Progress
 from tampu.store.blobs import TemporaryFile
 from tampu.store.draft import Draft, weights_groups
-from tampu.store.faults import store_faults
+from tampu.store.faults import store_fault, store_faults
 from tampu.store.hashing import hash_steps
 from tampu.store.library import Library
 from tampu.store.model import LAYER_PREFIX, Layer
@@ -130,20 +131,27 @@ async def _run(work: Work) -> AsyncGenerator[int]:
                 async for line in lines:
                     yield int(line)
             fault = (await _rest(process.stderr)).strip().rpartition("\n")[2]
-            if await process.wait():
-                raise StoreError(f"llama-quantize failed: {fault or 'it was killed'}")
+            if code := await process.wait():
+                raise _failure(code, fault)
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     process.kill()
 
 
+def _failure(code: int, fault: str) -> StoreError:
+    if code in {errno.ENOSPC, errno.EDQUOT}:
+        return store_fault(OSError(code, fault), "quantizing")
+    return StoreError(f"llama-quantize failed: {fault or 'it was killed'}")
+
+
 async def _talk(process: anyio.abc.Process, work: bytes) -> AsyncGenerator[str]:
     """Hand over the work; what the process says, line by line."""
     assert process.stdin is not None  # noqa: S101  # pipes are what open_process makes
     assert process.stdout is not None  # noqa: S101
-    await process.stdin.send(work)
-    await process.stdin.aclose()
+    with suppress(anyio.BrokenResourceError):  # it ended before it listened, and how it ended will say why
+        await process.stdin.send(work)
+        await process.stdin.aclose()
     rest = ""
     async for text in TextReceiveStream(process.stdout):
         *lines, rest = (rest + text).split("\n")

@@ -129,13 +129,23 @@ async def test_rows_that_nothing_holds_leave_nothing_behind(services: Any, tmp_p
     assert services.library.names() == []
 
 
-async def test_a_packer_that_dies_is_an_error(services: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (program := tmp_path / "program.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
-    monkeypatch.setattr(quantize.quantizing, "__file__", str(program))
+@pytest.mark.parametrize(
+    ("program", "error"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "llama-quantize failed: it was killed"),
+        ("import errno, sys; sys.exit(errno.ENOSPC)", "quantizing: no space left on the device"),
+        ("import sys; sys.exit('it cannot')", "llama-quantize failed: it cannot"),
+    ],
+)
+async def test_a_packer_that_fails_is_an_error(
+    services: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, error: str
+) -> None:
+    (path := tmp_path / "program.py").write_text(program)
+    monkeypatch.setattr(quantize.quantizing, "__file__", str(path))
     digest = await upload(services, recorded_bytes("store/models/a-f16.gguf"))
     body = {"model": "q", "files": {"a.gguf": digest}, "quantize": "Q8_0", "stream": False}
     outcome = await run_create(services, body)
-    assert (outcome.status, outcome.body) == (500, {"error": "llama-quantize failed: it was killed"})
+    assert (outcome.status, outcome.body["error"][: len(error)]) == (500, error)
     assert leftovers(services) == [digest.replace(":", "-")]
 
 
