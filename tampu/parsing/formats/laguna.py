@@ -1,5 +1,6 @@
 """Laguna of Poolside, in both of its formats: calls as pairs or as JSON in tags, or as bare JSON where tools are."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final
@@ -12,6 +13,7 @@ from tampu.parsing.formats.typed_values import Schemas
 _OBJECT: Final = '{"'
 _USER, _USER_END = "<user>", "</user>"
 _ALIASES: Final = {"read_file": "read", "write_file": "write", "edit_file": "edit", "web_fetch": "webfetch"}
+_REPEATED_TAG = re.compile(rf"\A(?:{CALL}\s*)+")
 _KEY, _KEY_END = "<arg_key>", "</arg_key>"
 _VALUE, _VALUE_END = "<arg_value>", "</arg_value>"
 
@@ -56,10 +58,7 @@ def _places(*, has_tools: bool, thinks: bool, begins_thinking: bool) -> Mapping[
 
 
 def _read_call(text: str, *, schemas: Schemas, is_open: bool) -> list[ReadCall]:
-    body = text.removeprefix(_USER).strip()
-    while body.startswith(CALL):
-        body = body.removeprefix(CALL).lstrip()
-    body = body.partition(CALL)[0]
+    body = _REPEATED_TAG.sub("", text.removeprefix(_USER).strip(), count=1).partition(CALL)[0]
     if is_open and not body:
         return []
     if body.startswith("{"):
