@@ -41,7 +41,7 @@ class SharedModels:
     async def blob(self, lookup: Lookup) -> AsyncIterator["OpenBlob"]:
         """A blob that a manifest of the repository names, open: if it is deleted, its bytes stay to the end.
 
-        Raises InvalidName, NotFound, BlobNotFound.
+        Raises InvalidName, NotFound, BlobNotFound; CorruptBlob for one that is not as long as its manifest says.
         """
         with CancelScope(shield=True):  # an open file must not get lost between thread and task
             blob = await to_thread.run_sync(self._open_blob, lookup)

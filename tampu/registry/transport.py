@@ -79,7 +79,8 @@ class Transport:
             options["timeout"] = ClientTimeout(total=None, connect=self.patience.connect_s, sock_read=answer_s)
         try:
             if by is None:
-                by = anyio.current_time() + self.patience.document_s if body is None else float("inf")
+                patient_s = max(self.patience.document_s, answer_s or 0)
+                by = anyio.current_time() + patient_s if body is None else float("inf")
             # Else a byte of a header now and then would keep the request alive for ever.
             with fail_after(by - anyio.current_time()):
                 response = await self._session.request(method, url, **options)
