@@ -59,7 +59,14 @@ def changes(header: Header, target: str) -> list[Change]:
     tensors = in_order(header.tensors)
     choose = {"Q4_K_M": _Mixture(header, tensors, is_small=False), "Q4_K_S": _Mixture(header, tensors, is_small=True)}
     kind: Callable[[TensorInfo], str] = choose[target].type_of if target in choose else lambda _: target
+    if has_foreign_parts(header):
+        tensors = sorted(tensors, key=lambda tensor: tensor.name.encode())
     return [Change(tensor, tensor.type if _stays(tensor) else _fitting(tensor, kind(tensor))) for tensor in tensors]
+
+
+def has_foreign_parts(header: Header) -> bool:
+    """Whether the file holds more than a model of text; then its facts and tensors are written in order of names."""
+    return any(tensor.name.startswith(KEPT_PREFIXES) for tensor in header.tensors)
 
 
 def _stays(tensor: TensorInfo) -> bool:

@@ -19,9 +19,9 @@ from tampu.engine import quantizing
 from tampu.engine.quantizing import PackedTensor, Work
 from tampu.errors import StoreError
 from tampu.gguf.header import Header
-from tampu.gguf.metadata import quantization_label
-from tampu.gguf.quantization import FILE_TYPES, Change, changes
-from tampu.gguf.rewrite import LONGEST_HEADER, WrittenTensor, read_facts, uint32_fact, write_head
+from tampu.gguf.metadata import parameter_count, quantization_label
+from tampu.gguf.quantization import FILE_TYPES, Change, changes, has_foreign_parts
+from tampu.gguf.rewrite import LONGEST_HEADER, WrittenTensor, read_facts, uint32_fact, uint64_fact, write_head
 from tampu.gguf.shards import join_headers
 from tampu.progress import Progress
 from tampu.store.blobs import TemporaryFile
@@ -102,6 +102,9 @@ def _write_head(source: _Source, planned: Sequence[Change], made: TemporaryFile)
     kept = {key: value for key, value in facts.items() if not _is_dropped(key.decode("utf-8", "replace"))}
     kept[b"general.quantization_version"] = uint32_fact(2)
     kept[b"general.file_type"] = uint32_fact(FILE_TYPES[source.target])
+    if has_foreign_parts(source.header):
+        kept[b"general.parameter_count"] = uint64_fact(parameter_count(source.header))
+        kept = {key: kept[key] for key in sorted(kept)}
     tensors = [WrittenTensor(each.tensor.name, each.tensor.shape, each.type.number, each.nbytes) for each in planned]
     made.write(write_head(kept, tensors, header.alignment))
 

@@ -41,6 +41,15 @@ def test_the_order_is_by_block_and_by_name() -> None:
     assert [change.tensor.name for change in changes(made, "Q8_0")] == expected
 
 
+def test_a_file_with_parts_for_pictures_is_in_order_of_names() -> None:
+    shape = (256,)
+    made = header(
+        {"v.patch.weight": shape, "token_embd.weight": shape, "blk.10.a.weight": shape, "blk.9.a.weight": shape}
+    )
+    expected = ["blk.10.a.weight", "blk.9.a.weight", "token_embd.weight", "v.patch.weight"]
+    assert [change.tensor.name for change in changes(made, "Q8_0")] == expected
+
+
 @pytest.mark.parametrize(
     "name",
     ["blk.0.attn_norm.weight", "blk.0.ffn_gate_inp.weight", "position_embd.weight", "v.blk.0.attn_q.weight", "x.bias"],
