@@ -6,7 +6,7 @@ manifest, which is written only when every blob that it names is stored.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -170,7 +170,8 @@ def _inherit(job: _Job, base: ModelName) -> None:
     try:
         job.draft.inherit(base, manifest)
     except BlobMissing:
-        job.library.get(base)  # says it better where a file elsewhere is gone
+        with suppress(NotFound):  # to the library a half-present model is absent; here it lacks a layer
+            job.library.get(base)  # says it better where a file elsewhere is gone
         raise
     for layer in manifest.layers:
         if layer.kind in {"model", "projector", "adapter", "draft"}:
