@@ -16,7 +16,7 @@ def opened(role: str, body: str = "") -> str:
     return f"{START}{role}\n{body}"
 
 
-def tool_response(index_opens: bool, index_closes: bool, content: str) -> str:
+def tool_response(opens: bool, closes: bool, content: str) -> str:
     """The result of a tool inside a user turn; neighbouring results share the turn."""
-    body = f"<tool_response>\n{content}\n</tool_response>"
-    return f"{opened('user') if index_opens else chr(10)}{body}{END if index_closes else ''}"
+    opening, closing = opened("user") if opens else "\n", END if closes else ""
+    return f"{opening}<tool_response>\n{content}\n</tool_response>{closing}"

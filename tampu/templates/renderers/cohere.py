@@ -48,7 +48,7 @@ def _turn(role: str, text: str) -> str:
 
 def _tools(conversation: Conversation) -> str:
     tools = ",\n\n\n".join(map(_tool, conversation.tools))
-    return f"[\n\n{tools}{chr(10) if tools else ''}\n\n]"
+    return f"[\n\n{tools}\n\n\n]" if tools else "[\n\n\n\n]"
 
 
 def _tool(tool: Tool) -> str:

@@ -25,7 +25,8 @@ def _render(conversation: Conversation, *, shows_empty_thought: bool) -> str:
     parts = ["<bos>"]
     if has_system or thinks or conversation.tools:
         tools = "".join(map(_declaration, conversation.tools))
-        parts.append(f"<|turn>system\n{'<|think|>' + chr(10) if thinks else ''}{system}{tools}{_TURN_END}")
+        switch = "<|think|>\n" if thinks else ""
+        parts.append(f"<|turn>system\n{switch}{system}{tools}{_TURN_END}")
     said = marked(replace(conversation, messages=conversation.messages[1:] if has_system else conversation.messages))
     exchanges = _exchanges(said)
     last_user = max((place for place, exchange in enumerate(exchanges) if is_user(exchange.message)), default=-1)

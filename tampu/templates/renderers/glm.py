@@ -55,9 +55,9 @@ def _ocr_turn(said: Conversation, index: int, message: Message, *, is_told_off: 
         case "system":
             return f"<|system|>\n{message.content}\n"
         case "assistant":
-            content = message.content.strip()
+            content = f"{message.content.strip()}\n".lstrip("\n")
             calls = "".join(f"{call_text(call)}\n" for call in message.tool_calls)
-            return f"<|assistant|>\n<think>{message.thinking}</think>\n{content}{chr(10) if content else ''}{calls}"
+            return f"<|assistant|>\n<think>{message.thinking}</think>\n{content}{calls}"
         case "tool":
             opening = "" if said.neighbour_role(index - 1) == "tool" else "<|observation|>"
             return f"{opening}\n<tool_response>\n{message.content}\n</tool_response>\n"

@@ -47,7 +47,7 @@ def _answer(message: Message, *, keeps_thinking: bool, shows_thinking: bool) -> 
         content = content.rpartition("</think>")[2].strip()
     calls = ",".join(map(_call, message.tool_calls))
     calls = f"<|tool_call_start|>[{calls}]<|tool_call_end|>" if calls else ""
-    return f"{thinking}{calls}{chr(10) if calls and content else ''}{content}"
+    return thinking + "\n".join(filter(None, (calls, content)))
 
 
 def _call(call: ToolCall) -> str:
