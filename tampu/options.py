@@ -69,7 +69,10 @@ def _int32(key: str, value: object) -> int:
 def _number(key: str, value: object) -> float:
     if not _is_number(value):
         raise InvalidParameter(f'option "{key}" must be of type float32')
-    return float(value)  # type: ignore[arg-type]
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        raise InvalidParameter(f'option "{key}" is out of range for float32') from None
 
 
 def _boolean(key: str, value: object) -> bool:

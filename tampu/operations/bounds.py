@@ -7,7 +7,8 @@ from tampu import wire
 from tampu.errors import BadRequest, PromptTooLong
 from tampu.messages import Tool, ToolProperty
 
-_ALWAYS_TAKEN: Final = 4 << 20
+_ALWAYS_TAKEN: Final = 1 << 20
+"""The tokenizers of some models take minutes for a few times as much."""
 _CHARACTERS_PER_TOKEN: Final = 256
 """More than the longest tokens of any vocabulary have, runs of blanks aside."""
 

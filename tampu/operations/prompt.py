@@ -11,6 +11,7 @@ from tampu.engine.protocol import Engine
 from tampu.errors import BadRequest, InvalidTemplate, PromptTooLong, TemplateFailed, TemplateTooCostly
 from tampu.generation import ChatInput, CompletionInput, Dropped, Think
 from tampu.messages import Message, Tool
+from tampu.operations.bounds import check_length
 from tampu.operations.conversation import chat_messages, completion_messages
 from tampu.operations.facts import ModelFacts
 from tampu.operations.selection import Selection
@@ -158,6 +159,7 @@ async def completion_prompt(selection: Selection, wanted: CompletionInput, engin
     if wanted.template:
         # The caller's own template is run as it is: no marks for images, nothing left out.
         text = await _without_delay(partial(_rendered_by, wanted.template, messages, think))
+        check_length(len(text), num_ctx=engine.properties.num_ctx)
         return FixedPrompt(Prompt(prefix + text, wanted.images))
     is_rendered = facts.paths.generate is PromptPath.RENDERER
     render = _with_renderer(selection, ()) if is_rendered else _completion_render(facts, engine, think)

@@ -13,11 +13,11 @@ def tool(count: int, description: str = "x") -> Tool:
 
 
 def test_a_long_conversation_is_taken_whatever_the_context() -> None:
-    check_length(4 << 20, num_ctx=512)
+    check_length(1 << 20, num_ctx=512)
     check_length(30_000_000, num_ctx=131_072)
 
 
-@pytest.mark.parametrize(("characters", "num_ctx"), [((4 << 20) + 1, 512), (60_000_000, 131_072)])
+@pytest.mark.parametrize(("characters", "num_ctx"), [((1 << 20) + 1, 512), (60_000_000, 131_072)])
 def test_what_could_never_fit_is_refused_with_numbers(characters: int, num_ctx: int) -> None:
     with pytest.raises(PromptTooLong, match=f"{characters} characters") as refused:
         check_length(characters, num_ctx=num_ctx)
