@@ -149,6 +149,8 @@ class Overloaded(TampuError):
     """The server has more to do than it accepts; trying again later helps."""
 
     status = 503
+    retry_after_s: int = 5
+    """When that may help: a place falls free with every answer, and a server that restarts is soon back."""
 
 
 class QueueFull(Overloaded):

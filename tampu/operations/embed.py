@@ -13,7 +13,7 @@ from tampu.arrival import Arrival
 from tampu.engine.protocol import Engine, EngineVectors
 from tampu.errors import BadRequest, EngineRefused, ModelNotFound, PromptTooLong
 from tampu.generation import Capability, EmbeddingRequest, Embeddings, Timings
-from tampu.operations.leasing import lease_for
+from tampu.operations.leasing import again_if_it_crashes, lease_for
 from tampu.operations.models import find_model, require_local
 from tampu.operations.services import Services
 from tampu.operations.wanted import wanted_load
@@ -54,12 +54,16 @@ async def embed(services: Services, request: EmbeddingRequest, *, arrival: Arriv
         # An empty request only loads; a chat model is then loaded for chats.
         embedding=is_embedding_model or bool(request.inputs),
     )
-    async with lease_for(services, load, asked=request.model, arrival=arrival) as lease:
-        load_ns = arrival.elapsed_ns()
-        if not request.inputs:
-            return Embeddings((), timings=_timings(arrival, load_ns))
-        found = await in_batches(lease.engine, request, normalize=request.normalize or is_embedding_model)
-    return replace(found, timings=_timings(arrival, load_ns))
+
+    async def made() -> Embeddings:
+        async with lease_for(services, load, asked=request.model, arrival=arrival) as lease:
+            load_ns = arrival.elapsed_ns()
+            if not request.inputs:
+                return Embeddings((), timings=_timings(arrival, load_ns))
+            found = await in_batches(lease.engine, request, normalize=request.normalize or is_embedding_model)
+        return replace(found, timings=_timings(arrival, load_ns))
+
+    return await again_if_it_crashes(made)
 
 
 async def in_batches(engine: Engine, request: EmbeddingRequest, *, normalize: bool) -> Embeddings:

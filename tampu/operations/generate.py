@@ -15,10 +15,11 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from tampu.arrival import Arrival
 from tampu.engine.protocol import Engine, EngineEnd, StopKind
-from tampu.errors import EngineCrashed, InvalidOutputFormat
+from tampu.errors import InvalidOutputFormat
 from tampu.generation import (
     ChatInput,
     CompletionInput,
@@ -35,7 +36,7 @@ from tampu.generation import (
 )
 from tampu.operations.answer import Stuck
 from tampu.operations.bounds import check_length
-from tampu.operations.leasing import lease_for
+from tampu.operations.leasing import again_if_it_crashes, lease_for
 from tampu.operations.models import find_model, require_local
 from tampu.operations.runs import Run, RunEvent, run_for
 from tampu.operations.selection import Selection, select
@@ -63,10 +64,7 @@ async def generate(
         yield Finished(reason=FinishReason.UNLOAD)
         return
     selection = await select(services, request, model)  # 3
-    try:
-        begun = await _begin(services, selection, arrival)
-    except EngineCrashed:
-        begun = await _begin(services, selection, arrival)  # 6
+    begun = await again_if_it_crashes(partial(_begin, services, selection, arrival))  # 6
     if not isinstance(begun, _Begun):
         yield begun
         return

@@ -1,16 +1,19 @@
 """The use of an engine for one request, with the errors that only the store can explain."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import anyio
 
 from tampu.arrival import Arrival
-from tampu.errors import EngineStartFailed, ModelNotFound
+from tampu.errors import EngineCrashed, EngineStartFailed, ModelNotFound
 from tampu.operations.services import Services
 from tampu.scheduler.lease import Lease
 from tampu.scheduler.line import Asker
 from tampu.scheduler.records import LoadRequest
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -28,3 +31,13 @@ async def lease_for(
         if await anyio.Path(load.spec.model_path).exists():
             raise
         raise ModelNotFound(asked, f'model "{asked}" not found, try pulling it first') from error
+
+
+async def again_if_it_crashes(work: Callable[[], Awaitable[T]]) -> T:
+    """What `work` gives. It leases an engine and tells its caller nothing before its end, so that a crash costs a
+    second try and no error; a second crash is raised, for the request may be what the engine dies of.
+    """
+    try:
+        return await work()
+    except EngineCrashed:
+        return await work()

@@ -3,9 +3,10 @@
 import math
 
 from tampu.arrival import Arrival
+from tampu.engine.protocol import EngineScores
 from tampu.errors import BadRequest, MissingCapability, PromptTooLong
 from tampu.generation import Rank, Ranking, RerankRequest, Timings
-from tampu.operations.leasing import lease_for
+from tampu.operations.leasing import again_if_it_crashes, lease_for
 from tampu.operations.models import find_model, require_local
 from tampu.operations.services import Services
 from tampu.operations.wanted import wanted_load
@@ -25,12 +26,16 @@ async def rerank(services: Services, request: RerankRequest, *, arrival: Arrival
         raise MissingCapability(f'"{request.model}" does not support rerank', capability="rerank")
     options = merge_options(model.parameters, request.options)
     load = wanted_load(model, facts, options.load, services.settings, keep_alive=request.keep_alive, embedding=True)
-    async with lease_for(services, load, asked=request.model, arrival=arrival) as lease:
-        load_ns = arrival.elapsed_ns()
-        try:
-            found = await lease.engine.rerank(request.query, request.documents)
-        except PromptTooLong as error:
-            raise _too_long(error) from None
+
+    async def scored() -> tuple[EngineScores, int]:
+        async with lease_for(services, load, asked=request.model, arrival=arrival) as lease:
+            load_ns = arrival.elapsed_ns()
+            return await lease.engine.rerank(request.query, request.documents), load_ns
+
+    try:
+        found, load_ns = await again_if_it_crashes(scored)
+    except PromptTooLong as error:
+        raise _too_long(error) from None
     if not all(map(math.isfinite, found.scores)):
         raise BadRequest("a score is no number; the model does not rank such texts")
     ranks = sorted((Rank(i, score) for i, score in enumerate(found.scores)), key=lambda rank: -rank.score)

@@ -7,7 +7,7 @@ from tampu.arrival import Arrival
 from tampu.errors import BadRequest, ModelNotFound
 from tampu.generation import Capability, DetokenizeRequest, JoinedText, Timings, TokenizeRequest, Tokens
 from tampu.operations.facts import ModelFacts
-from tampu.operations.leasing import lease_for
+from tampu.operations.leasing import again_if_it_crashes, lease_for
 from tampu.operations.models import find_model, require_local
 from tampu.operations.prompt import strange_token
 from tampu.operations.services import Services
@@ -18,21 +18,29 @@ from tampu.scheduler.lease import Lease
 
 async def tokenize(services: Services, request: TokenizeRequest, *, arrival: Arrival) -> Tokens:
     """The tokens of a text. Raises ModelNotFound."""
-    async with _leased(services, request, arrival) as (lease, _):
-        load_ns = arrival.elapsed_ns()
-        ids = await lease.engine.tokenize(request.text, add_special=request.add_special)
-    return Tokens(tuple(ids), _timings(arrival, load_ns))
+
+    async def read() -> Tokens:
+        async with _leased(services, request, arrival) as (lease, _):
+            load_ns = arrival.elapsed_ns()
+            ids = await lease.engine.tokenize(request.text, add_special=request.add_special)
+        return Tokens(tuple(ids), _timings(arrival, load_ns))
+
+    return await again_if_it_crashes(read)
 
 
 async def detokenize(services: Services, request: DetokenizeRequest, *, arrival: Arrival) -> JoinedText:
     """The text of tokens; raises ModelNotFound, BadRequest for numbers that are no tokens of the model."""
-    async with _leased(services, request, arrival) as (lease, facts):
-        load_ns = arrival.elapsed_ns()
-        strange = strange_token(request.tokens, facts)
-        if strange is not None:
-            raise BadRequest(f"tokens holds {strange}, which is no token of this model")
-        text = await lease.engine.detokenize(request.tokens)
-    return JoinedText(text, _timings(arrival, load_ns))
+
+    async def joined() -> JoinedText:
+        async with _leased(services, request, arrival) as (lease, facts):
+            load_ns = arrival.elapsed_ns()
+            strange = strange_token(request.tokens, facts)
+            if strange is not None:
+                raise BadRequest(f"tokens holds {strange}, which is no token of this model")
+            text = await lease.engine.detokenize(request.tokens)
+        return JoinedText(text, _timings(arrival, load_ns))
+
+    return await again_if_it_crashes(joined)
 
 
 @asynccontextmanager

@@ -1,3 +1,7 @@
+from dataclasses import replace
+
+import pytest
+
 from tampu.errors import EngineStartFailed
 from tampu.scheduler.cooldown import FIRST_S, LONGEST_S, CoolDown
 from tests.scheduler.wanted import load
@@ -41,3 +45,27 @@ def test_old_failures_are_forgotten():
     for number in range(100):
         cooldown.record(load(str(number)).spec, ERROR, number * LONGEST_S)
     assert len(cooldown._failures) <= 3
+
+
+@pytest.mark.parametrize("part", ["model_path", "shard_paths", "projector_paths", "adapter_paths", "draft_path"])
+def test_a_file_that_changed_is_tried_at_once(tmp_path, part):
+    file = tmp_path / "weights"
+    file.write_bytes(b"damaged")
+    spec = replace(SPEC, **{part: (file,) if part.endswith("s") else file})
+    cooldown = CoolDown()
+    cooldown.record(spec, ERROR, 100.0)
+    assert cooldown.standing(spec, 100.0) is ERROR
+    file.write_bytes(b"repaired, and longer")
+    assert cooldown.standing(spec, 100.0) is None
+    cooldown.record(spec, ERROR, 100.0)
+    assert cooldown.standing(spec, 100.0 + FIRST_S) is None, "the wait starts anew"
+    file.unlink()
+    assert cooldown.standing(spec, 100.0) is None
+
+
+def test_a_failure_stands_for_the_files_as_they_were_when_it_is_told():
+    stamps = iter([("old",), ("old",), ("new",)])
+    cooldown = CoolDown(lambda _: next(stamps))
+    cooldown.record(SPEC, ERROR, 100.0)
+    assert cooldown.standing(SPEC, 100.0) is ERROR
+    assert cooldown.standing(SPEC, 100.0) is None

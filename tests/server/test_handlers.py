@@ -254,3 +254,12 @@ def test_who_is_here(peer: str | None, is_here: bool) -> None:
     scope = {"client": None if peer is None else (peer, 5), "headers": []}
     exchange = Exchange(None, scope, None, None, parameters={})  # type: ignore[arg-type]  # only the scope is looked at
     assert exchange.is_from_here is is_here
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_who_comes_too_early_is_told_when_to_come_again(live: Live, *, stream: bool) -> None:
+    _script(live, QueueFull())
+    response, _ = live.ask("POST", "/api/chat", CHAT | {"stream": stream})
+    assert int(response.getheader("retry-after") or 0) > 0
+    _script(live, EngineCrashed("gone"))
+    assert live.ask("POST", "/api/chat", CHAT | {"stream": stream})[0].getheader("retry-after") is None

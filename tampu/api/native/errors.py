@@ -11,6 +11,7 @@ from tampu.errors import (
     InvalidName,
     ModelNotFound,
     NotFound,
+    Overloaded,
     RegistryError,
     TampuError,
 )
@@ -86,7 +87,7 @@ def check_name(name: str, route: RouteErrors, *, shown: str | None = None) -> No
 
 def native_error(error: TampuError, route: RouteErrors, *, content_type: str = JSON_UTF8) -> Reply:
     """The error as a whole answer."""
-    return Reply(error_status(error, route), error_body(error, route), content_type)
+    return Reply(error_status(error, route), error_body(error, route), content_type, _hints(error))
 
 
 def error_body(error: TampuError, route: RouteErrors) -> bytes:
@@ -110,6 +111,11 @@ def error_status(error: TampuError, route: RouteErrors) -> int:
     if isinstance(error, ModelNotFound):
         return error.status
     return next((status for kind, status in route.statuses.items() if isinstance(error, kind)), error.status)
+
+
+def _hints(error: TampuError) -> tuple[tuple[str, str], ...]:
+    """Headers that tell programs what to do next."""
+    return (("retry-after", str(error.retry_after_s)),) if isinstance(error, Overloaded) else ()
 
 
 def _empty(shown: str, route: RouteErrors) -> TampuError:
