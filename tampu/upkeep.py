@@ -64,3 +64,21 @@ class Purged:
     def bytes(self) -> int:
         """What that frees in all."""
         return sum(leftover.bytes for leftover in self.leftovers)
+
+
+class Verdict(Enum):
+    """How a finding is meant. The values are words for people."""
+
+    FINE = "ok"
+    NOTE = "note"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that an examination found; `advice` says what to do about it, "" where nothing needs doing."""
+
+    topic: str
+    text: str
+    verdict: Verdict = Verdict.FINE
+    advice: str = ""

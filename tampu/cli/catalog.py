@@ -37,6 +37,7 @@ _ENTRIES: Final = (
     Entry("bench", "bench", "Measure how fast a model is on this machine", beyond=True),
     Entry("import", "import_folder", "Add the GGUF files of a folder, where they lie", beyond=True),
     Entry("verify", "verify", "Look for damage in stored models", beyond=True),
+    Entry("doctor", "doctor", "Examine this machine and what is stored", beyond=True),
     Entry("purge", "purge", "Remove files that no model uses", beyond=True),
 )
 COMMANDS: Final[Mapping[str, Entry]] = {entry.name: entry for entry in _ENTRIES}

@@ -92,6 +92,14 @@ class ChatPart(msgspec.Struct):
     tool_calls: list[ToolCall] = []
 
 
+class PromptRead(msgspec.Struct):
+    """How far a prompt is read, in tokens; those that were known from before are among `processed`."""
+
+    prompt_tokens: int = 0
+    processed: int = 0
+    cached: int = 0
+
+
 class Piece(msgspec.Struct):
     """One piece of an answer, of `/api/generate` or `/api/chat`. Times are nanoseconds."""
 
@@ -99,6 +107,7 @@ class Piece(msgspec.Struct):
     thinking: str = ""
     tool_calls: list[ToolCall] = []
     message: ChatPart = msgspec.field(default_factory=ChatPart)
+    progress: PromptRead | None = None
     done: bool = False
     done_reason: str = ""
     total_duration: int = 0
@@ -132,6 +141,15 @@ class Verified(Report):
     blobs: int = 0
     bytes: int = 0
     damages: list[Damage] = []
+
+
+class Finding(msgspec.Struct):
+    """One thing that an examination found. `verdict`: ok, note or problem."""
+
+    topic: str = ""
+    verdict: str = ""
+    text: str = ""
+    advice: str = ""
 
 
 class Unfinished(msgspec.Struct):

@@ -7,7 +7,17 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from tampu.client.answers import Description, ListedModel, LoadedModel, Piece, Purged, Report, Unfinished, Verified
+from tampu.client.answers import (
+    Description,
+    Finding,
+    ListedModel,
+    LoadedModel,
+    Piece,
+    Purged,
+    Report,
+    Unfinished,
+    Verified,
+)
 from tampu.client.connection import BLOCK_BYTES, LOST, Connector, checked, lines_of, parsed
 from tampu.config import Address
 from tampu.errors import ServerError, ServerUnreachable
@@ -27,6 +37,10 @@ class _Loaded(msgspec.Struct):
 
 class _Begun(msgspec.Struct):
     partials: list[Unfinished] = []
+
+
+class _Examined(msgspec.Struct):
+    findings: list[Finding] = []
 
 
 class _Embedded(msgspec.Struct):
@@ -108,6 +122,10 @@ class Client:
     def unfinished_pulls(self) -> list[Unfinished]:
         """Downloads that were begun and are not whole, the youngest first."""
         return self._get("/api/partials", _Begun).partials
+
+    def examine(self) -> list[Finding]:
+        """What the server finds out about its machine, its engine and its models folder."""
+        return self._get("/api/doctor", _Examined).findings
 
     def push(self, model: str, *, insecure: bool = False) -> Iterator[Report]:
         """Send a model to its registry."""

@@ -5,6 +5,7 @@ from functools import partial
 from tampu.operations.blobs import adopt_blob, has_blob, receive_blob
 from tampu.operations.catalog import copy_model, delete_model, list_models
 from tampu.operations.create import create
+from tampu.operations.doctor import examine
 from tampu.operations.embed import embed
 from tampu.operations.generate import generate
 from tampu.operations.pull import pull
@@ -31,6 +32,7 @@ def bind_operations(services: Services) -> Operations:
         rerank=partial(rerank, services),
         list_models=partial(list_models, services),
         loaded_models=partial(loaded_models, services),
+        standings=services.scheduler.standings,
         show=partial(show, services),
         create=partial(create, services),
         pull=partial(pull, services),
@@ -43,5 +45,6 @@ def bind_operations(services: Services) -> Operations:
         verify=partial(verify, services),
         purge=partial(purge, services),
         list_unfinished=partial(list_unfinished, services),
+        examine=partial(examine, services),
         share=SharedModels(services.library),
     )

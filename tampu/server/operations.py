@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from tampu.arrival import Arrival
-from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary
+from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary, Standing
 from tampu.generation import (
     DetokenizeRequest,
     EmbeddingRequest,
@@ -31,7 +31,7 @@ from tampu.management import (
 )
 from tampu.progress import Progress
 from tampu.sharing import Lookup, SharedBlob, SharedManifest
-from tampu.upkeep import Purged, Unfinished, Verified
+from tampu.upkeep import Finding, Purged, Unfinished, Verified
 
 
 class Generate(Protocol):
@@ -76,6 +76,7 @@ class Operations:
     rerank: Timed[RerankRequest, Ranking]
     list_models: Callable[[], Awaitable[Sequence[ModelSummary]]]
     loaded_models: Callable[[], Sequence[LoadedModel]]
+    standings: Callable[[], Sequence[Standing]]
     show: Callable[[ShowRequest], Awaitable[ModelDescription]]
     create: Callable[[CreateRequest], AsyncIterator[Progress]]
     pull: Callable[[TransferRequest], AsyncIterator[Progress]]
@@ -88,4 +89,5 @@ class Operations:
     verify: Callable[[VerifyRequest], AsyncIterator[Progress | Verified]]
     purge: Callable[[PurgeRequest], AsyncIterator[Progress | Purged]]
     list_unfinished: Callable[[], Awaitable[Sequence[Unfinished]]]
+    examine: Callable[[], Awaitable[Sequence[Finding]]]
     share: Share

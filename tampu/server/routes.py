@@ -13,13 +13,14 @@ from tampu.api.native import (
     generate,
     manage,
     models,
+    queue,
     rerank,
     tokens,
     transfer,
     upkeep,
 )
 from tampu.api.native.errors import PLAIN, native_error
-from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary
+from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary, QueuedRequest
 from tampu.errors import Forbidden, TampuError
 from tampu.generation import (
     DetokenizeRequest,
@@ -46,7 +47,7 @@ from tampu.progress import Progress
 from tampu.server.exchange import Exchange
 from tampu.server.handlers import Endpoint, answering, fixed, pure, streaming, uploading
 from tampu.server.router import Route
-from tampu.upkeep import Purged, Unfinished, Verified
+from tampu.upkeep import Finding, Purged, Unfinished, Verified
 
 
 def _generate(request: GenerationRequest, exchange: Exchange) -> AsyncIterator[GenerationEvent]:
@@ -75,6 +76,14 @@ async def _tags(_: None, exchange: Exchange) -> Sequence[ModelSummary]:
 
 async def _ps(_: None, exchange: Exchange) -> Sequence[LoadedModel]:
     return exchange.behind.operations.loaded_models()
+
+
+async def _queue(_: None, exchange: Exchange) -> Sequence[QueuedRequest]:
+    return exchange.behind.underway.described(exchange.behind.operations.standings())
+
+
+async def _cancel(request_id: str, exchange: Exchange) -> None:
+    exchange.behind.underway.cancel(request_id)
 
 
 async def _show(call: models.ShowCall, exchange: Exchange) -> ModelDescription:
@@ -127,6 +136,12 @@ async def _partials(_: None, exchange: Exchange) -> Sequence[Unfinished]:
     return await exchange.behind.operations.list_unfinished()
 
 
+async def _doctor(_: None, exchange: Exchange) -> Sequence[Finding]:
+    if not exchange.is_from_here:
+        raise Forbidden("only a program on the server's own machine may examine it; run 'tampu doctor' there")
+    return await exchange.behind.operations.examine()
+
+
 async def _status(exchange: Exchange) -> None:
     await exchange.reply(about.STATUS[exchange.behind.settings.no_cloud])
 
@@ -151,6 +166,8 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("GET", "/api/tags", _LIST_MODELS),
     Route("HEAD", "/api/tags", _LIST_MODELS),
     Route("GET", "/api/ps", answering(models.PS_CODEC, _ps)),
+    Route("GET", "/api/queue", answering(queue.QUEUE_CODEC, _queue)),
+    Route("DELETE", "/api/queue/:id", answering(queue.CANCEL_CODEC, _cancel)),
     Route("POST", "/api/show", answering(models.SHOW_CODEC, _show)),
     Route("POST", "/api/create", streaming(create.CREATE_CODEC, _create)),
     Route("POST", "/api/pull", streaming(transfer.PULL_CODEC, _pull)),
@@ -163,6 +180,7 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("POST", "/api/verify", streaming(upkeep.VERIFY_CODEC, _verify)),
     Route("POST", "/api/purge", streaming(upkeep.PURGE_CODEC, _purge)),
     Route("GET", "/api/partials", answering(upkeep.PARTIALS_CODEC, _partials)),
+    Route("GET", "/api/doctor", answering(upkeep.DOCTOR_CODEC, _doctor)),
     Route("GET", "/api/version", _VERSION),
     Route("HEAD", "/api/version", _VERSION),
     Route("GET", "/api/status", _status),

@@ -43,6 +43,7 @@ class FakeOperations:
             rerank=self._rerank,
             list_models=self._nothing,
             loaded_models=list,
+            standings=list,
             show=self._look_up,
             create=self._report,
             pull=self._report,
@@ -55,6 +56,7 @@ class FakeOperations:
             verify=self._report,
             purge=self._report,
             list_unfinished=self._nothing,
+            examine=self._nothing,
             share=self.share,
         )
 

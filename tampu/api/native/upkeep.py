@@ -1,4 +1,4 @@
-"""`POST /api/verify`, `POST /api/purge`, `GET /api/partials`: routes of ours, in the shape of Ollama's."""
+"""Routes of ours, in the shape of Ollama's: `/api/verify`, `/api/purge`, `/api/partials`, `/api/doctor`."""
 
 from collections.abc import Sequence
 from typing import Any, assert_never
@@ -11,7 +11,7 @@ from tampu.api.native.progress import ReportWriter, report_members
 from tampu.management import PurgeRequest, VerifyRequest
 from tampu.progress import SUCCESS, Progress
 from tampu.units import format_timestamp
-from tampu.upkeep import Purged, Unfinished, Verified
+from tampu.upkeep import Finding, Purged, Unfinished, Verified
 from tampu.wire import decode as decode_json
 from tampu.wire import encode as encode_json
 
@@ -70,6 +70,18 @@ def _partial(unfinished: Unfinished) -> dict[str, Any]:
     }
 
 
+def _encode_findings(_: None, found: Sequence[Finding]) -> Reply:
+    told = [{"topic": each.topic, "verdict": each.verdict.value, "text": each.text, **_advice(each)} for each in found]
+    return Reply(200, encode_json({"findings": told}), JSON_UTF8)
+
+
+def _advice(finding: Finding) -> dict[str, str]:
+    return {"advice": finding.advice} if finding.advice else {}
+
+
+DOCTOR_CODEC: AnswerCodec[None, Sequence[Finding]] = AnswerCodec(
+    decode=lambda _: None, encode=_encode_findings, encode_error=lambda error: native_error(error, UPKEEP)
+)
 PARTIALS_CODEC: AnswerCodec[None, Sequence[Unfinished]] = AnswerCodec(
     decode=lambda _: None, encode=_encode_partials, encode_error=lambda error: native_error(error, UPKEEP)
 )

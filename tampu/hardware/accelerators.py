@@ -1,0 +1,24 @@
+"""Which devices other than the processor are here to compute on, by what the system shows of them."""
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+_DEVICE_FILES: Final[Mapping[str, tuple[str, ...]]] = {
+    "NVIDIA GPU": ("dev/nvidia[0-9]*", "dev/dxg"),
+    "AMD GPU": ("dev/kfd",),
+}
+"""Patterns of files that exist where a driver runs, by what they speak of."""
+
+
+def accelerators(root: Path = Path("/")) -> tuple[str, ...]:
+    """Their kinds, in words; a device whose driver does not run is not seen."""
+    found = [kind for kind, patterns in _DEVICE_FILES.items() if any(_exists(root, pattern) for pattern in patterns)]
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        found.append("Apple GPU")
+    return tuple(found)
+
+
+def _exists(root: Path, pattern: str) -> bool:
+    return any(True for _ in root.glob(pattern))

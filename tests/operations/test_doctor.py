@@ -1,0 +1,64 @@
+"""What an examination makes of a machine, and that one look that fails does not end the others."""
+
+from pathlib import Path
+
+import pytest
+
+from tampu.config import Address, Settings
+from tampu.engine.trial import Trial
+from tampu.hardware.memory import Memory
+from tampu.operations.doctor import engine, memory, network, processor, warnings_of
+from tampu.upkeep import Finding, Verdict
+
+GIB = 1 << 30
+
+
+def verdicts(findings: object) -> list[Verdict]:
+    return [finding.verdict for finding in list(findings)]  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("usable", "machine", "expected"),
+    [
+        (Memory(16 * GIB, 8 * GIB), 16 * GIB, [Verdict.FINE]),
+        (Memory(4 * GIB, 2 * GIB), 16 * GIB, [Verdict.FINE, Verdict.NOTE]),
+        (Memory(16 * GIB, GIB // 2), 16 * GIB, [Verdict.PROBLEM]),
+    ],
+)
+def test_memory(usable: Memory, machine: int, expected: list[Verdict]) -> None:
+    assert verdicts(memory(usable, machine)) == expected
+
+
+@pytest.mark.parametrize(
+    ("binary", "trial", "devices", "expected"),
+    [
+        (None, Trial("xllamacpp 1"), (), [Verdict.FINE]),
+        (None, Trial("xllamacpp 1"), ("NVIDIA GPU",), [Verdict.FINE, Verdict.NOTE]),
+        (Path("/opt/llama-server"), Trial("version: 1"), ("NVIDIA GPU",), [Verdict.FINE]),
+        (Path("/opt/llama-server"), Trial("", "SIGILL"), (), [Verdict.PROBLEM]),
+        (None, Trial("", "no such module"), ("NVIDIA GPU",), [Verdict.PROBLEM]),
+    ],
+)
+def test_engine(binary: Path | None, trial: Trial, devices: tuple[str, ...], expected: list[Verdict]) -> None:
+    findings = list(engine(binary, trial, devices))
+    assert verdicts(findings) == expected
+    assert all(finding.advice for finding in findings if finding.verdict is not Verdict.FINE)
+
+
+def test_a_quota_is_told(tmp_path: Path) -> None:
+    group = tmp_path / "sys/fs/cgroup"
+    group.mkdir(parents=True)
+    (group / "cpu.max").write_text("50000 100000\n")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
+    assert verdicts(processor(tmp_path)) == [Verdict.FINE, Verdict.NOTE]
+
+
+def test_an_open_address_and_values_that_mean_nothing_are_told() -> None:
+    assert verdicts(network(Settings())) == [Verdict.FINE]
+    address = Address("http", "0.0.0.0", 11434)  # never bound
+    everywhere = Settings(address=address, warnings=("invalid environment variable",))
+    assert verdicts(network(everywhere)) == [Verdict.NOTE]
+    assert next(warnings_of(everywhere)) == Finding(
+        "settings", "invalid environment variable", Verdict.PROBLEM, "see docs/settings.md for what is allowed"
+    )
