@@ -61,6 +61,33 @@ class TensorDescription:
     shape: tuple[int, ...]
 
 
+class RequestState(Enum):
+    """What a request for a model does: its model is being loaded, it waits its turn, or it is being answered."""
+
+    LOADING = "loading"
+    WAITING = "waiting"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a request has come. `position`: its place, from 1, among those that wait for the same; 0: none."""
+
+    request_id: str
+    model: str
+    state: RequestState
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRequest:
+    """A request that is under way: where it stands, whose it is, and since when (nanoseconds since the epoch)."""
+
+    standing: Standing
+    client: str
+    since_ns: int
+
+
 class OriginKind(Enum):
     """What kind of place a model came from."""
 

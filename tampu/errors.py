@@ -17,6 +17,7 @@ TampuError                       500
     BlobNotFound                       no blob of that digest
   Overloaded                     503
     QueueFull                          too many requests wait for a model
+  RequestCanceled                499   somebody ended the request by its id
   EngineError                    500   the engine, not the caller, failed
     EngineStartFailed                  the child did not become ready; knows the end of its log
     EngineOutOfMemory                  the model does not fit
@@ -159,6 +160,15 @@ class QueueFull(Overloaded):
     def __init__(self) -> None:
         # Two blanks: clients match on Ollama's text.
         super().__init__("server busy, please try again.  maximum pending requests exceeded")
+
+
+class RequestCanceled(TampuError):
+    """Somebody took the request out of the queue by its id."""
+
+    status = 499
+
+    def __init__(self) -> None:
+        super().__init__("request canceled: it was taken out of the queue")
 
 
 class EngineError(TampuError):

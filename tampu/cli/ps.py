@@ -1,22 +1,37 @@
-"""`ps`: the models in memory."""
+"""`ps`: the models in memory, and the requests that they work on."""
 
 import time
+from collections.abc import Sequence
 
 import msgspec
 
 from tampu.cli.command import command
 from tampu.cli.grammar import Words, flag
 from tampu.cli.invocation import Invocation
-from tampu.terminal.listings import loaded_table
+from tampu.client.answers import LoadedModel, QueuedRequest
+from tampu.terminal.listings import loaded_table, queue_table
 
 
 @command("ps", words=Words(), help="List running models")
-@flag("--json", "as_json", beyond=True, help="Print the models as a JSON list")
-def command_line(invocation: Invocation, words: tuple[str, ...], as_json: bool) -> None:
-    """The loaded models whose name begins with the first word."""
+@flag("--json", "as_json", beyond=True, help="Print the models (or requests) as a JSON list")
+@flag("--queue", beyond=True, help="List the requests under way instead: running, waiting, loading")
+@flag("--cancel", word="string", beyond=True, help="End the request with this id")
+def command_line(
+    invocation: Invocation, words: tuple[str, ...], as_json: bool, queue: bool, cancel: str | None
+) -> None:
+    """The loaded models, or the requests, whose model's name begins with the first word."""
+    if cancel is not None:
+        invocation.client.cancel(cancel)
+        return
     prefix = words[0] if words else ""
-    models = [model for model in invocation.client.loaded_models() if model.name.startswith(prefix)]
-    if as_json:
-        invocation.console.write(msgspec.json.encode(models).decode() + "\n")
+    if queue:
+        requests = [request for request in invocation.client.queue() if request.model.startswith(prefix)]
+        text = _json(requests) if as_json else queue_table(requests, now=time.time())
     else:
-        invocation.console.write(loaded_table(models, now=time.time()))
+        models = [model for model in invocation.client.loaded_models() if model.name.startswith(prefix)]
+        text = _json(models) if as_json else loaded_table(models, now=time.time())
+    invocation.console.write(text)
+
+
+def _json(rows: Sequence[LoadedModel] | Sequence[QueuedRequest]) -> str:
+    return msgspec.json.encode(rows).decode() + "\n"

@@ -47,6 +47,17 @@ class LoadedModel(msgspec.Struct):
     context_length: int = 0
 
 
+class QueuedRequest(msgspec.Struct):
+    """One row of `/api/queue`."""
+
+    id: str = ""
+    model: str = ""
+    state: str = ""
+    position: int = 0
+    since: str = ""
+    client: str = ""
+
+
 class Tensor(msgspec.Struct):
     """One tensor of a model."""
 

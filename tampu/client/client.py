@@ -4,6 +4,7 @@ import http.client
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -14,6 +15,7 @@ from tampu.client.answers import (
     LoadedModel,
     Piece,
     Purged,
+    QueuedRequest,
     Report,
     Unfinished,
     Verified,
@@ -33,6 +35,10 @@ class _Listed(msgspec.Struct):
 
 class _Loaded(msgspec.Struct):
     models: list[LoadedModel] = []
+
+
+class _Queued(msgspec.Struct):
+    requests: list[QueuedRequest] = []
 
 
 class _Begun(msgspec.Struct):
@@ -82,6 +88,14 @@ class Client:
     def loaded_models(self) -> list[LoadedModel]:
         """Every model in memory."""
         return self._get("/api/ps", _Loaded).models
+
+    def queue(self) -> list[QueuedRequest]:
+        """Every request for a model that is under way, the running ones first."""
+        return self._get("/api/queue", _Queued).requests
+
+    def cancel(self, request_id: str) -> None:
+        """End a request, whoever sent it."""
+        self._ask("DELETE", f"/api/queue/{quote(request_id, safe='')}", None, msgspec.Struct)
 
     def describe(
         self, model: str, *, verbose: bool = False, shown_as: Mapping[str, object] | None = None

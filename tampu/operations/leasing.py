@@ -25,7 +25,8 @@ async def lease_for(
     `size`: characters of a prompt that is to be read.
     """
     try:
-        async with services.scheduler.lease(load, asker=Asker(arrival.client, size)) as lease:
+        asker = Asker(arrival.client, size, arrival.request_id)
+        async with services.scheduler.lease(load, asker=asker) as lease:
             yield lease
     except EngineStartFailed as error:
         if await anyio.Path(load.spec.model_path).exists():

@@ -20,10 +20,14 @@ Waiter = TypeVar("Waiter")
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks, and for how much: `client` is a name for fairness alone, `size` the length of the prompt in bytes."""
+    """Who asks, and for how much: `client` is a name for fairness alone, `size` the length of the prompt in bytes.
+
+    `request_id` is what others may call the request; nothing is decided by it.
+    """
 
     client: str = ""
     size: int = 0
+    request_id: str = ""
 
 
 ANYBODY: Final = Asker()

@@ -26,10 +26,9 @@ class Resident(Generic[Waiter]):
         self.has_crashed = False
         """A user or the guard saw it die or hang; the system may notice later, or never."""
         self.guard = anyio.CancelScope()
-        self.users = 0
+        self.working: list[Asker] = []
+        """Who has a slot now."""
         self.waiting: Line[Waiter] = Line()
-        self._working: Counter[str] = Counter()
-        """The slots that each client uses."""
         self._idle_since = now
         self._shows_idle_time = False
         """Whether a busy one shows when it would have left, had nobody come: once idle, until told a new keep-alive."""
@@ -40,6 +39,11 @@ class Resident(Generic[Waiter]):
         return self.plan.request.engine_key
 
     @property
+    def users(self) -> int:
+        """How many have a slot now."""
+        return len(self.working)
+
+    @property
     def is_alive(self) -> bool:
         """Whether its process can still answer."""
         return not self.has_crashed and self.process.is_alive
@@ -47,7 +51,7 @@ class Resident(Generic[Waiter]):
     @property
     def is_idle(self) -> bool:
         """Whether nobody uses it."""
-        return not self.users
+        return not self.working
 
     @property
     def has_free_slot(self) -> bool:
@@ -63,8 +67,7 @@ class Resident(Generic[Waiter]):
 
     def join(self, asker: Asker, keep_alive: KeepAlive | None) -> None:
         """Take a free slot."""
-        self.users += 1
-        self._working[asker.client] += 1
+        self.working.append(asker)
         self.adopt(keep_alive)
 
     def wait(self, waiter: Waiter, asker: Asker, keep_alive: KeepAlive | None) -> None:
@@ -74,13 +77,12 @@ class Resident(Generic[Waiter]):
 
     def leave(self, asker: Asker, now: float) -> Waiter | None:
         """Give a slot back; returns who has it now, None if nobody waited."""
-        self._working -= Counter((asker.client,))
+        self.working.remove(asker)
         if self.waiting:
-            heir, heir_asker = self.waiting.next(self._working)
-            self._working[heir_asker.client] += 1
+            heir, heir_asker = self.waiting.next(Counter(user.client for user in self.working))
+            self.working.append(heir_asker)
             return heir
-        self.users -= 1
-        if not self.users:
+        if self.is_idle:
             self._idle_since, self._shows_idle_time = now, True
         return None
 

@@ -23,6 +23,7 @@ from typing import Final, Self, assert_never
 
 import anyio
 
+from tampu.descriptions import Standing
 from tampu.engine.protocol import EngineProcess, LoadProgress
 from tampu.errors import EngineCrashed, EngineOutOfMemory, Overloaded, QueueFull, TampuError
 from tampu.hardware.memory import Memory
@@ -34,6 +35,7 @@ from tampu.scheduler.loading import Loading
 from tampu.scheduler.policy import PATIENCE_S, Evict, Join, Refuse, Start, Wait, decide, serves
 from tampu.scheduler.records import Limits, LoadRequest, ProgressCallback, ResidentView, StartEngine
 from tampu.scheduler.resident import Resident
+from tampu.scheduler.standings import standings
 from tampu.scheduler.stopping import STOP_S, Stopping
 
 _log = logging.getLogger(__name__)
@@ -144,6 +146,10 @@ class Scheduler:
         if any(not resident.is_alive for resident in self._residents.values()):
             self._look_again()
         return [self._view(resident) for resident in self._residents.values() if resident.is_alive]
+
+    def standings(self) -> list[Standing]:
+        """Where each request stands: the running ones first, the others in the order of their lines."""
+        return list(standings(self._residents.values(), self._pending, self._loading))
 
     @property
     def queued(self) -> int:

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tampu.api.dialect import Call, Reply
 from tampu.arrival import Arrival
@@ -11,6 +11,7 @@ from tampu.errors import BadRequest
 from tampu.server.asgi import Receive, Scope, Send, answer, header, write_at_once
 from tampu.server.operations import Operations
 from tampu.server.stopping import Stopping
+from tampu.server.underway import Underway
 
 MAX_BODY_BYTES = 64 * 1024**2
 """The largest JSON body: room for a dozen photos. Uploads of blobs are streamed and not limited."""
@@ -25,6 +26,7 @@ class Behind:
     operations: Operations
     settings: Settings
     stopping: Stopping
+    underway: Underway = field(default_factory=Underway)
 
 
 class ClientGone(Exception):
@@ -51,7 +53,8 @@ class Exchange:
     @property
     def arrival(self) -> Arrival:
         """When the request came, and from whom. Programs on one machine are told apart by what they call themselves."""
-        return Arrival(int(self._scope["started_ns"]), f"{self._client_host} {header(self._scope, b'user-agent')}")
+        client = f"{self._client_host} {header(self._scope, b'user-agent')}"
+        return Arrival(int(self._scope["started_ns"]), client, self.request_id)
 
     @property
     def is_from_here(self) -> bool:

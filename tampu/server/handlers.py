@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 
 from tampu.api.dialect import AnswerCodec, Call, EventWriter, FileCodec, FileReply, Reply, StreamCodec
-from tampu.errors import Overloaded, TampuError
+from tampu.errors import Overloaded, RequestCanceled, TampuError
 from tampu.server.disconnect import while_wanted
 from tampu.server.exchange import ClientGone, Exchange
 
@@ -197,14 +197,17 @@ async def _closing(events: AsyncIterator[EventT]) -> AsyncIterator[AsyncIterator
 async def _while_wanted(
     exchange: Exchange, work: Callable[[], Awaitable[None]], early: ErrorEncoder, late: LateErrorEncoder | None = None
 ) -> None:
-    """Do `work` as long as its client is there and the server stays; answer its errors."""
+    """Do `work` as long as its client is there, the server stays and nobody ends it by its id; answer its errors."""
 
     async def answered() -> None:
         async with _errors_answered(exchange, early, late):
             await work()
 
-    stopping = exchange.behind.stopping
-    await while_wanted(answered, receive=exchange.receive, stopping=stopping)
+    behind = exchange.behind
+    with anyio.CancelScope() as scope, behind.underway.entry(exchange.arrival, scope) as entry:
+        await while_wanted(answered, receive=exchange.receive, stopping=behind.stopping)
+    if entry.is_canceled and not exchange.is_over:
+        await _say(exchange, RequestCanceled(), early, late)
     await _say_if_stopped(exchange, early, late)
 
 

@@ -1,8 +1,8 @@
-"""The rows of `list` and `ps`."""
+"""The rows of `list`, `ps` and their kin."""
 
 from collections.abc import Sequence
 
-from tampu.client.answers import ListedModel, LoadedModel, Unfinished
+from tampu.client.answers import ListedModel, LoadedModel, QueuedRequest, Unfinished
 from tampu.terminal.console import printable
 from tampu.terminal.table import table
 from tampu.units import format_bytes, format_moment, parse_timestamp
@@ -38,6 +38,23 @@ def loaded_table(models: Sequence[LoadedModel], *, now: float) -> str:
                 _until(parse_timestamp(model.expires_at), now),
             )
             for model in models
+        ],
+    )
+
+
+def queue_table(requests: Sequence[QueuedRequest], *, now: float) -> str:
+    """The table of `ps --queue`; `now` in seconds since the epoch."""
+    return table(
+        ("ID", "MODEL", "STATE", "SINCE", "CLIENT"),
+        [
+            (
+                printable(request.id),
+                printable(request.model),
+                printable(request.state) + (f" ({request.position})" if request.position else ""),
+                format_moment(parse_timestamp(request.since), now=now, never="Never"),
+                printable(request.client),
+            )
+            for request in requests
         ],
     )
 

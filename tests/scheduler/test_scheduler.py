@@ -291,3 +291,23 @@ async def test_one_client_cannot_keep_the_slots_from_others():
         assert world.begun == ["many 0", "many 1", "one"]
         await many[1].end()
         assert world.begun[3:] == ["many 2"]
+
+
+async def test_everybody_sees_where_a_request_stands():
+    async with World(num_parallel=1, max_loaded=2).open() as world:
+
+        def shown():
+            found = world.scheduler.standings()
+            return [(each.request_id, each.model, each.state.value, each.position) for each in found]
+
+        world.engines.is_held = True
+        for number in (1, 2, 3):
+            world.client("a", label=str(number), asker=Asker("c", request_id=f"a{number}"))
+        world.client("b", asker=Asker("c", request_id="b"))
+        await settled()
+        assert shown() == [("a1", "a", "loading", 0), ("a2", "a", "loading", 0), ("a3", "a", "loading", 0), ("b", "b", "waiting", 1)]  # fmt: skip  # noqa: E501  # a table
+        world.engines.release()
+        await settled()
+        assert shown() == [("a1", "a", "running", 0), ("a2", "a", "waiting", 1), ("a3", "a", "waiting", 2), ("b", "b", "loading", 0)]  # fmt: skip  # noqa: E501  # a table
+        world.tasks.cancel_scope.cancel()
+    assert world.scheduler.standings() == []
