@@ -24,6 +24,11 @@ class SharedClients:
         self._open: dict[Endpoint, _OpenClient] = {}
         self._opening = anyio.Lock()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no client is open."""
+        return not self._open
+
     @asynccontextmanager
     async def use(self, endpoint: Endpoint) -> AsyncIterator[RegistryClient]:
         """The client for `endpoint`, which stays open at least to the end of the block."""

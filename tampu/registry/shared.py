@@ -70,6 +70,11 @@ class SharedDownloads:
         self._group, self._pace = group, pace
         self._jobs: dict[str, SharedDownload] = {}
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._jobs
+
     @asynccontextmanager
     async def join(self, digest: str, job: Job, *, size: int, limit: int = 0) -> AsyncIterator[SharedDownload]:
         """Take part in the download of a blob, beginning it with `job` if nobody has."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+from functools import cache
 from typing import Any, Self
 
 from aiohttp import web
@@ -24,6 +25,7 @@ WEIGHTS = {
 }
 """Size and etag by digest. They are too many bytes for a recording: others of their size stand for them."""
 
+_NO_BODY = hashlib.sha256().digest()
 _SEEN = ("Accept-Encoding", "Content-Length", "Content-Range", "Content-Type", "X-Redirect-Uploads")
 
 
@@ -34,10 +36,9 @@ class RecordedPush:
         text = json.dumps(case)
         used = next((digest for digest in WEIGHTS if digest in text), next(iter(WEIGHTS)))
         size, recorded_etag = WEIGHTS[used]
-        self.weights = random.Random(1).randbytes(size)  # noqa: S311  # bytes that do not compress
-        self.digest = hashlib.sha256(self.weights).hexdigest()
+        self.weights, self.digest, etag = _stand_in(size)
         text = text.replace(used, self.digest).replace(used[:12], self.digest[:12])
-        text = text.replace(recorded_etag, _etag(self.weights))
+        text = text.replace(recorded_etag, etag)
         self._text = text.replace("{UUID}", "uuid").replace("{STATE}", "state")
         bodies = [each["request"].get("body") for each_case in all_cases for each in each_case["wire"]]
         self._contents = {self.weights, *(body.encode() for body in bodies if body)}
@@ -55,7 +56,9 @@ class RecordedPush:
         for placeholder, host in self.hosts.items():
             self._text = self._text.replace(placeholder, host)
         self.case = json.loads(self._text)
-        self._left = list(self.case["wire"])
+        # Hashes over much, each once and not while a client waits.
+        self.recorded_requests = [_recorded_form(each, self.weights) for each in self.case["wire"]]
+        self._left = list(zip(self.recorded_requests, self.case["wire"], strict=True))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -71,10 +74,6 @@ class RecordedPush:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(manifests[0] if manifests else self._manifest())
 
-    @property
-    def recorded_requests(self) -> list[dict[str, str]]:
-        return [_recorded_form(each, self.weights) for each in self.case["wire"]]
-
     def _manifest(self) -> str:
         """The case ends before its manifest is sent; only the first layer is asked for."""
         layer = {"mediaType": "application/vnd.ollama.image.model", "digest": f"sha256:{self.digest}"}
@@ -83,20 +82,31 @@ class RecordedPush:
     async def _answer(self, request: web.Request) -> web.Response:
         asked = await _form(request)
         self.requests.append(asked)
-        for each in self._left:
-            if asked == _recorded_form(each, self.weights):
-                self._left.remove(each)
+        for awaited in self._left:
+            recorded, each = awaited
+            if asked == recorded:
+                self._left.remove(awaited)
                 answer = each["response"]
                 headers = {name: value for name, value in answer["headers"].items() if name != "Content-Length"}
                 return web.Response(status=answer["status"], headers=headers, body=answer.get("body", "").encode())
         return web.Response(status=404)
 
 
+@cache
+def _stand_in(size: int) -> tuple[bytes, str, str]:
+    """Weights of a size, their digest and their etag."""
+    pattern = random.Random(1).randbytes(999_983)  # noqa: S311  # of a length of which no part is a multiple
+    weights = (pattern * (size // len(pattern) + 1))[:size]
+    return weights, hashlib.sha256(weights).hexdigest(), _etag(weights)
+
+
 async def _form(request: web.Request) -> dict[str, str]:
-    body = await request.read()
+    body = hashlib.sha256()
+    async for piece in request.content.iter_any():
+        body.update(piece)
     headers = {name: request.headers.get(name, "") for name in _SEEN}
     return _described(request.method, request.headers["Host"], request.path_qs, request.headers, headers) | {
-        "body": hashlib.sha256(body).hexdigest() if body else ""
+        "body": "" if body.digest() == _NO_BODY else body.hexdigest()
     }
 
 

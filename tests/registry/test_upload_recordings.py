@@ -1,6 +1,7 @@
 """The recorded pushes of Ollama: the same requests in the same order, the same reports, the same end."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from tampu.errors import TampuError
 from tampu.progress import Progress
 from tampu.registry.identity import Identity
-from tests.fakes.pushing import PushServices, open_services
+from tampu.registry.patience import Patience
+from tests.fakes.pushing import BRISK, PushServices, open_services
 from tests.fakes.recorded_pushes import RecordedPush
 from tests.recordings import recording
 
@@ -37,18 +39,24 @@ LARGE: list[dict[str, Any]] = [
 ]
 
 
+assert LARGE
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", LARGE, ids=lambda case: case["name"])
 async def test_the_recorded_push_of_much(case: dict[str, Any], tmp_path: Path) -> None:
     """Parts of a hundred million bytes, one after the other, each to the address that the one before was told."""
-    assert LARGE
-    await test_the_recorded_push(case, tmp_path)
+    await _assert_pushed_as_recorded(case, tmp_path, replace(Patience(), first_pause_s=BRISK.first_pause_s))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 async def test_the_recorded_push(case: dict[str, Any], tmp_path: Path) -> None:
-    Identity.load_or_create(tmp_path)
-    async with RecordedPush(case, [*ALL, *LARGE]) as registry, open_services(tmp_path) as services:
+    await _assert_pushed_as_recorded(case, tmp_path, BRISK)
+
+
+async def _assert_pushed_as_recorded(case: dict[str, Any], folder: Path, patience: Patience) -> None:
+    Identity.load_or_create(folder)
+    async with RecordedPush(case, [*ALL, *LARGE]) as registry, open_services(folder, patience=patience) as services:
         if "unknown" not in case["name"] and case["name"] != "bad name":
             registry.fill(services.library)
         request = registry.case["request"]
