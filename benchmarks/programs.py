@@ -53,8 +53,7 @@ def _server(module: list[str], variables: Mapping[str, str]) -> Iterator[Running
     port = free_port()
     environment = {"OLLAMA_HOST": f"127.0.0.1:{port}", "OLLAMA_MODELS": str(STORE), **variables}
     with _program([sys.executable, "-m", *module], port, environment) as running:
-        while not _answers(port):
-            time.sleep(0.005)
+        _wait_for(running)
         yield running
 
 
@@ -64,8 +63,7 @@ def bare_engine(model: Path, *, slots: int, context: int) -> Iterator[Running]:
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.bare_engine", str(model), str(port), str(slots), str(context)]
     with _program(command, port, {}) as running:
-        while not _answers(port, "/health"):
-            time.sleep(0.005)
+        _wait_for(running, "/health")
         yield running
 
 
@@ -75,8 +73,7 @@ def byte_relay(engine: Running) -> Iterator[Running]:
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.relay", str(port), str(engine.port)]
     with _program(command, port, {}) as running:
-        while not _answers(port, "/health"):
-            time.sleep(0.005)
+        _wait_for(running, "/health")
         yield running
 
 
@@ -91,6 +88,14 @@ def _program(command: list[str], port: int, environment: Mapping[str, str]) -> I
     finally:
         child.terminate()
         child.wait(30)
+
+
+def _wait_for(running: Running, path: str = "/") -> None:
+    """Until it answers; one that has ended, another being faster to its port, never will."""
+    while not _answers(running.port, path):
+        if running.process.status() == psutil.STATUS_ZOMBIE:
+            raise RuntimeError(f"a program ended before it answered at port {running.port}")
+        time.sleep(0.005)
 
 
 def _answers(port: int, path: str = "/") -> bool:

@@ -124,6 +124,8 @@ def _registry(folder: Path) -> Iterator[_Registry]:
     )
     try:
         while not _answers(host):
+            if process.poll() is not None:
+                raise RuntimeError("docker-registry ended before it answered")
             time.sleep(0.05)
         yield _filled(host)
     finally:
