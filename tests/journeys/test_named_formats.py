@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from tampu.parsing.formats.registry import parser_named
 from tests.journeys.conftest import Served
 from tests.models import recorded_model, scripted_model, scripted_model_of
+from tests.parsing.explained import FORMAT_RULES, Reading, Reply, explanation
 from tests.recordings import recording
 
 FAMILIES = sorted({row["parser"] for row in recording("prompting/server_builtin.json")})
@@ -87,6 +89,12 @@ def expected(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row["whole"].items() if value}
 
 
+def reading(said: dict[str, Any]) -> Reading:
+    functions = [call["function"] for call in said.get("tool_calls", [])]
+    calls = [(function["index"], function["name"], function["arguments"]) for function in functions]
+    return said.get("content", ""), said.get("thinking", ""), calls
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_answers_are_those_of_ollama(served: Served, family: str, stream: bool) -> None:
@@ -104,7 +112,9 @@ def test_answers_are_those_of_ollama(served: Served, family: str, stream: bool) 
             # Ollama gives up; here the text of the call is there.
             assert said.get("content") or said.get("response") or said.get("tool_calls"), row["name"]
         elif row["endpoint"] == "/api/chat":
-            assert said == expected(row), row["name"]
+            reply = Reply("".join(row["scripts"]["scripts"][0]["pieces"]), parser_named(family).preserved)
+            readings = reading(expected(row)), reading(said)
+            assert explanation(reply, *readings, FORMAT_RULES) is not None, row["name"]
         else:
             assert_same_but_not_lost(said, expected(row))
 

@@ -5,6 +5,7 @@ A rule looks at the reply and at both readings, never at the name of a case; the
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ Reading = tuple[str, str, list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a model said, and the tags that its template shows."""
+    """What a model said, and the tags of its template or format."""
 
     text: str
     tags: tuple[str, ...]
+
+
+Rules = dict[str, Callable[[Reply, Reading, Reading], bool]]
 
 
 def _held_back(reply: Reply, theirs: Reading, ours: Reading) -> bool:
@@ -26,7 +30,7 @@ def _held_back(reply: Reply, theirs: Reading, ours: Reading) -> bool:
     if not ours[0].startswith(theirs[0]) or not ours[1].startswith(theirs[1]) or ours[2] != theirs[2]:
         return False
     more = content + thinking
-    is_beginning = any(tag.startswith(more) for tag in reply.tags)
+    is_beginning = any(tag.startswith(more.lstrip()) for tag in reply.tags)
     return bool(more) and reply.text.endswith(more) and (is_beginning or not reply.text.strip())
 
 
@@ -48,22 +52,51 @@ def _in_one_piece(reply: Reply, theirs: Reading, ours: Reading) -> bool:
     return ours[:2] == theirs[:2] and not theirs[2] and all(name in reply.text for _, name, _ in ours[2])
 
 
-RULES: dict[str, Callable[[Reply, Reading, Reading], bool]] = {
+def _bad_call(reply: Reply, theirs: Reading, ours: Reading) -> bool:
+    """A stretch of the reply that begins with a tag is added to the text, and calls behind it may be; nothing else."""
+    added = _added(theirs[0], ours[0])
+    calls = iter([call[1:] for call in ours[2]])
+    is_more = all(call[1:] in calls for call in theirs[2])
+    begins = any(added.lstrip().startswith(tag) for tag in reply.tags)
+    return ours[1] == theirs[1] and is_more and begins and added in reply.text
+
+
+def _read_after_all(reply: Reply, theirs: Reading, ours: Reading) -> bool:
+    """Behind the same calls come more, whose names and texts the reply holds; nothing else differs."""
+    more = ours[2][len(theirs[2]) :]
+    same = ours[:2] == theirs[:2] and ours[2][: len(theirs[2])] == theirs[2]
+    return same and bool(more) and all(name in reply.text for _, name, _ in more)
+
+
+def _added(theirs: str, ours: str) -> str:
+    """What one insertion must have added to make the second text of the first; "" where one is not enough."""
+    start = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(theirs, ours, strict=False)))
+    end = len(ours) - (len(theirs) - start)
+    return ours[start:end] if ours[end:] == theirs[start:] else ""
+
+
+RULES: Rules = {
     "Text held back is delivered": _held_back,
     "A call may have no arguments": _without_arguments,
     "Text that is no call stays text": _no_call,
     "Text and a call in one piece both arrive": _in_one_piece,
 }
+# For the named formats, whose tags say what is a call.
+FORMAT_RULES: Rules = {
+    "Text held back is delivered": _held_back,
+    "A bad call never fails the request": _bad_call,
+    "A call that can be read is a call": _read_after_all,
+}
 
 
-def explanation(reply: Reply, theirs: Reading, ours: Reading) -> str | None:
+def explanation(reply: Reply, theirs: Reading, ours: Reading, rules: Rules = RULES) -> str | None:
     """The rule that explains the difference; "" where there is none, None where nothing explains it."""
     if ours == theirs:
         return ""
-    return next((name for name, holds in RULES.items() if holds(reply, theirs, ours)), None)
+    return next((name for name, holds in rules.items() if holds(reply, theirs, ours)), None)
 
 
-def documented() -> set[str]:
+def documented(rules: Rules = RULES) -> set[str]:
     """The names of rules that stand in the documents."""
     text = (Path(__file__).parents[2] / "docs" / "differences.md").read_text()
-    return {name for name in RULES if f"- **{name}**:" in text}
+    return {name for name in rules if f"- **{name}**:" in text}

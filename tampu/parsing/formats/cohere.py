@@ -21,13 +21,11 @@ _PLACES: Final[Mapping[str, Place]] = {
             _TURN_END: Exit("blocks"),
         },
         otherwise="text",
-        keeps_half_tags=True,
     ),
     "text": Place(
         Sink.TEXT,
         {"<|END_TEXT|>": Exit("blocks"), "<|END_RESPONSE|>": Exit("blocks"), _TURN_END: Exit("blocks")},
         drops_blanks=False,
-        keeps_half_tags=True,
     ),
     "action": Place(Sink.CALL, {"<|END_ACTION|>": Exit("blocks")}),
 }
@@ -36,7 +34,7 @@ _PLACES: Final[Mapping[str, Place]] = {
 def parser(request: ReplyRequest) -> FormatParser:
     """Command A: in the middle of thinking, unless told otherwise."""
     start = "text" if request.is_prefilled else "thinking" if request.thinks(by_default=True) else "blocks"
-    return FormatParser(_PLACES, start, read=_read_calls, read_open=_read_calls, after_malformed="blocks")
+    return FormatParser(_PLACES, start, read=_read_calls, read_open=_read_calls)
 
 
 def _read_calls(text: str) -> list[ReadCall]:

@@ -17,11 +17,9 @@ _PLACES: Final[Mapping[str, Place]] = {
         Sink.TEXT,
         {_CALLS: Exit("calls"), "<｜tool▁output▁begin｜>": Exit("text"), "<｜tool▁output▁end｜>": Exit("text")},
         drops_blanks=False,
-        keeps_half_tags=True,
     ),
     "calls": Place(Sink.NOTHING, {"<｜tool▁call▁begin｜>": Exit("call"), _CALLS_END: Exit("text")}),
     "call": Place(Sink.CALL, {"<｜tool▁call▁end｜>": Exit("calls")}),
-    "spoiled calls": Place(Sink.NOTHING, {_CALLS_END: Exit("text")}),
 }
 _COGITO_PLACES: Final[Mapping[str, Place]] = {
     **_PLACES,
@@ -29,7 +27,6 @@ _COGITO_PLACES: Final[Mapping[str, Place]] = {
         Sink.TEXT,
         {_CALLS: Exit("calls"), "<｜tool▁outputs▁begin｜>": Exit("outputs")},
         drops_blanks=False,
-        keeps_half_tags=True,
     ),
     "outputs": Place(Sink.NOTHING, {"<｜tool▁outputs▁end｜>": Exit("text")}),
 }
@@ -38,17 +35,13 @@ _COGITO_PLACES: Final[Mapping[str, Place]] = {
 def parser(request: ReplyRequest) -> FormatParser:
     """DeepSeek V3: thinks where it is asked to."""
     is_thinking = request.thinks(by_default=False) and not request.is_prefilled
-    return FormatParser(
-        _PLACES, "thinking" if is_thinking else "text", read=_read_call, after_malformed="spoiled calls"
-    )
+    return FormatParser(_PLACES, "thinking" if is_thinking else "text", read=_read_call)
 
 
 def cogito_parser(request: ReplyRequest) -> FormatParser:
     """Cogito: thinks where it is asked to and has no tools."""
     is_thinking = request.thinks(by_default=False) and not request.is_prefilled and not request.tools
-    return FormatParser(
-        _COGITO_PLACES, "thinking" if is_thinking else "text", read=_read_fenced_call, after_malformed="spoiled calls"
-    )
+    return FormatParser(_COGITO_PLACES, "thinking" if is_thinking else "text", read=_read_fenced_call)
 
 
 def _read_call(text: str) -> list[ReadCall]:

@@ -14,13 +14,11 @@ _PREFIX: Final = "call:"
 _MARK: Final = '<|"|>'
 _CALL, _CALL_END = "<|tool_call>", "<tool_call|>"
 _TEXT_EXITS: Final = {"<|channel>": Exit("channel"), _CALL: Exit("call")}
-_THOUGHTS: Final = Place(Sink.THINKING, {"<channel|>": Exit("text")}, keeps_half_tags=True, keeps_last_blanks=True)
+_THOUGHTS: Final = Place(Sink.THINKING, {"<channel|>": Exit("text")}, keeps_last_blanks=True)
 _PLACES: Final[Mapping[str, Place]] = {
-    "text": Place(Sink.TEXT, _TEXT_EXITS, drops_blanks=False, keeps_half_tags=True),
+    "text": Place(Sink.TEXT, _TEXT_EXITS, drops_blanks=False),
     # The name of the channel is no thought.
-    "channel": Place(
-        Sink.NOTHING, {"thought\n": Exit("thoughts")}, otherwise="thoughts", drops_blanks=False, keeps_half_tags=True
-    ),
+    "channel": Place(Sink.NOTHING, {"thought\n": Exit("thoughts")}, otherwise="thoughts", drops_blanks=False),
     "thoughts": _THOUGHTS,
     "call": Place(Sink.CALL, {_CALL_END: Exit("behind call", drops_blanks=True)}),
     "behind call": Place(
@@ -49,7 +47,7 @@ def _parser(places: Mapping[str, Place], start: str, request: ReplyRequest) -> F
     schemas = Schemas(request.tools)
     read = partial(_read_call, schemas=schemas, may_be_cut=False)
     read_open = partial(_read_call, schemas=schemas, may_be_cut=True)
-    return FormatParser(places, start, read=read, read_open=read_open, after_malformed="behind call")
+    return FormatParser(places, start, read=read, read_open=read_open)
 
 
 def _read_call(text: str, *, schemas: Schemas, may_be_cut: bool) -> list[ReadCall]:

@@ -28,12 +28,11 @@ _PLACES: Final[Mapping[str, Place]] = {
         {"to=": Exit("header"), _MESSAGE: Exit("message"), **_ENDS},
         otherwise="text",
         drops_blanks=False,
-        keeps_half_tags=True,
     ),
     "header": Place(Sink.HEADER, {_MESSAGE: Exit("message")}),
-    "message": Place(Sink.NOTHING, {_CALLS: Exit("call")}, otherwise="text", drops_blanks=False, keeps_half_tags=True),
-    "thoughts": Place(Sink.THINKING, _ENDS, drops_blanks=False, keeps_half_tags=True),
-    "text": Place(Sink.TEXT, _ENDS, drops_blanks=False, keeps_half_tags=True),
+    "message": Place(Sink.NOTHING, {_CALLS: Exit("call")}, otherwise="text", drops_blanks=False),
+    "thoughts": Place(Sink.THINKING, _ENDS, drops_blanks=False),
+    "text": Place(Sink.TEXT, _ENDS, drops_blanks=False),
     "call": Place(Sink.CALL, {_CALLS_END: Exit("start")}),
 }
 _WITHOUT_THOUGHTS: Final = {**_PLACES, "thoughts": replace(_PLACES["thoughts"], sink=Sink.NOTHING)}

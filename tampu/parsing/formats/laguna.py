@@ -40,15 +40,14 @@ def _parser(request: ReplyRequest, *, goes_on: bool) -> FormatParser:
 def _places(*, has_tools: bool, thinks: bool, begins_thinking: bool) -> Mapping[str, Place]:
     exits = {THINK: Exit("thinking"), THINK_END: Exit("text"), CALL: Exit("call")}
     bare_calls = {_OBJECT: Exit("object"), _USER: Exit("user")} if has_tools else {}
-    text = Place(Sink.TEXT, {**exits, **bare_calls}, keeps_half_tags=True)
+    text = Place(Sink.TEXT, {**exits, **bare_calls})
     thinking = Place(
         Sink.THINKING if thinks else Sink.NOTHING,
         {THINK_END: Exit("text", drops_blanks=thinks), CALL: Exit("call")},
-        keeps_half_tags=True,
     )
     start = {THINK: Exit("thinking")} if begins_thinking else text.exits
     return {
-        "start": Place(Sink.NOTHING, start, otherwise="thinking" if begins_thinking else "text", keeps_half_tags=True),
+        "start": Place(Sink.NOTHING, start, otherwise="thinking" if begins_thinking else "text"),
         "text": text,
         "thinking": thinking,
         "call": Place(Sink.CALL, {CALL_END: Exit("text")}),

@@ -6,11 +6,12 @@ A family is a table of places, the place to start at, and a reader of its calls.
    at the end, where the place says so.
 2. In a place for calls all is kept until the tag that closes it; then the reader makes calls of it.
    A tag that leads from one place for calls to another belongs to the call.
-3. A call that cannot be read does not fail the reply: it goes out as text, tags and all, and the log says why. In
-   the families of which Ollama drops such a call it is dropped here too, and the parser goes on at `after_malformed`.
    A header is kept likewise; where its end leads is for `route` to say.
+3. A call that cannot be read does not fail the reply: it goes out as text, tags and all, and the log says why.
 4. A place may be a fork: the tags count at its start only, and anything else leads to another place.
-5. At the end, what is left of an open call goes to the reader of open calls, if the family has one, else it is lost.
+5. At the end nothing is lost: the beginning of a tag is text like any other, and an open call may be whole but for
+   its tag, which is for its reader to say, or for the reader of open calls where the family has one; else rule 3 holds.
+   Only a tag with nothing behind it is no text.
 """
 
 import logging
@@ -72,13 +73,12 @@ class Place:
     without blanks in front).
     `keeps_tag`: the tag that led here is part of the call.
     `drops_blanks`: those in front of an exit are dropped, and those at the end of the reply too unless
-    `keeps_last_blanks`. `keeps_half_tags`: there the beginning of a tag is text like any other, else it is lost.
+    `keeps_last_blanks`.
     """
 
     sink: Sink
     exits: Mapping[str, Exit] = field(default_factory=dict)
     drops_blanks: bool = True
-    keeps_half_tags: bool = False
     keeps_last_blanks: bool = False
     keeps_tag: bool = False
     ends_with_object: bool = False
@@ -100,11 +100,11 @@ class FormatParser:
         *,
         read: ReadCalls | None = None,
         read_open: ReadCalls | None = None,
-        after_malformed: str | None = None,
         route: Callable[[str], str] | None = None,
     ) -> None:
-        self._places, self._read, self._read_open, self._route = places, read, read_open, route
-        self._after_malformed = places[after_malformed] if after_malformed else None
+        self._places, self._route = places, route
+        self._read = read or _read_none
+        self._read_open = read_open or self._read
         self._brackets = Brackets()
         self._place = places[start]
         self._pending = ""
@@ -185,7 +185,7 @@ class FormatParser:
                 self._say(text)
 
     def _say(self, text: str) -> None:
-        if self._place.sink is Sink.NOTHING:
+        if self._place.sink in {Sink.NOTHING, Sink.HEADER}:
             return
         event = ThinkingDelta(text) if self._place.sink is Sink.THINKING else TextDelta(text)
         self._events.append(event)
@@ -214,11 +214,9 @@ class FormatParser:
         if left.sink is Sink.CALL and self._place.sink is not Sink.CALL:
             self._end_call(self._read, tag)
 
-    def _end_call(self, read: ReadCalls | None, tag: str) -> None:
+    def _end_call(self, read: ReadCalls, tag: str) -> None:
         body = "".join(self._body)
         self._body.clear()
-        if read is None:
-            return
         try:
             calls = read(body)
         except MalformedCall as reason:
@@ -228,18 +226,10 @@ class FormatParser:
             self._emit(call)
 
     def _pass_over(self, text: str, reason: MalformedCall) -> None:
-        """Rule 3."""
-        if self._after_malformed is not None:
-            self._warn(f"cannot be read and is dropped: {reason}")
-            self._place = self._after_malformed
-            return
-        self._warn(f"cannot be read and is passed on as text: {reason}")
+        """Rule 3. The log tells it once for a reply: a model that errs may do so a thousand times."""
         self._events.append(TextDelta(text))
-
-    def _warn(self, what: str) -> None:
-        """Once for a reply: a model that errs may do so a thousand times."""
         if not self._has_warned:
-            _log.warning("a tool call of the model %s", what)
+            _log.warning("a tool call of the model cannot be read and is passed on as text: %s", reason)
             self._has_warned = True
 
     def _emit(self, call: ReadCall) -> None:
@@ -248,20 +238,27 @@ class FormatParser:
         self._count += 1
 
     def _finish(self) -> None:
-        if self._place.otherwise and self._place.keeps_half_tags:
+        """Rule 5."""
+        if self._place.otherwise and self._pending:
             self._take_otherwise()
         half_tag, self._pending = self._pending, ""
         if self._place.sink is Sink.CALL:
-            if self._read_open is None:
-                self._warn("has no end and is dropped")
-            self._end_call(self._read_open, "")
-            self._body.clear()
-        elif half_tag and self._place.keeps_half_tags:
+            self._finish_call(half_tag)
+        elif half_tag:
             self._say("".join(self._blanks) + half_tag)
             self._blanks.clear()
         if self._place.keeps_last_blanks:
             self._say("".join(self._blanks))
         self._blanks.clear()
+
+    def _finish_call(self, half_tag: str) -> None:
+        if half_tag or any(not text.isspace() for text in self._body if text):
+            self._end_call(self._read_open, half_tag)
+        self._body.clear()
+
+
+def _read_none(_: str) -> Sequence[ReadCall]:
+    raise MalformedCall("this format has no calls")
 
 
 def _joined(events: list[ReplyEvent]) -> list[ReplyEvent]:

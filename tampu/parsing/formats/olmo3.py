@@ -13,18 +13,18 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED: Final = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\"}
 _CONSTANTS: Final[dict[str, object]] = {"true": True, "false": False, "none": None, "null": None, "nil": None}
 _PLACES: Final[Mapping[str, Place]] = {
-    "text": Place(Sink.TEXT, {"<function_calls>": Exit("calls")}, drops_blanks=False, keeps_half_tags=True),
+    "text": Place(Sink.TEXT, {"<function_calls>": Exit("calls")}, drops_blanks=False),
     "calls": Place(Sink.CALL, {"</function_calls>": Exit("text")}),
 }
 _THINKING_PLACES: Final[Mapping[str, Place]] = {
     "thinking": Place(Sink.THINKING, {THINK_END: Exit("text")}),
-    "text": Place(Sink.TEXT, drops_blanks=False, keeps_half_tags=True),
+    "text": Place(Sink.TEXT, drops_blanks=False),
 }
 
 
 def parser(request: ReplyRequest) -> FormatParser:  # noqa: ARG001 - every format is made of a request
-    """Olmo 3 without thinking. A block that holds anything but calls is dropped."""
-    return FormatParser(_PLACES, "text", read=_read_calls, after_malformed="text")
+    """Olmo 3 without thinking. A block that holds anything but calls is text."""
+    return FormatParser(_PLACES, "text", read=_read_calls)
 
 
 def thinking_parser(request: ReplyRequest) -> FormatParser:

@@ -67,9 +67,11 @@ def read_object(text: str) -> dict[str, object]:
 
 
 def read_members(name: object, arguments: object) -> ReadCall:
-    """The call of these members; no arguments are as good as none."""
+    """The call of these members; no arguments are as good as none, and they may be the text of an object."""
     if not isinstance(name, str) or not name:
         raise MalformedCall("it has no name")
+    if isinstance(arguments, str):
+        arguments = read_object(arguments)
     if arguments is not None and not isinstance(arguments, dict):
         raise MalformedCall("its arguments are no object")
     return ReadCall(name, arguments or {})
