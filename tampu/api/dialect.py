@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from tampu.errors import TampuError
+from tampu.generation import Dropped
 
 JSON_UTF8 = "application/json; charset=utf-8"
 JSON = "application/json"
@@ -113,3 +114,13 @@ class FileCodec(Generic[RequestT, FileT]):
     decode: Callable[[Call], RequestT]
     encode: Callable[[RequestT, FileT], FileReply | Reply]
     encode_error: Callable[[TampuError], Reply]
+
+
+def dropped_headers(dropped: Dropped) -> tuple[tuple[str, str], ...]:
+    """What a client reads before the first token of an answer to a prompt that was shortened."""
+    if not dropped:
+        return ()
+    return (
+        ("x-tampu-dropped-messages", str(dropped.messages)),
+        ("x-tampu-dropped-tokens", str(dropped.tokens)),
+    )

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from tampu.api.native.errors import RouteErrors, check_reference
-from tampu.api.native.fields import read_format, read_keep_alive, read_think, read_top_logprobs
+from tampu.api.fields import read_format, read_keep_alive, read_think, read_top_logprobs
+from tampu.api.words import RouteWords, check_reference
 from tampu.generation import ChatInput, CompletionInput, GenerationRequest
 from tampu.wire import Int64
 
@@ -32,7 +32,7 @@ class AskingBody(LoadingBody):
     progress: bool = False
 
 
-def read_asking(body: AskingBody, wanted: CompletionInput | ChatInput, errors: RouteErrors) -> GenerationRequest:
+def read_asking(body: AskingBody, wanted: CompletionInput | ChatInput, errors: RouteWords) -> GenerationRequest:
     """The request for `wanted`; raises BadRequest, and what the route says of its model's name, last."""
     request = GenerationRequest(
         model=body.model,

@@ -7,8 +7,9 @@ import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.native.chat import MessageBody
-from tampu.api.native.errors import CREATE, check_name, native_error
+from tampu.api.native.errors import CREATE, native_error
 from tampu.api.native.progress import progress_writer
+from tampu.api.words import check_name
 from tampu.errors import BadRequest
 from tampu.management import CreateRequest
 from tampu.progress import Progress

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
+from tampu.api.fields import read_keep_alive
 from tampu.api.native.asking import LoadingBody
-from tampu.api.native.errors import EMBED, EMBEDDINGS, check_reference, native_error
-from tampu.api.native.fields import read_keep_alive
+from tampu.api.native.errors import EMBED, EMBEDDINGS, native_error
 from tampu.api.native.members import given
+from tampu.api.words import check_reference
 from tampu.errors import BadRequest
 from tampu.generation import EmbeddingRequest, Embeddings
 from tampu.wire import Int64

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
+from tampu.api.fields import read_images
 from tampu.api.native.asking import AskingBody, read_asking
 from tampu.api.native.errors import GENERATE, native_error
-from tampu.api.native.fields import read_images
 from tampu.api.native.generation import GenerationWriter, Layout, Piece, written_call
 from tampu.api.native.members import given
 from tampu.generation import CompletionInput, GenerationEvent, GenerationRequest

@@ -9,14 +9,14 @@ from typing import Any, assert_never
 
 import msgspec
 
-from tampu.api.dialect import JSON, JSON_UTF8, Reply
+from tampu.api.dialect import JSON, JSON_UTF8, Reply, dropped_headers
 from tampu.api.framing import NDJSON, ndjson
-from tampu.api.native.errors import RouteErrors, error_body, native_error
+from tampu.api.native.errors import error_body, native_error
 from tampu.api.native.members import given
 from tampu.api.native.stamps import Clock
+from tampu.api.words import RouteWords
 from tampu.errors import EngineCrashed, EngineError, EngineRefused, InvalidOutputFormat, PromptTooLong, TampuError
 from tampu.generation import (
-    Dropped,
     Finished,
     FinishReason,
     GenerationEvent,
@@ -57,7 +57,7 @@ class Layout:
     members: Callable[[Piece], dict[str, Any]]
     late_members: Callable[[Piece], dict[str, Any]]
     rendered: dict[str, Any]
-    errors: RouteErrors
+    errors: RouteWords
 
 
 class GenerationWriter:
@@ -167,16 +167,6 @@ def joined(events: Sequence[GenerationEvent]) -> Piece:
         logprobs=tuple(
             entry for event in events if isinstance(event, TextDelta | ThinkingDelta) for entry in event.logprobs
         ),
-    )
-
-
-def dropped_headers(dropped: Dropped) -> tuple[tuple[str, str], ...]:
-    """What a client reads before the first token of an answer to a prompt that was shortened."""
-    if not dropped:
-        return ()
-    return (
-        ("x-tampu-dropped-messages", str(dropped.messages)),
-        ("x-tampu-dropped-tokens", str(dropped.tokens)),
     )
 
 

@@ -3,7 +3,8 @@
 import msgspec
 
 from tampu.api.dialect import EMPTY_OK, AnswerCodec, Call, Reply
-from tampu.api.native.errors import COPY_DESTINATION, COPY_SOURCE, DELETE, check_name, check_reference, native_error
+from tampu.api.native.errors import COPY_DESTINATION, COPY_SOURCE, DELETE, native_error
+from tampu.api.words import check_name, check_reference
 from tampu.management import CopyRequest, DeleteRequest
 from tampu.wire import decode as decode_json
 

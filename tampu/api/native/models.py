@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
-from tampu.api.native.errors import PLAIN, SHOW, check_reference, native_error
+from tampu.api.native.errors import PLAIN, SHOW, native_error
 from tampu.api.native.members import given
+from tampu.api.words import check_reference
 from tampu.descriptions import LoadedModel, ModelDescription, ModelDetails, ModelSummary, Origin
 from tampu.management import ShowRequest
 from tampu.messages import Message

@@ -5,8 +5,9 @@ from typing import Any, Generic, TypeVar
 
 from tampu.api.dialect import JSON, Reply
 from tampu.api.framing import NDJSON, ndjson
-from tampu.api.native.errors import RouteErrors, error_body, native_error
+from tampu.api.native.errors import error_body, native_error
 from tampu.api.native.members import given
+from tampu.api.words import RouteWords
 from tampu.errors import TampuError
 from tampu.progress import Progress
 from tampu.wire import encode as encode_json
@@ -28,7 +29,7 @@ class ReportWriter(Generic[EventT]):
     content_type = NDJSON
     headers: tuple[tuple[str, str], ...] = ()
 
-    def __init__(self, errors: RouteErrors, members: Callable[[EventT], dict[str, Any]], *, streams: bool) -> None:
+    def __init__(self, errors: RouteWords, members: Callable[[EventT], dict[str, Any]], *, streams: bool) -> None:
         self.streams = streams
         self._errors, self._members = errors, members
 
@@ -57,6 +58,6 @@ class ReportWriter(Generic[EventT]):
         return ndjson(error_body(error, self._errors))
 
 
-def progress_writer(errors: RouteErrors, *, streams: bool) -> ReportWriter[Progress]:
+def progress_writer(errors: RouteWords, *, streams: bool) -> ReportWriter[Progress]:
     """The writer of a job that tells nothing but steps."""
     return ReportWriter(errors, report_members, streams=streams)

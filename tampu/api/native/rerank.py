@@ -3,10 +3,11 @@
 import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
+from tampu.api.fields import read_keep_alive
 from tampu.api.native.asking import LoadingBody
-from tampu.api.native.errors import VOCABULARY, check_reference, native_error
-from tampu.api.native.fields import read_keep_alive
+from tampu.api.native.errors import VOCABULARY, native_error
 from tampu.api.native.members import given, timed
+from tampu.api.words import check_reference
 from tampu.errors import BadRequest
 from tampu.generation import Ranking, RerankRequest
 from tampu.wire import Int64

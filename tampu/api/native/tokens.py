@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
+from tampu.api.fields import read_keep_alive
 from tampu.api.native.asking import LoadingBody
-from tampu.api.native.errors import VOCABULARY, check_reference, native_error
-from tampu.api.native.fields import read_keep_alive
+from tampu.api.native.errors import VOCABULARY, native_error
 from tampu.api.native.members import given, timed
+from tampu.api.words import check_reference
 from tampu.generation import DetokenizeRequest, JoinedText, TokenizeRequest, Tokens
 from tampu.wire import Int64
 from tampu.wire import decode as decode_json

@@ -3,8 +3,9 @@
 import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
-from tampu.api.native.errors import PULL, PUSH, check_reference, native_error
+from tampu.api.native.errors import PULL, PUSH, native_error
 from tampu.api.native.progress import progress_writer
+from tampu.api.words import check_reference
 from tampu.errors import BadRequest
 from tampu.management import TransferRequest
 from tampu.progress import Progress

@@ -6,8 +6,9 @@ from typing import Any, assert_never
 import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply, StreamCodec
-from tampu.api.native.errors import UPKEEP, check_reference, native_error
+from tampu.api.native.errors import UPKEEP, native_error
 from tampu.api.native.progress import ReportWriter, report_members
+from tampu.api.words import check_reference
 from tampu.management import PurgeRequest, VerifyRequest
 from tampu.progress import SUCCESS, Progress
 from tampu.units import format_timestamp

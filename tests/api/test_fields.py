@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tampu.api.native.fields import read_format, read_images, read_keep_alive, read_think, read_top_logprobs
+from tampu.api.fields import read_format, read_images, read_keep_alive, read_think, read_top_logprobs
 from tampu.errors import BadRequest
 from tampu.generation import AnyJson, InvalidFormat, JsonSchema
 from tampu.units import FOREVER, KeepAlive

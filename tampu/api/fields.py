@@ -1,4 +1,4 @@
-"""Fields that several of Ollama's routes share: keep_alive, think, format, tool_choice, images, logprobs."""
+"""Fields that mean the same in every dialect: keep_alive, think, format, tool_choice, images, logprobs."""
 
 import binascii
 import re
