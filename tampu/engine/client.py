@@ -2,19 +2,20 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import anyio
 import msgspec
 
 from tampu import wire
 from tampu.engine.connection import Address, Answer, exchange, request_bytes
+from tampu.engine.constraint import constraint, followable_schema, plain_constraint
 from tampu.engine.constraint_log import ConstraintLog
-from tampu.engine.grammar import grammar_of, tags_of
+from tampu.engine.grammar import tags_of
 from tampu.engine.protocol import (
     EngineChat,
     EngineCompletion,
@@ -31,11 +32,8 @@ from tampu.engine.replies import (
     ReplyReader,
     UnreadableReply,
     refusal,
-    schema_refusal,
 )
 from tampu.engine.requests import Body, chat_body, completion_body, conversation_fields, schema_of
-from tampu.engine.schema import guided, problems_of
-from tampu.engine.schema_limits import excesses_of
 from tampu.engine.schema_proof import SchemaProof
 from tampu.engine.sse import EventReader, EventTooLong
 from tampu.engine.vectors import VectorsAnswer, vectors_body
@@ -67,9 +65,6 @@ class _Properties(msgspec.Struct):
     total_slots: int = 1
     media_marker: str = "<__media__>"
     bos_token: str = ""
-
-
-_Request = EngineCompletion | EngineChat
 
 
 class EngineClient:
@@ -152,14 +147,12 @@ class EngineClient:
         is_held = schema_of(request.format) is not None or request.calls is not None
         if self._constraints is not None and is_held:
             return self._prove(request, self._constraints)
-        return self._complete(request, _schema_field(request))
+        return self._complete(request, plain_constraint(request))
 
     def chat(self, request: EngineChat) -> AsyncGenerator[EngineEvent, None]:
         reader = ChatReader(alternatives=request.logprobs, is_muted=request.sampling.num_predict == 0)
-        schema = _followable_schema(request, "")
-        return self._generate(
-            "/v1/chat/completions", chat_body(request, num_ctx=self.properties.num_ctx, schema=schema), reader
-        )
+        body = chat_body(request, num_ctx=self.properties.num_ctx, schema=followable_schema(request))
+        return self._generate("/v1/chat/completions", body, reader)
 
     async def render_chat(
         self, messages: Sequence[Message], *, tools: Sequence[Tool] = (), think: Think | None = None
@@ -209,23 +202,14 @@ class EngineClient:
     async def _prove(self, request: EngineCompletion, log: ConstraintLog) -> AsyncGenerator[EngineEvent, None]:
         """A constrained answer, each event let out only when the engine is known to hold it to its form."""
         proof = SchemaProof(log, f"constraint-{next(self._numbers)}", schema_of(request.format))
-        stream = self._complete(request, await self._constraint(request, proof.mark))
+        ids = {tag: await self._tag_tokens(tag) for tag in tags_of(request.thoughts, request.calls)}
+        stream = self._complete(request, constraint(request, mark=proof.mark, ids=ids))
         async with aclosing(stream) as events:
             async for event in events:
                 if proof.needs_log(event):
                     await self._catch_up(log)
                 proof.check()
                 yield event
-
-    async def _constraint(self, request: EngineCompletion, mark: str) -> Body:
-        """The fields that hold an answer to its form: a schema where that says it all, else a grammar."""
-        if request.thoughts is None and request.calls is None:
-            return _schema_field(request, mark)
-        tags = tags_of(request.thoughts, request.calls)
-        ids = {tag: await self._tag_tokens(tag) for tag in tags}
-        _followable_schema(request, mark)
-        schema = schema_of(request.format)
-        return {"grammar": grammar_of(schema, thoughts=request.thoughts, calls=request.calls, ids=ids, mark=mark)}
 
     async def _tag_tokens(self, tag: str) -> list[int]:
         if tag not in self._tags:
@@ -286,19 +270,3 @@ class EngineClient:
             return msgspec.json.decode(told, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._crashed(f"the engine sent what cannot be read: {error}") from None
-
-
-def _schema_field(request: EngineCompletion, mark: str = "") -> Body:
-    schema = _followable_schema(request, mark)
-    return {} if schema is None else {"json_schema": schema}
-
-
-def _followable_schema(request: _Request, mark: str) -> Mapping[str, Any] | None:
-    """What the answer is constrained by; raises EngineRefused for a schema that no engine can follow."""
-    schema = schema_of(request.format)
-    if schema is None:
-        return None
-    problems = excesses_of(schema) or problems_of(schema)
-    if problems:
-        raise schema_refusal(problems, is_chat=isinstance(request, EngineChat))
-    return guided(schema, mark) if mark else schema

@@ -4,6 +4,8 @@
 2. An answer is calls of tools, or what the schema allows, or (where neither is demanded) free text.
 3. A tag is written as its text, and by number where it is one token: a special token is no text to a grammar.
 4. Blanks may come before calls: behind a text that is forced at the very start, the engine takes no line break.
+5. An object without a schema is written here in full, with as many blanks and digits as anybody needs:
+   the engine's own has no bound for blanks, and a model that loves them would write nothing else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +16,7 @@ import msgspec
 from tampu.engine.schema import COMPACT, guided, problems_of
 from tampu.engine.schema_limits import excesses_of
 from tampu.engine.shape import CallForm, Thoughts
+from tampu.generation import AnyJson, InvalidFormat, JsonSchema, OutputFormat
 from tampu.messages import Tool
 
 _BLANKS: Final = r"blanks: /[ \t\r\n]{0,2}/"
@@ -23,12 +26,25 @@ _MOST_SCHEMA: Final = 64 * 1024
 """Characters of the schema of all calls; the engine stands still while it compiles one."""
 _BARE: Final = frozenset({"{", "["})
 
+# Layout and numbers are as free as in the grammars of the engine that Ollama uses.
+_OBJECT: Final = (
+    r"layout: /( |\n{1,2}[ \t]{0,20})?/",
+    "json: object",
+    'object: "{" layout (member ("," layout member)*)? "}"',
+    'member: STRING layout ":" layout value layout',
+    'array: "[" layout (value layout ("," layout value layout)*)? "]"',
+    'value: object | array | STRING | NUMBER | "true" | "false" | "null"',
+    r'STRING: /"([^"\\\x00-\x1F\x7F]|\\(["\\\/bfnrt]|u[0-9a-fA-F]{4}))*"/',
+    r"NUMBER: /-?(0|[1-9][0-9]{0,15})(\.[0-9]{1,16})?([eE][+-]?[0-9]{1,15})?/",
+)
+"""What `json` is without a schema."""
+
 TokenIds = Mapping[str, Sequence[int]]
 """The tokens of a tag's text, by its text."""
 
 
 def grammar_of(
-    schema: Mapping[str, Any] | None,
+    wanted: OutputFormat | None,
     *,
     thoughts: Thoughts | None,
     calls: CallForm | None,
@@ -42,14 +58,25 @@ def grammar_of(
     if calls is not None:
         choices.append("calls")
         rules += _calls(calls, ids, mark)
-    if schema is not None and not (calls and calls.is_required):
+    json = _json_rules(wanted, mark)
+    if json and not (calls and calls.is_required):
         choices.append("json")
-        rules.append(f"json: %json {_json(guided(schema, mark))}")
+        rules += json
     elif calls is not None and not calls.is_required:
         choices.append("free")
         rules.append(f"free: /[^{_escaped(calls.tag[0])}](?s:.*)/")
     rules.append("answer: " + " | ".join(choices))
     return "\n".join([*rules, ""])
+
+
+def _json_rules(wanted: OutputFormat | None, mark: str) -> Sequence[str]:
+    match wanted:
+        case AnyJson():
+            return _OBJECT
+        case JsonSchema(schema=schema):
+            return [f"json: %json {_json(guided(schema, mark))}"]
+        case None | InvalidFormat():
+            return []
 
 
 def tags_of(thoughts: Thoughts | None, calls: CallForm | None) -> list[str]:

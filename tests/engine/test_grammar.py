@@ -1,6 +1,7 @@
 """Answers held to thoughts, calls and schemas at once, by the real engine."""
 
 import json
+import re
 from typing import Any
 
 import anyio
@@ -44,6 +45,17 @@ async def test_thoughts_are_free_and_what_follows_is_held() -> None:
         assert json.loads(await said(child, 1, format=AnyJson(), thoughts=THINK, num_predict=64)) is not None
         opened = Thoughts("<think>", "</think>", is_open=True)
         assert await said(child, 2, format=NUMBER, thoughts=opened) == 'inside it</think>{"a": 22}'
+
+
+async def test_a_model_that_loves_blanks_gets_on() -> None:
+    """Without a bound it would write them until it is cut off."""
+    blanks = ["\n" + " " * width for width in range(1, 12)]
+    model = scripted_model(["{", *blanks, '"a": 1}'], ['{\n  "a":', " [\n    1,", "\n\t2\n  ]\n", "}"])
+    async with running(model, num_ctx=512) as child:
+        text = await said(child, 0, format=AnyJson(), num_predict=200)
+        pretty = await said(child, 1, format=AnyJson())
+    assert 0 < max(len(run) for run in re.findall(r"\s+", text)) <= 2 + 20
+    assert json.loads(pretty) == {"a": [1, 2]}
 
 
 async def test_tags_may_be_special_tokens() -> None:

@@ -1,0 +1,40 @@
+"""The fields of a request that hold its answer to a form. Pure.
+
+1. Any engine takes a schema; one that no engine can follow is refused here, in words.
+2. The bundled engine takes grammars too, and gets one where a schema does not say it all: for thoughts and calls, and
+   for an object without a schema, whose blanks only a grammar bounds.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tampu.engine.grammar import TokenIds, grammar_of
+from tampu.engine.protocol import EngineChat, EngineCompletion
+from tampu.engine.replies import schema_refusal
+from tampu.engine.requests import Body, schema_of
+from tampu.engine.schema import guided, problems_of
+from tampu.engine.schema_limits import excesses_of
+from tampu.generation import AnyJson
+
+
+def constraint(request: EngineCompletion, *, mark: str, ids: TokenIds) -> Body:
+    """For the bundled engine; `mark` shows up in its log if it cannot follow. `ids`: the tokens of `tags_of`."""
+    schema = followable_schema(request)
+    if request.thoughts is None and request.calls is None and not isinstance(request.format, AnyJson):
+        return {} if schema is None else {"json_schema": guided(schema, mark)}
+    return {"grammar": grammar_of(request.format, thoughts=request.thoughts, calls=request.calls, ids=ids, mark=mark)}
+
+
+def plain_constraint(request: EngineCompletion) -> Body:
+    """For any engine: the schema alone."""
+    schema = followable_schema(request)
+    return {} if schema is None else {"json_schema": schema}
+
+
+def followable_schema(request: EngineCompletion | EngineChat) -> Mapping[str, Any] | None:
+    """The schema of the answer; raises EngineRefused for one that no engine can follow, with the places."""
+    schema = schema_of(request.format)
+    problems = [] if schema is None else excesses_of(schema) or problems_of(schema)
+    if problems:
+        raise schema_refusal(problems, is_chat=isinstance(request, EngineChat))
+    return schema
