@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tampu.errors import InvalidModelfile
-from tampu.modelfile.document import Instruction, Kind, Modelfile
+from tampu.modelfile.document import Kind, Modelfile
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
@@ -91,9 +91,16 @@ def parameters(modelfile: Modelfile) -> dict[str, object]:
     Of a repeated name the last line counts, except that lists grow. Deprecated names are left out.
     """
     values: dict[str, object] = {}
+    lists: dict[str, list[str]] = {}
     for instruction in modelfile:
-        if instruction.kind is Kind.PARAMETER and instruction.args[0] not in DEPRECATED:
-            _set(values, instruction)
+        if instruction.kind is not Kind.PARAMETER or instruction.args[0] in DEPRECATED:
+            continue
+        name, text = instruction.args
+        if name in _LISTS:
+            values[name] = lists.setdefault(name, [])
+            lists[name].append(text)
+        else:
+            values[name] = _read(name, text)
     return values
 
 
@@ -108,19 +115,11 @@ def deprecation_warning(name: str) -> str:
     return f"warning: parameter {name} is deprecated"
 
 
-def _set(values: dict[str, object], instruction: Instruction) -> None:
-    name, text = instruction.args
-    if name in _LISTS:
-        values[name] = [*_items(values.get(name)), text]
-        return
+def _read(name: str, text: str) -> object:
     if name not in _READERS:
         raise InvalidModelfile(f"unknown parameter '{name}'")
     kind, read = _READERS[name]
     try:
-        values[name] = read(text)
+        return read(text)
     except ValueError:
         raise InvalidModelfile(f"invalid {kind} value [{text}]") from None
-
-
-def _items(value: object) -> list[object]:
-    return value if isinstance(value, list) else []

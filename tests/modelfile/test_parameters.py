@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from tampu.errors import InvalidModelfile
@@ -69,3 +71,13 @@ def test_every_option_of_a_run_can_be_set():
     found = parameters(read(*(f"{name} {samples.get(name, '1')}" for name in OPTION_READERS)))
     assert found.keys() == OPTION_READERS.keys()
     merge_options(found)
+
+
+def test_many_words_to_stop_at_take_time_in_proportion():
+    def seconds(count):
+        modelfile = read(*["stop a"] * count)
+        started = time.process_time()
+        assert len(parameters(modelfile)["stop"]) == count
+        return time.process_time() - started
+
+    assert seconds(40_000) < 60 * max(seconds(2_000), 0.002)
