@@ -17,6 +17,7 @@ import psutil
 from tampu.config import Settings, engine_environment
 from tampu.engine.binary import find_engine
 from tampu.engine.parameters import (
+    FAILS_AT_ONCE,
     QUIET,
     Endpoint,
     binary_environment,
@@ -63,7 +64,8 @@ def prepare_launch(
     _require_regular_files(spec)
     binary = find_engine(settings.llama_server, environment)
     placement = replace(placement, threads=_threads(spec, placement))
-    environment = compute_environment(environment, is_bound=binary is None and _fills_machine(placement.threads))
+    is_bound = binary is None and _fills_machine(placement.threads)
+    environment = {**compute_environment(environment, is_bound=is_bound), **FAILS_AT_ONCE}
     sweep_folders()
     folder = make_folder()
     weights_bytes = _weights_bytes(spec)

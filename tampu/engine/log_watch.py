@@ -50,7 +50,7 @@ class LogTail:
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """A line that names a cause, and the sentence it becomes; `{}` takes the pattern's first group."""
+    """A line that names a cause, and the sentence it becomes; each `{}` takes the next group that matched."""
 
     pattern: re.Pattern[str]
     sentence: str
@@ -91,6 +91,15 @@ _SIGNS: Final[tuple[_Sign, ...]] = tuple(
             _start_failed,
         ),
         (r"error loading model: (.{1,300})", "error loading model: {}", _start_failed),
+        (
+            r"mismatch between text model \(n_embd = (\d{1,9})\) and mmproj \(n_embd = (\d{1,9})\)",
+            (
+                "the projector was made for another model: this one takes vectors of {} numbers, the projector gives "
+                "{}; create the model with the projector that was published with it"
+            ),
+            _start_failed,
+        ),
+        (r"clip_init: failed to load model '[^']*': (.{1,300})", "the projector cannot be loaded: {}", _start_failed),
         (r"GGML_ASSERT\((.{1,200})\) failed", "the engine gave up on a check of its own: {}", _start_failed),
         (r"couldn't bind", "the engine cannot open its socket", _start_failed),
         (r"No module named '?xllamacpp|ImportError: (.{1,200})", "the engine library cannot be loaded", _start_failed),
@@ -107,8 +116,8 @@ def cause_of_failure(lines: Iterable[str]) -> EngineError | None:
         for line in lines:
             found = sign.pattern.search(line)
             if found is not None:
-                detail = next((group for group in found.groups() if group), "")
-                return sign.kind(sign.sentence.format(without_paths(detail)), tail)
+                details = [without_paths(group.strip()) for group in found.groups() if group]
+                return sign.kind(sign.sentence.format(*details, ""), tail)
     return None
 
 

@@ -16,6 +16,8 @@ EMBEDDING_SLOTS: Final = 16
 BOUND_SPINS: Final = "3000"
 FREE_SPINS: Final = "300"
 _THREAD_VARIABLES: Final = ("OMP_PROC_BIND", "OMP_PLACES", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+FAILS_AT_ONCE: Final = {"GGML_NO_BACKTRACE": "1"}
+"""An engine that fails a check of its own would call a debugger and print where it was: three seconds for nothing."""
 QUIET: Final = 2
 """Warnings and errors: the information lines, several a request, cost time and say nothing to users."""
 _MIB: Final = 1 << 20

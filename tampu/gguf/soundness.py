@@ -1,14 +1,30 @@
 """What engines demand of a GGUF file beyond what the reader checks, in words and before an engine is started. Pure."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from tampu.errors import InvalidModelFile
 from tampu.gguf.header import Header
+from tampu.gguf.metadata import architecture_of, integer, lookup
 
 VALIDATION_FAILED: Final = "failed to validate GGUF with llama-quantize without compatibility patches: "
 """How clients know this refusal of a create; what follows it is free."""
+
+
+_MOST: Final = 2**31 - 1
+_NUMBERS: Final = {
+    "block_count": (1, 512),
+    "context_length": (1, _MOST),
+    "embedding_length": (1, _MOST),
+    "expert_count": (0, 512),
+}
+"""Lowest and highest number that engines take: with any other they abort, or die at the first token.
+
+That one is missing they say themselves, and so they do of a text in its place.
+"""
+_SMALL_NUMBERS: Final = ("attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon")
 
 
 def check_sound(header: Header) -> None:
@@ -21,6 +37,21 @@ def problems(header: Header) -> Iterator[str]:
     """Everything that is wrong with the file, most basic first."""
     for check in _CHECKS:
         yield from check(header)
+
+
+def unfit_numbers(header: Header) -> Iterator[str]:
+    """What is wrong with the numbers that describe the model: engines do not refuse such a file, they die of it."""
+    for key, (lowest, highest) in _NUMBERS.items():
+        number = lookup(header, key)
+        if isinstance(number, int) and not lowest <= number <= highest:
+            yield f"{architecture_of(header)}.{key} must be from {lowest} to {highest}, not {number}"
+    experts, used = integer(header, "expert_count"), integer(header, "expert_used_count")
+    if experts and not 1 <= used <= experts:
+        yield f"of {experts} experts at least one must be used and at most all, not {used}"
+    for key in _SMALL_NUMBERS:
+        number = lookup(header, key)
+        if isinstance(number, float) and not (math.isfinite(number) and number >= 0):
+            yield f"{architecture_of(header)}.{key} must be zero or more, not {number}"
 
 
 def _byte_order(header: Header) -> Iterator[str]:
@@ -87,4 +118,5 @@ _CHECKS: Final[tuple[Callable[[Header], Iterator[str]], ...]] = (
     _repeated_tensors,
     _shapes,
     _places,
+    unfit_numbers,
 )

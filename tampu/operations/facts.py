@@ -9,13 +9,14 @@ from anyio import to_thread
 
 from tampu.config import Settings
 from tampu.descriptions import ModelDetails
-from tampu.errors import BlobNotFound, InvalidTemplate, TampuError, TemplateFailed
+from tampu.errors import BlobNotFound, CorruptBlob, InvalidTemplate, TampuError, TemplateFailed
 from tampu.generation import Capability
 from tampu.gguf.adapter import check_fit
 from tampu.gguf.footprint import Footprint, footprint
 from tampu.gguf.header import Header
 from tampu.gguf.metadata import Facts, facts_of, integer
 from tampu.gguf.shards import join_headers
+from tampu.gguf.soundness import unfit_numbers
 from tampu.parsing.formats.registry import PARSERS
 from tampu.store.capabilities import full_capabilities, sources_of
 from tampu.store.library import Library
@@ -84,6 +85,8 @@ class FactsCache:
     def _derive(self, model: Model) -> ModelFacts:
         header = self._weights_header(model)
         if header is not None:
+            for problem in unfit_numbers(header):
+                raise CorruptBlob(f"the weights cannot be run: {problem}")
             for path in model.adapters:
                 check_fit(self._library.header(path), header)
         weights = facts_of(header) if header else None

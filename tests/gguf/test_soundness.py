@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from tampu.errors import InvalidModelFile
@@ -54,6 +56,35 @@ def test_what_no_engine_would_load_is_named(file, problem, tmp_path):
         check_sound(read_header(file.write(tmp_path / "m.gguf")))
     assert refused.value.message.startswith(VALIDATION_FAILED)
     assert problem in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("facts", "problem"),
+    [
+        ({"llama.block_count": 0}, "llama.block_count must be from 1 to 512, not 0"),
+        ({"llama.block_count": 513}, "llama.block_count must be from 1 to 512, not 513"),
+        ({"llama.context_length": 0}, "llama.context_length must be from 1 to 2147483647, not 0"),
+        ({"llama.context_length": Typed("uint32", 2**31)}, "llama.context_length must be from 1 to 2147483647, not"),
+        ({"llama.embedding_length": 0}, "llama.embedding_length must be from 1 to 2147483647, not 0"),
+        ({"llama.expert_count": 513, "llama.expert_used_count": 1}, "llama.expert_count must be from 0 to 512"),
+        ({"llama.expert_count": 4}, "of 4 experts at least one must be used and at most all, not 0"),
+        ({"llama.expert_count": 4, "llama.expert_used_count": 5}, "of 4 experts at least one must be used and at most"),
+        ({"llama.attention.layer_norm_rms_epsilon": -1.0}, "layer_norm_rms_epsilon must be zero or more, not -1"),
+        (
+            {"bert.attention.layer_norm_epsilon": math.nan, "general.architecture": "bert"},
+            "must be zero or more, not nan",
+        ),
+    ],
+)
+def test_numbers_that_engines_die_of_are_named(facts, problem, tmp_path):
+    found = list(problems(read_header(small_model(facts).write(tmp_path / "m.gguf"))))
+    assert len(found) == 1
+    assert problem in found[0]
+
+
+def test_numbers_that_are_missing_or_texts_are_left_to_engines(tmp_path):
+    file = small_model({"llama.block_count": "2", "llama.context_length": None, "llama.expert_count": 0})
+    assert list(problems(read_header(file.write(tmp_path / "m.gguf")))) == []
 
 
 def test_another_alignment_is_sound(tmp_path):

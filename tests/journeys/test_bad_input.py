@@ -59,6 +59,8 @@ KINDS = {
     "offset behind the end": with_tensors(Tensor("t", (32,), offset=2**40)),
     "same name twice": with_tensors(Tensor("t", (32,)), Tensor("t", (32,))),
     "one byte missing": small_model().build()[:-1],
+    "no blocks": with_metadata("llama.block_count", 0),
+    "context without end": with_metadata("llama.context_length", Typed("uint32", 2**32 - 1)),
     "no architecture": GgufFile(metadata=[("general.name", "x")], tensors=[Tensor("t", (32,))]).build(),
     "architecture of a wrong type": GgufFile(
         metadata=[("general.architecture", 7)], tensors=[Tensor("t", (32,))]
@@ -66,7 +68,6 @@ KINDS = {
 }
 TOLERATED = {
     "blocks that are text": with_metadata("llama.block_count", "many"),
-    "no blocks": with_metadata("llama.block_count", 0),
     "empty key": with_metadata("", 1),
     "odd words": with_metadata("tokenizer.ggml.tokens", ["<0x-1>", "", "\u0000"]),
     "heads of a wrong type": with_metadata("llama.attention.head_count", [1, 2, 3]),

@@ -208,3 +208,16 @@ async def test_weights_that_come_back_are_run_again(tmp_path: Path) -> None:
         assert await ask(client, "POST", "/api/generate", body) == incapable
         store.weights.write_bytes(model_file(FILE))
         assert await ask(client, "POST", "/api/generate", body) != incapable  # an engine finds them too small to run
+
+
+async def test_weights_that_an_engine_would_die_of_are_not_given_to_one(tmp_path: Path) -> None:
+    store, key = Store(tmp_path / "models"), b"llama.context_length"
+    async with serving(store.folder) as client:
+        await make(client)
+        head, _, rest = model_file(FILE).partition(key)
+        other = tmp_path / "other"
+        other.write_bytes(head + key + rest[:4] + bytes(4) + rest[8:])
+        other.replace(store.weights)
+        status, said = await ask(client, "POST", "/api/generate", {"model": "keep", "prompt": "x", "stream": False})
+        reason = "the weights cannot be run: llama.context_length must be from 1 to 2147483647, not 0"
+        assert (status, said) == (500, {"error": reason})
