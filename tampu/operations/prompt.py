@@ -27,7 +27,9 @@ from tampu.templates.template import Template, parse_template
 
 _HARMONY = "harmony"
 _QUICK_LENGTH = 500_000
-"""Characters of a conversation that a renderer joins within a millisecond or two."""
+"""Characters of a conversation that are joined within a millisecond or two."""
+_QUICK_PARTS = 150
+"""Messages, tools and arguments of tools that are written within a millisecond or two."""
 _TOO_LONG = (
     "the prompt is longer than the context length currently available to the model; shorten the prompt, "
     "adjust the context length in settings, or use a model with a longer context length"
@@ -158,7 +160,7 @@ async def completion_prompt(selection: Selection, wanted: CompletionInput, engin
     messages = tuple(completion_messages(selection.model, wanted))
     if wanted.template:
         # The caller's own template is run as it is: no marks for images, nothing left out.
-        text = await _without_delay(partial(_rendered_by, wanted.template, messages, think))
+        text = await _without_delay(partial(_rendered_by, wanted.template, messages, think), messages)
         check_length(len(text), num_ctx=engine.properties.num_ctx)
         return FixedPrompt(Prompt(prefix + text, wanted.images))
     is_rendered = facts.paths.generate is PromptPath.RENDERER
@@ -168,12 +170,22 @@ async def completion_prompt(selection: Selection, wanted: CompletionInput, engin
     )
 
 
-async def _without_delay(render: Callable[..., str]) -> str:
+async def _without_delay(
+    render: Callable[..., str], messages: Sequence[Message] = (), tools: Sequence[Tool] | None = None
+) -> str:
     """What is quickly rendered at once, anything else in a thread: others wait for the event loop."""
+    if not _is_small(messages, tools or ()):
+        return await to_thread.run_sync(render)
     try:
         return render(budget=Budget.quick())
     except TemplateTooCostly:
         return await to_thread.run_sync(render)
+
+
+def _is_small(messages: Sequence[Message], tools: Sequence[Tool]) -> bool:
+    """Whether few and short messages and tools are to be rendered."""
+    parts = len(messages) + sum(1 + len(tool.function.parameters.properties or ()) for tool in tools)
+    return parts <= _QUICK_PARTS and sum(len(message.content) for message in messages) <= _QUICK_LENGTH
 
 
 def _rendered_by(
@@ -221,15 +233,15 @@ def _with_renderer(selection: Selection, tools: Sequence[Tool]) -> Render:
 
     async def render(messages: Sequence[Message]) -> str:
         prompt = partial(renderer.prompt, messages, tools=tools, think=selection.request.think)
-        is_quick = sum(len(message.content) for message in messages) < _QUICK_LENGTH
-        return prompt() if is_quick else await to_thread.run_sync(prompt)
+        return prompt() if _is_small(messages, tools) else await to_thread.run_sync(prompt)
 
     return render
 
 
 def _with_template(template: Template, tools: Sequence[Tool] | None, think: Think | None) -> Render:
     async def render(messages: Sequence[Message]) -> str:
-        return await _without_delay(partial(render_messages, template, messages, tools=tools, think=think))
+        rendered = partial(render_messages, template, messages, tools=tools, think=think)
+        return await _without_delay(rendered, messages, tools)
 
     return render
 

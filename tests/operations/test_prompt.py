@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from tampu.errors import TemplateTooCostly
-from tampu.messages import Message
+from tampu.messages import Message, Tool, ToolFunction, ToolParameters, ToolProperty
 from tampu.operations import prompt
 from tampu.templates.go.budget import Budget
 from tampu.templates.template import parse_template
@@ -42,6 +42,19 @@ async def test_a_short_conversation_is_rendered_at_once(monkeypatch: pytest.Monk
 async def test_a_costly_one_goes_to_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     text, tries = await rendered("{{ range $i := 3000 }}.{{ end }}{{ .Messages | len }}", 1, monkeypatch)
     assert (text, tries) == ("." * 3000 + "1", [True, False])
+
+
+async def test_a_long_conversation_is_not_tried_on_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    text, tries = await rendered(TURNS, 200, monkeypatch)
+    assert text.count("\n\n") == 199  # neighbours of one role are one message
+    assert tries == [False]
+
+
+@pytest.mark.parametrize(("count", "properties", "is_small"), [(1, 0, True), (10, 9, True), (10, 30, False)])
+def test_tools_count_with_their_arguments(count: int, properties: int, is_small: bool) -> None:
+    parameters = ToolParameters(properties={f"p{number}": ToolProperty() for number in range(properties)})
+    tools = [Tool(ToolFunction(name="f", parameters=parameters))] * count
+    assert prompt._is_small([Message("user", "hi")], tools) == is_small
 
 
 async def test_one_without_end_is_refused_with_the_bound_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
