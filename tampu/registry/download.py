@@ -141,9 +141,11 @@ class _Download:
             hashed += await to_thread.run_sync(self._hash_some, state, hashed, ready)
 
     def _hash_some(self, state: "hashlib._Hash", position: int, size: int) -> int:
-        data = self._partial.read(position, size)
-        state.update(data)
-        return len(data)
+        hashed = 0
+        for piece in self._partial.pieces(position, size):
+            state.update(piece)
+            hashed += len(piece)
+        return hashed
 
     async def _repair(self, got: str) -> str:
         """Ask for one part after the other again until the digest is right; gives the digest at the end.

@@ -171,14 +171,11 @@ class BlobFetcher:
 
 
 class _Pieces:
-    """Bytes that wait to be handed on; takes no more than `room` in all."""
+    """Bytes that wait to be handed on, `size` of them; takes no more than `room` in all."""
 
     def __init__(self, room: int) -> None:
-        self._room, self._held = room, bytearray()
-
-    @property
-    def size(self) -> int:
-        return len(self._held)
+        self._room, self._held = room, list[bytes]()
+        self.size = 0
 
     @property
     def is_last(self) -> bool:
@@ -192,10 +189,13 @@ class _Pieces:
     def add(self, piece: bytes) -> None:
         piece = piece[: self._room]
         self._room -= len(piece)
-        self._held += piece
+        self._held.append(piece)
+        self.size += len(piece)
 
     def take_all(self) -> bytes:
-        taken, self._held = bytes(self._held), bytearray()
+        taken = b"".join(self._held)
+        self._held.clear()
+        self.size = 0
         return taken
 
 

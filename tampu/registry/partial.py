@@ -5,6 +5,7 @@ loses a fraction of a MiB. Both programs can go on with what the other left. Fil
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -25,6 +26,7 @@ PART_COUNT: Final = 16
 SMALLEST_PART_BYTES: Final = 100_000_000
 LARGEST_PART_BYTES: Final = 1_000_000_000
 _STATE_WIDTH: Final = 112
+_PIECE_BYTES: Final = 1 << 20
 _DOING: Final = "downloading a model"
 
 
@@ -86,6 +88,7 @@ class PartialBlob:
     def __init__(self, target: Path, file: IO[bytes]) -> None:
         self.path, self._target, self._file = _partial_path(target), target, file
         self._reader = self.path.open("rb", buffering=0)
+        self._buffer = memoryview(bytearray(_PIECE_BYTES))
         self._states: dict[int, IO[bytes]] = {}
         self._lock = Lock()
         self.parts: list[Part] = []
@@ -102,7 +105,7 @@ class PartialBlob:
             path = _partial_path(target)
             file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0)
             try:
-                _lock(file)
+                _lock(file, path)
                 partial = cls(target, file)
                 known = read_states(target)
                 partial.parts = usable_parts(known, os.fstat(file.fileno()).st_size, expected)
@@ -172,6 +175,15 @@ class PartialBlob:
         with store_faults(_DOING):
             self._reader.seek(position)
             return self._reader.read(size)
+
+    def pieces(self, position: int, size: int) -> Iterator[memoryview]:
+        """Up to `size` bytes from `position`, piece by piece; each is good until the next. For one thread at a time."""
+        # One buffer for all: fresh megabytes for each would cost as much as hashing them.
+        with store_faults(_DOING):
+            self._reader.seek(position)
+            while size > 0 and (count := self._reader.readinto(self._buffer[:size])):
+                yield self._buffer[:count]
+                size -= count
 
     def promote(self, blobs: BlobStore, digest: str) -> None:
         """Make the whole, checked partial the blob, safe against a power cut."""
@@ -258,8 +270,8 @@ def usable_parts(states: States, file_size: int, expected: int) -> list[Part]:
     return parts if holds_all and reached == expected else []
 
 
-def _lock(file: IO[bytes]) -> None:
-    """Take the file for this process; raises PartialBusy. A lock also keeps start-up pruning away."""
+def _lock(file: IO[bytes], path: Path) -> None:
+    """Take the file, opened at `path`, for this process; raises PartialBusy. A lock also keeps pruning away."""
     if not fcntl:
         return
     try:
@@ -268,5 +280,10 @@ def _lock(file: IO[bytes]) -> None:
         raise PartialBusy from None
     except OSError:
         return  # a file system without locks
-    if os.fstat(file.fileno()).st_nlink == 0:
-        raise PartialBusy  # whoever held the lock has just finished or given up: look again
+    # Whoever held the lock may just have given up, or finished: then this is the blob, and not to be written to.
+    try:
+        is_still_there = os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        is_still_there = False
+    if not is_still_there:
+        raise PartialBusy

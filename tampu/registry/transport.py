@@ -32,7 +32,8 @@ _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _MACHINE = _MACHINES.get(platform.machine(), platform.machine())
 USER_AGENT = f"ollama/{OLLAMA_VERSION} ({_MACHINE} {platform.system().lower()}) tampu/{__version__}"
 """Names Ollama's level first: its registry refuses models that need a newer one by this header."""
-_READ_BUFFER_BYTES = 1 << 18
+_READ_BUFFER_BYTES = 1 << 16
+"""Little: what waits here when the process is killed has to come again."""
 _ERROR_BYTES = 4096
 _ERROR_S = 10.0
 """How long the words of an error are waited for: its status is known already."""

@@ -1,5 +1,6 @@
 """Partial blobs: the layout that Ollama uses, and writes that never lose their place."""
 
+import fcntl
 import json
 import tempfile
 from itertools import pairwise
@@ -80,3 +81,21 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
     target = tmp_path / f"sha256-{'a' * 64}"
     with PartialBlob.open(target, 1000), pytest.raises(PartialBusy):
         PartialBlob.open(target, 1000)
+
+
+def test_what_has_just_become_the_blob_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process finishes between our opening of its partial and our lock on it."""
+    target = tmp_path / f"sha256-{'a' * 64}"
+    path = target.with_name(f"{target.name}-partial")
+    path.write_bytes(b"whole")
+
+    def finish_first(handle: int, kind: int) -> None:
+        path.rename(target)
+        path.write_bytes(b"")  # and yet another one begins
+        flock(handle, kind)
+
+    flock = fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", finish_first)
+    with pytest.raises(PartialBusy):
+        PartialBlob.open(target, 1000)
+    assert target.read_bytes() == b"whole"
