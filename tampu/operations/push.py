@@ -1,6 +1,7 @@
 """Push: sends a model to the registry of its name, the blobs that it does not have first and the manifest last."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -12,6 +13,7 @@ from tampu.names import ModelName, spell_out
 from tampu.progress import SUCCESS, Progress
 from tampu.registry.client import Endpoint, RegistryClient
 from tampu.registry.pushes import Pushes
+from tampu.registry.retries import when_asked_to_wait
 from tampu.registry.shared import Job, SharedDownload
 from tampu.registry.upload import LocalBlob, upload_blob
 from tampu.store.library import Library
@@ -36,7 +38,7 @@ class PushServices(Protocol):
         """What all pushes share."""
 
 
-async def push(services: PushServices, request: TransferRequest) -> AsyncIterator[Progress]:
+async def push(services: PushServices, request: TransferRequest) -> AsyncGenerator[Progress, None]:
     """Send `request.model` to the registry that its name begins with.
 
     Every error comes after the first report: InvalidName, ModelNotFound, RegistryError, StoreError.
@@ -60,10 +62,13 @@ async def push(services: PushServices, request: TransferRequest) -> AsyncIterato
         work = _Push(services, endpoint, pins)
         async with services.pushes.clients.use(endpoint) as client:
             for layer in layers_of(manifest):
-                async for progress in work.bring(client, layer):
-                    yield progress
+                async with aclosing(work.bring(client, layer)) as reports:
+                    async for progress in reports:
+                        yield progress
             yield Progress("pushing manifest")
-            await client.put_manifest(name.tag, content, manifest.media_type)
+            await when_asked_to_wait(
+                client.patience, lambda: client.put_manifest(name.tag, content, manifest.media_type)
+            )
     yield SUCCESS
 
 
@@ -75,11 +80,11 @@ class _Push:
     endpoint: Endpoint
     pins: Pins
 
-    async def bring(self, client: RegistryClient, layer: Layer) -> AsyncIterator[Progress]:
-        """Have the registry have the layer's blob, reporting on the way."""
+    async def bring(self, client: RegistryClient, layer: Layer) -> AsyncGenerator[Progress, None]:
+        """Have the registry have the layer's blob, reporting on the way. Closing it leaves the upload."""
         status = f"pushing {layer.digest[7:19]}"
         self.services.library.blobs.path(layer.digest)  # what is no digest must not become part of an address
-        if not await client.has_blob(layer.digest):
+        if not await when_asked_to_wait(client.patience, lambda: client.has_blob(layer.digest)):
             blob = await to_thread.run_sync(self._local, layer)
             key = f"{self.endpoint.url('')} {layer.digest}"
             async with self.services.pushes.uploads.join(key, self._job(blob), size=layer.size) as upload:

@@ -103,9 +103,10 @@ class _Stream:
         return self._hash.hexdigest() if self._hashed == self.end else ""
 
     async def pieces(self, taken: Callable[[], None]) -> AsyncIterator[bytes]:
-        """The bytes in order; `taken` is called before each piece but the first and after the last."""
+        """The bytes in order; `taken` is called before each piece and after the last."""
         self.position = self._hashed = self.start
         self._hash = hashlib.md5(usedforsecurity=False)
+        taken()
         while self.position < self.end:
             try:
                 piece = await to_thread.run_sync(self._read, self.position)

@@ -22,6 +22,7 @@ from yarl import URL
 
 from tampu.errors import CorruptBlob, RegistryError, RegistryNotFound, RegistryUnreachable, StoreError
 from tampu.registry.client import RegistryAnswer, RegistryClient
+from tampu.registry.retries import when_asked_to_wait
 from tampu.registry.sending import PartSender, Sent
 from tampu.registry.transport import error_text, named_place, redirect_target
 from tampu.registry.upload_journal import UploadJournal, UploadState
@@ -62,7 +63,7 @@ async def upload_blob(client: RegistryClient, blob: LocalBlob, journal: UploadJo
         upload = _Upload(client, blob, _JournalLine(journal, key), report)
         try:
             if state is None:
-                await upload.begin()
+                await when_asked_to_wait(client.patience, upload.begin)
             else:
                 upload.resume(state)
             await upload.finish()

@@ -10,7 +10,7 @@ import pytest
 from tampu.errors import BlobNotFound, CorruptBlob, RegistryDenied, RegistryError, RegistryUnreachable
 from tampu.names import ModelName
 from tampu.progress import SUCCESS
-from tampu.registry import upload_plan
+from tampu.registry import sending, upload_plan
 from tests.fakes import upload_registry as server
 from tests.fakes.pushing import PushServices, open_services
 from tests.fakes.upload_registry import UploadRegistry
@@ -96,6 +96,23 @@ async def test_cut_after_cut_ends_if_each_brings_something(services: PushService
     registry.script("part", *(server.cut(200_000) for _ in range(10)))
     await push(services, registry)
     assert registry.bytes_received <= len(CONTENT) + 100
+
+
+async def test_a_part_of_which_nothing_is_taken_goes_on(
+    services: PushServices, registry: UploadRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the first piece, which is larger here than the buffers on the way."""
+    monkeypatch.setattr(upload_plan, "_SMALLEST_PART", 100_000_000)
+    monkeypatch.setattr(sending, "_PIECE_BYTES", 64 << 20)
+    registry.script("part", server.stall(1000))
+    await push(services, registry, CONTENT * 6)
+    assert len(registry.of_kind("status")) == 1
+
+
+@pytest.mark.parametrize("kind", ["head", "begin", "manifest"])
+async def test_a_busy_registry_is_asked_again(services: PushServices, registry: UploadRegistry, kind: str) -> None:
+    registry.script(kind, server.status(429, Retry_After="0"), server.status(503, Retry_After="0"))
+    await push(services, registry)
 
 
 async def test_an_upload_that_was_forgotten_begins_anew(services: PushServices, registry: UploadRegistry) -> None:
