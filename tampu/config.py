@@ -256,6 +256,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("log_level", "OLLAMA_DEBUG", _log_level, 0, "More log: 1 debug, 2 trace"),
     Setting("no_history", "OLLAMA_NOHISTORY", _flag, False, "Keep no history of the interactive session"),
     Setting("editor", "OLLAMA_EDITOR", _text, "", "Editor of the interactive session (Ctrl-G)"),
+    Setting("visual_editor", "VISUAL", _text, "", "Editor of the interactive session where `OLLAMA_EDITOR` says none"),
+    Setting("plain_editor", "EDITOR", _text, "", "Editor of the interactive session where `VISUAL` says none either; then it is vi"),
     Setting("llama_server", "TAMPU_LLAMA_SERVER", _text, "", "Path of a `llama-server` binary to use instead of the bundled engine"),
     Setting("autostart", "TAMPU_AUTOSTART", _flag, True, "Start a server in the background where a command finds none on this machine"),
     Setting("describe_tools", "TAMPU_DESCRIBE_TOOLS", _flag, False, "Offer tools also to models whose template has no place for them, described in the system prompt"),
@@ -299,6 +301,8 @@ class Settings:
     log_level: int = 0
     no_history: bool = False
     editor: str = ""
+    visual_editor: str = ""
+    plain_editor: str = ""
     llama_server: str = ""
     autostart: bool = True
     describe_tools: bool = False

@@ -34,11 +34,14 @@ _ENTRIES: Final = (
     Entry("ps", "ps", "List running models"),
     Entry("cp", "cp", "Copy a model"),
     Entry("rm", "rm", "Remove a model"),
+    Entry("chat", "chat", "Chat with a model", beyond=True),
+    Entry("embedding", "embedding", "Print the vector of a text as a JSON list", ("embed",), beyond=True),
     Entry("bench", "bench", "Measure how fast a model is on this machine", beyond=True),
     Entry("import", "import_folder", "Add the GGUF files of a folder, where they lie", beyond=True),
     Entry("verify", "verify", "Look for damage in stored models", beyond=True),
     Entry("doctor", "doctor", "Examine this machine and what is stored", beyond=True),
     Entry("purge", "purge", "Remove files that no model uses", beyond=True),
+    Entry("completion", "completion", "Print a script that completes command lines", beyond=True),
 )
 COMMANDS: Final[Mapping[str, Entry]] = {entry.name: entry for entry in _ENTRIES}
 """The table by name, in the order of the help page."""

@@ -27,7 +27,14 @@ class Command(click.Command):
     ) -> None:
         super().__init__(name, add_help_option=False, **more)
         self.usage = f"{name} {takes}".strip()
+        self.takes = takes
         self.words, self.aliases, self.variables = words, tuple(aliases), tuple(variables)
+
+    @property
+    def function(self) -> Callback:
+        """What it calls, with its flags still on it, so that another command may call it too."""
+        assert self.callback is not None, "every command is made of a function"  # noqa: S101  # a contract of this package
+        return self.callback
 
     @property
     def flags(self) -> list[Flag]:

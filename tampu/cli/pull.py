@@ -7,8 +7,9 @@ import msgspec
 from tampu.cli.command import command
 from tampu.cli.grammar import Words, exactly, flag
 from tampu.cli.invocation import Invocation
-from tampu.client.answers import Report
-from tampu.errors import ServerError, TampuError
+from tampu.cli.show import IMAGE_MODELS
+from tampu.client.answers import Description, Report
+from tampu.errors import BadRequest, ServerError, TampuError
 from tampu.names import DEFAULT_HOST, ModelName, ModelReference, Source
 from tampu.terminal.listings import unfinished_table
 from tampu.terminal.progress import Progress, follow
@@ -39,6 +40,21 @@ def command_line(
     else:
         parse_rate(limit_rate or "0")
         pull_model(invocation, words[0], insecure=insecure, limit_rate=limit_rate or "", then="pull")
+
+
+def described_or_pulled(invocation: Invocation, model: str, *, insecure: bool) -> Description:
+    """The description of a model that is to be run; one that is not there is pulled first. Raises TampuError."""
+    client = invocation.client
+    try:
+        description = client.describe(model)
+    except ServerError as error:
+        if error.status != 404 or ModelReference.parse(model).source is Source.CLOUD:
+            raise
+        pull_model(invocation, model, insecure=insecure, then="run")
+        description = client.describe(model)
+    if "image" in description.capabilities:
+        raise BadRequest(IMAGE_MODELS)
+    return description
 
 
 def _list_unfinished(invocation: Invocation, *, as_json: bool) -> None:

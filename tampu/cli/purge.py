@@ -10,7 +10,7 @@ from tampu.cli.invocation import Invocation
 from tampu.client.answers import Leftover, Purged
 from tampu.errors import BadRequest
 from tampu.terminal.console import Console, printable
-from tampu.terminal.progress import waiting
+from tampu.terminal.waiting import waiting
 from tampu.units import format_bytes
 
 

@@ -5,32 +5,28 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from tampu.cli.command import command
 from tampu.cli.grammar import at_least, flag
 from tampu.cli.help import RUN_VARIABLES
 from tampu.cli.invocation import Invocation
-from tampu.cli.pull import pull_model
-from tampu.cli.show import IMAGE_MODELS
+from tampu.cli.pull import described_or_pulled
 from tampu.cli.signin import tell_where_to_sign_in
+from tampu.cli.vector import print_vector
 from tampu.client.answers import Description
-from tampu.errors import BadRequest, ServerError, SignInRequired
+from tampu.errors import BadRequest, SignInRequired
 from tampu.modelfile.document import Instruction, Kind, Modelfile
 from tampu.modelfile.parameters import parameters
-from tampu.names import ModelReference, Source
 from tampu.repl.chosen import Chosen, read_keep_alive, read_think
-from tampu.repl.commands import Talk
 from tampu.repl.media import attach, is_multimodal
 from tampu.repl.session import Session
+from tampu.repl.talk import Talk
 from tampu.terminal.answer import AnswerPrinter, show_answer
 from tampu.terminal.console import Console
 from tampu.terminal.interrupts import heard_interrupts
-from tampu.terminal.progress import waiting
 from tampu.terminal.timings import timing_block
+from tampu.terminal.waiting import progress_asked, waiting
 
 TERMINATED: Final = 143
-_FIRST_WITH_EXPONENT: Final = 1e21
 
 
 @command("run", takes="MODEL [PROMPT]", words=at_least(1), variables=RUN_VARIABLES, help="Run a model")
@@ -59,13 +55,13 @@ def command_line(invocation: Invocation, words: tuple[str, ...], insecure: bool,
     _ = invocation.client
     chosen = _chosen(flags)
     model, *prompts = words
-    prompts, is_session = _prompts(invocation.console, prompts)
-    description = _prepare(invocation, model, insecure=insecure)
+    prompts, is_session = prompt_pieces(invocation.console, prompts)
+    description = described_or_pulled(invocation, model, insecure=insecure)
     if chosen.think is None and "thinking" in description.capabilities:
         chosen.think = True
     try:
         if "embedding" in description.capabilities:
-            _embed(invocation, model, " ".join(prompts), chosen, flags)
+            print_vector(invocation, model, " ".join(prompts), flags)
         elif is_session:
             _talk(invocation, Session(model, description, chosen))
         else:
@@ -87,27 +83,12 @@ def _chosen(flags: dict[str, object]) -> Chosen:
     )
 
 
-def _prompts(console: Console, words: Sequence[str]) -> tuple[list[str], bool]:
+def prompt_pieces(console: Console, words: Sequence[str]) -> tuple[list[str], bool]:
     """The pieces of the prompt, what is piped in first; and whether a person sits at both ends instead."""
     if console.reads_terminal:
         return list(words), not words and console.writes_terminal
     piped = console.input.buffer.read().decode("utf-8", "replace")
     return ([piped] if piped else []) + list(words), False
-
-
-def _prepare(invocation: Invocation, model: str, *, insecure: bool) -> Description:
-    """The model's description; a model that is not there is pulled first."""
-    client = invocation.client
-    try:
-        description = client.describe(model)
-    except ServerError as error:
-        if error.status != 404 or ModelReference.parse(model).source is Source.CLOUD:
-            raise
-        pull_model(invocation, model, insecure=insecure, then="run")
-        description = client.describe(model)
-    if "image" in description.capabilities:
-        raise BadRequest(IMAGE_MODELS)
-    return description
 
 
 def _answer(invocation: Invocation, model: str, prompt: str, description: Description, chosen: Chosen) -> None:
@@ -121,11 +102,13 @@ def _answer(invocation: Invocation, model: str, prompt: str, description: Descri
         greyed=console.colour and console.writes_terminal,
     )
     try:
-        with heard_interrupts(), waiting(console) as progress:
-            body = {"model": model, "prompt": prompt, "options": {}, **chosen.request()}
+        with heard_interrupts(), waiting(console) as shown:
+            body = {"model": model, "prompt": prompt, "options": {}, **chosen.request(), **progress_asked(console)}
             if attachments:
                 body["images"] = [attachment.data for attachment in attachments]
-            end = show_answer(invocation.client.generate(body), printer, before=progress.clear)
+            end = show_answer(
+                invocation.client.generate(body), printer, before=shown.clear, on_reading=shown.tell_reading
+            )
     except KeyboardInterrupt:
         return
     if prompt:
@@ -137,12 +120,21 @@ def _answer(invocation: Invocation, model: str, prompt: str, description: Descri
 def _talk(invocation: Invocation, session: Session) -> None:
     """A session on the terminal."""
     # Only now: the line editor is large, and one answer does not need it.
+    from tampu.repl.external_editor import edited, editor_words  # noqa: PLC0415
     from tampu.repl.line_editor import LineEditor  # noqa: PLC0415
     from tampu.repl.loop import run_session  # noqa: PLC0415
 
     settings, console = invocation.settings, invocation.console
+
+    def edit(text: str) -> str:
+        try:
+            return edited(text, editor_words(settings.editor, settings.visual_editor, settings.plain_editor))
+        except BadRequest as error:
+            console.tell(f"error: {error.message}\n")
+            return text
+
     editor = LineEditor(
-        settings.home / "history", keeps_history=not settings.no_history, coloured=invocation.console.colour
+        settings.home / "history", keeps_history=not settings.no_history, coloured=console.colour, edit=edit
     )
     # As an exception it passes through the line editor, which then gives the terminal back as it was.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
@@ -154,30 +146,3 @@ def _read_parameter(name: str, values: Sequence[str]) -> object:
     counted = values if name == "stop" else values[:1]
     lines = Modelfile(tuple(Instruction(Kind.PARAMETER, (name, value)) for value in counted))
     return parameters(lines).get(name)
-
-
-def _embed(invocation: Invocation, model: str, text: str, chosen: Chosen, flags: dict[str, object]) -> None:
-    """The vector of `text` as one JSON list."""
-    if not text:
-        raise BadRequest(
-            f'embedding models require input text. Usage: {invocation.program} run {model} "your text here"'
-        )
-    body: dict[str, object] = {"model": model, "input": text}
-    if chosen.keep_alive:
-        body["keep_alive"] = chosen.keep_alive
-    if flags["truncate"] is not None:
-        body["truncate"] = flags["truncate"]
-    if isinstance(flags["dimensions"], int) and flags["dimensions"] > 0:
-        body["dimensions"] = flags["dimensions"]
-    vectors = invocation.client.embed(body)
-    if not vectors:
-        raise BadRequest("no embeddings returned")
-    invocation.console.write(f"[{','.join(map(_number, vectors[0]))}]\n")
-
-
-def _number(value: float) -> str:
-    """A number as Go writes it in JSON: `3`, `0.5`, `1e-7`, `1e+21`."""
-    if value.is_integer() and abs(value) < _FIRST_WITH_EXPONENT:
-        return str(int(value))
-    mantissa, e, exponent = msgspec.json.encode(value).decode().partition("e")
-    return mantissa if not e else f"{mantissa}e{int(exponent):+d}"

@@ -4,7 +4,7 @@ from tampu.cli.command import command
 from tampu.cli.grammar import exactly
 from tampu.cli.invocation import Invocation
 from tampu.errors import ServerError
-from tampu.terminal.progress import waiting
+from tampu.terminal.waiting import waiting
 
 
 @command("stop", takes="MODEL", words=exactly(1), help="Stop a running model")

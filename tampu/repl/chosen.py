@@ -25,6 +25,7 @@ class Chosen:
 
     wrap: bool = True
     verbose: bool = False
+    speed: bool = False
     show_thinking: bool = True
     think: Think | str | None = None
     format: str = ""

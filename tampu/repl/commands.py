@@ -2,59 +2,38 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from dataclasses import replace
+from typing import Final
 
-from tampu.client.client import Client
 from tampu.errors import BadRequest, InvalidName, ServerError
 from tampu.names import ModelName
+from tampu.repl import conversation
 from tampu.repl import help as listings
 from tampu.repl.blocks import unfenced
 from tampu.repl.media import is_multimodal
 from tampu.repl.session import Session
-from tampu.terminal.console import Console
+from tampu.repl.talk import Editor, Leave, Talk
 from tampu.terminal.description import description_page
 from tampu.terminal.listings import models_table
-from tampu.terminal.progress import Progress, follow, waiting
-
-ReadParameter = Callable[[str, Sequence[str]], object]
-"""Turns the words of a parameter into its value; raises BadRequest."""
-
-
-class Leave(Exception):  # no error: the person is done
-    """The session ends."""
-
-
-class Editor(Protocol):
-    """What commands may change of the line editor."""
-
-    keeps_history: bool
-
-
-@dataclass(slots=True)
-class Talk:
-    """A session, the server it talks to and the screen it is shown on."""
-
-    session: Session
-    client: Client
-    console: Console
-    read_parameter: ReadParameter
-
-    def load(self) -> None:
-        """Have the server load the model, with a spinner."""
-        body: dict[str, object] = {"model": self.session.model}
-        if self.session.chosen.keep_alive:
-            body["keep_alive"] = self.session.chosen.keep_alive
-        with waiting(self.console):
-            for _ in self.client.generate(body):
-                pass
-
+from tampu.terminal.progress import Progress, follow
 
 Handler = Callable[[Talk, Editor, str], None]
 
 
+def is_command(line: str) -> bool:
+    """Whether the first word of `line` is a command, letter for letter."""
+    word = (line.split(maxsplit=1) or [""])[0]
+    return word in OWN_COMMANDS or any(word == name for name, _ in COMMANDS)
+
+
 def run_command(talk: Talk, editor: Editor, line: str) -> None:
-    """Run the first command whose name begins `line`; raises Leave, or TampuError for what ends the session."""
+    """Run what `line` says: a command of ours by its whole word, one of Ollama's by the beginning of the line.
+
+    Raises Leave, or TampuError for what ends the session.
+    """
+    if own := OWN_COMMANDS.get(line.split(maxsplit=1)[0]):
+        own(talk, editor, line)
+        return
     for name, handler in COMMANDS:
         if line.startswith(name):
             handler(talk, editor, line)
@@ -140,6 +119,7 @@ _TOPICS: Final[Mapping[str, Callable[[], str]]] = {
     "/set": listings.set_listing,
     "show": listings.show_listing,
     "/show": listings.show_listing,
+    "more": listings.more_listing,
     "shortcut": listings.shortcut_listing,
     "shortcuts": listings.shortcut_listing,
 }
@@ -240,6 +220,8 @@ SETTINGS: Final[Mapping[str, Setter]] = {
     "wordwrap": _mode("wordwrap", "wrap", on=True),
     "nowordwrap": _mode("nowordwrap", "wrap", on=False),
     "verbose": _mode("verbose", "verbose", on=True),
+    "speed": _mode("speed", "speed", on=True),
+    "nospeed": _mode("nospeed", "speed", on=False),
     "quiet": _mode("quiet", "verbose", on=False),
     "think": _think,
     "nothink": _nothink,
@@ -290,6 +272,12 @@ def _plain(value: object) -> str:
     return f"[{' '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
+OWN_COMMANDS: Final[Mapping[str, Handler]] = {
+    "/retry": conversation.retry,
+    "/undo": conversation.undo,
+    "/copy": conversation.copy,
+    "/export": conversation.export,
+}
 COMMANDS: Final[Sequence[tuple[str, Handler]]] = (
     ("/list", _list),
     ("/load", _load),

@@ -13,6 +13,15 @@ _COMMANDS: Final[Sequence[Row]] = (
     ("/bye", "Exit"),
     ("/?, /help", "Help for a command"),
     ("/? shortcuts", "Help for keyboard shortcuts"),
+    ("/? more", "Help for what Ollama does not have"),
+)
+_MORE: Final[Sequence[Row]] = (
+    ("/retry", "Have the last message answered again"),
+    ("/undo", "Take the last message and its answer back"),
+    ("/copy", "Copy the last answer to the clipboard"),
+    ("/export [-f] <file>", "Keep the conversation, as markdown or .json"),
+    ("/set speed", "Show tokens per second after each answer"),
+    ("/set nospeed", "Do not show them"),
 )
 _SET: Final[Sequence[Row]] = (
     ("/set parameter ...", "Set a parameter"),
@@ -85,6 +94,11 @@ def show_listing() -> str:
 def parameter_listing() -> str:
     """What `/set parameter` alone prints."""
     return _listing("Available Parameters:", _PARAMETERS, 37)
+
+
+def more_listing() -> str:
+    """What `/? more` prints."""
+    return _listing("Available Commands:", _MORE, 21)
 
 
 def shortcut_listing() -> str:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -10,24 +11,32 @@ from prompt_toolkit.application import get_app
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import InMemoryHistory
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.styles import Style
 
-from tampu.repl.blocks import is_open
 from tampu.repl.history import load_lines, save_lines
+from tampu.repl.keys import bindings, terminal_input
 
 PROMPT: Final = ">>> "
 CONTINUATION: Final = "... "
 PLACEHOLDER: Final = "Send a message (/? for help)"
+NEXT_LINE: Final = "Press Enter to send"
 _GREY: Final = "fg:#8a8a8a"
-_TAB: Final = " " * 8
+_PLAIN_AFTERWARDS: Final = Style([("aborting", "fg:default"), ("exiting", "fg:default")])
+"""What was typed keeps its colour when a key ends the line."""
 
 
 class LineEditor:
-    """One message after another. `keeps_history` False: what is typed is remembered, but not written to the file."""
+    """One message after another. `keeps_history` False: what is typed is remembered, but not written to the file.
 
-    def __init__(self, history_file: Path, *, keeps_history: bool, coloured: bool) -> None:
+    `edit` lets the person change a text in an editor of their own.
+    """
+
+    def __init__(
+        self, history_file: Path, *, keeps_history: bool, coloured: bool, edit: Callable[[str], str] = lambda text: text
+    ) -> None:
         self.keeps_history = keeps_history
         self._file = history_file
         self._lines = load_lines(history_file)
@@ -38,9 +47,13 @@ class LineEditor:
             prompt_continuation=CONTINUATION,
             placeholder=self._placeholder,
             history=InMemoryHistory(self._lines),
-            key_bindings=_bindings(),
+            key_bindings=bindings(edit),
+            input_processors=[_NextLine(self._style)],
+            style=_PLAIN_AFTERWARDS,
             enable_open_in_editor=False,
+            enable_suspend=True,
             reserve_space_for_menu=0,
+            input=terminal_input(),
             output=_output(),
         )
 
@@ -58,30 +71,19 @@ class LineEditor:
         return [] if get_app().is_done else [(self._style, PLACEHOLDER)]
 
 
-def _bindings() -> KeyBindings:
-    keys = KeyBindings()
+class _NextLine(Processor):
+    """Says on an empty last line what Enter does."""
 
-    @keys.add("enter")
-    def _(event: KeyPressEvent) -> None:
-        buffer = event.current_buffer
-        if is_open(buffer.text):
-            buffer.insert_text("\n")
-        else:
-            buffer.validate_and_handle()
+    def __init__(self, style: str) -> None:
+        self._style = style
 
-    @keys.add("c-j")
-    def _(event: KeyPressEvent) -> None:
-        event.current_buffer.insert_text("\n")
-
-    @keys.add("tab")
-    def _(event: KeyPressEvent) -> None:
-        event.current_buffer.insert_text(_TAB)
-
-    @keys.add("c-g")
-    def _(event: KeyPressEvent) -> None:
-        event.current_buffer.open_in_editor(validate_and_handle=False)
-
-    return keys
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        fragments, document = transformation_input.fragments, transformation_input.document
+        last = document.line_count - 1
+        is_empty_end = 0 < transformation_input.lineno == last == document.cursor_position_row
+        if is_empty_end and not document.lines[last] and not get_app().is_done:
+            return Transformation([*fragments, (self._style, NEXT_LINE)])
+        return Transformation(fragments)
 
 
 def _output() -> Output | None:

@@ -31,6 +31,33 @@ class Session:
         """Add what the model answered; its thinking goes back to it with the next turn."""
         self.messages.append({"role": "assistant", "content": text, **({"thinking": thinking} if thinking else {})})
 
+    def last(self, role: str) -> Message | None:
+        """The last message of that role; None where there is none."""
+        return next((message for message in reversed(self.messages) if message["role"] == role), None)
+
+    def forget_answer(self) -> None:
+        """Drop what the model said behind the last message of the person."""
+        place = self._place_of_last_user()
+        if place is not None:
+            self._drop_from(place + 1)
+
+    def take_back(self) -> str | None:
+        """Drop the last message of the person and what was answered; its text, None where there is none."""
+        place = self._place_of_last_user()
+        if place is None:
+            return None
+        text = str(self.messages[place]["content"])
+        self._drop_from(place)
+        return text
+
+    def _drop_from(self, place: int) -> None:
+        """Instructions stay: they were set for what follows."""
+        self.messages[place:] = [message for message in self.messages[place:] if message["role"] == SYSTEM]
+
+    def _place_of_last_user(self) -> int | None:
+        places = (place for place, message in enumerate(self.messages) if message["role"] == "user")
+        return max(places, default=None)
+
     def instruct(self, text: str) -> None:
         """Set the system message: in place of one that was set just before, otherwise from here on."""
         self.system = text

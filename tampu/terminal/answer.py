@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from tampu.client.answers import Piece
+from tampu.client.answers import Piece, PromptRead
 from tampu.messages import ToolCall
 from tampu.terminal.console import BOLD, GREY, HIDE_CURSOR, RESET, SHOW_CURSOR, Console
 from tampu.terminal.wrap import WordWrap
@@ -86,10 +86,21 @@ class AnswerPrinter:
         )
 
 
-def show_answer(pieces: Iterable[Piece], printer: AnswerPrinter, *, before: Callable[[], None]) -> Piece:
-    """Print an answer to its end; its last piece. `before` is called once, before the first thing that shows."""
+def show_answer(
+    pieces: Iterable[Piece],
+    printer: AnswerPrinter,
+    *,
+    before: Callable[[], None],
+    on_reading: Callable[[PromptRead], None] = lambda _: None,
+) -> Piece:
+    """Print an answer to its end; its last piece.
+
+    `before` is called once, before the first thing that shows; `on_reading` for each report on the prompt.
+    """
     is_first, last = True, Piece()
     for last in pieces:
+        if last.progress is not None:
+            on_reading(last.progress)
         if is_first and printer.would_show(last):
             is_first = False
             before()

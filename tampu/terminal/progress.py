@@ -9,8 +9,7 @@ Rules:
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -232,14 +231,3 @@ def follow(
             spinner = Spinner(printable(report.status))
             progress.add(spinner)
     spinner.settled = True
-
-
-@contextmanager
-def waiting(console: Console) -> Iterator[Progress]:
-    """A spinner without words, taken off the screen at the end, or before by `clear`."""
-    with Progress(console) as progress:
-        progress.add(Spinner())
-        try:
-            yield progress
-        finally:
-            progress.clear()

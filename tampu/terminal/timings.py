@@ -19,6 +19,17 @@ def timing_block(end: Piece) -> str:
     return "".join(f"{label:<22}{value}\n" for label, value in rows if value)
 
 
+def speed_line(end: Piece) -> str:
+    """How fast an answer came, in one line; "" where the server did not count."""
+    parts = [
+        _rate(end.eval_count, end.eval_duration),
+        f"{end.eval_count} tokens" if end.eval_count > 0 else "",
+        f"prompt {_rate(end.prompt_eval_count, end.prompt_eval_duration)}" if end.prompt_eval_duration > 0 else "",
+    ]
+    told = ", ".join(filter(None, parts))
+    return f"{told}\n" if told else ""
+
+
 def _time(nanoseconds: int) -> str:
     return format_duration(nanoseconds) if nanoseconds > 0 else ""
 

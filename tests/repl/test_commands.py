@@ -12,8 +12,9 @@ from tampu.client.client import Client
 from tampu.errors import BadRequest, ServerError
 from tampu.messages import Message
 from tampu.repl.chosen import Chosen
-from tampu.repl.commands import Leave, Talk, run_command
+from tampu.repl.commands import run_command
 from tampu.repl.session import Session
+from tampu.repl.talk import Leave, Talk
 from tampu.terminal.console import Console
 from tests.fakes.stub_server import Answer, StubServer, stub_server
 
@@ -170,7 +171,7 @@ def test_history_can_be_switched() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["/?", "/help", "/? set", "/? show", "/? shortcuts", "/set", "/show", "/set parameter"]
+    "line", ["/?", "/help", "/? set", "/? show", "/? shortcuts", "/? more", "/set", "/show", "/set parameter"]
 )
 def test_listings_go_to_standard_error(line: str) -> None:
     with talking() as (talk, _):

@@ -78,7 +78,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_session(tmp_path: Path) -> None:
 def test_a_block_of_lines_is_one_message(tmp_path: Path) -> None:
     with session(tmp_path, spoken("ok")) as (terminal, stub):
         terminal.send('"""one\r')
-        terminal.wait_for('>>> """one', "...")
+        terminal.wait_for('>>> """one', "... Press Enter to send")
         terminal.send('two"""\r')
         terminal.wait_for('>>> """one', '... two"""', "ok", "", PROMPT)
     assert stub.bodies("/api/chat")[0]["messages"][0]["content"] == "one\ntwo"

@@ -8,7 +8,7 @@ import pytest
 from tampu.client.answers import Report
 from tampu.errors import ServerError
 from tampu.terminal.console import Console
-from tampu.terminal.progress import Bar, Progress, Spinner, follow, waiting
+from tampu.terminal.progress import Bar, Progress, Spinner, follow
 
 GB = 10**9
 
@@ -83,13 +83,6 @@ def test_a_job_that_fails_at_once_leaves_an_empty_line() -> None:
     with pytest.raises(ServerError):
         failing()
     assert errors.getvalue() == "\n"
-
-
-def test_waiting_leaves_nothing() -> None:
-    for errors in (io.StringIO(), Terminal()):
-        with waiting(console(errors)):
-            pass
-        assert screen_of(errors.getvalue()) == []
 
 
 def test_names_of_others_cannot_steer_the_terminal() -> None:

@@ -1,0 +1,75 @@
+"""What the keys of the session do beyond those of every line editor."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.input import Input
+from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
+from prompt_toolkit.keys import Keys
+
+from tampu.repl.blocks import is_open
+
+_TAB: Final = " " * 8
+
+
+def bindings(edit: Callable[[str], str]) -> KeyBindings:
+    """The table. `edit` lets the person change a text in an editor, or says why not and leaves it as it is."""
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if is_open(buffer.text):
+            buffer.insert_text("\n")
+        else:
+            buffer.validate_and_handle()
+
+    @keys.add("c-j")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @keys.add("tab")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text(_TAB)
+
+    @keys.add("c-g")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+
+        def change() -> None:
+            if (text := edit(buffer.text)).strip():
+                buffer.text = text
+                buffer.cursor_position = len(text)
+
+        event.app.create_background_task(_in_terminal(change))
+
+    return keys
+
+
+async def _in_terminal(change: Callable[[], None]) -> None:
+    await run_in_terminal(change)
+
+
+def with_bursts(keys: Sequence[KeyPress]) -> list[KeyPress]:
+    """What one read brought. A newline among other keys is Enter: a line typed ahead, or a program that writes lines.
+
+    Alone it is Ctrl-J, which a person pressed for a line more.
+    """
+    if len(keys) < 2:
+        return list(keys)
+    return [KeyPress(Keys.ControlM, "\r") if key.key == Keys.ControlJ else key for key in keys]
+
+
+def terminal_input() -> Input | None:
+    """Standard input, its keys by `with_bursts`; None: as the library opens it."""
+    if sys.platform == "win32":
+        return None
+    from prompt_toolkit.input.vt100 import Vt100Input  # noqa: PLC0415  # exists everywhere but there
+
+    class _Bursts(Vt100Input):
+        def read_keys(self) -> list[KeyPress]:
+            return with_bursts(super().read_keys())
+
+    return _Bursts(sys.stdin)
