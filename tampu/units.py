@@ -106,20 +106,20 @@ class KeepAlive:
 FOREVER: Final = KeepAlive(None)
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def format_timestamp(nanoseconds: int, *, utc: bool = True) -> str:
     """RFC 3339 of nanoseconds since the epoch, up to nine fractional digits, trailing zeros cut.
 
     `utc` False gives the local offset, as Ollama writes `modified_at` and `expires_at`.
     """
     seconds, fraction = divmod(nanoseconds, NS_PER_S)
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    moment = _EPOCH + timedelta(seconds=seconds)
+    text = (moment if utc else moment.astimezone()).isoformat()
+    clock, zone = text[:19], text[19:25]
     digits = f".{fraction:09d}".rstrip("0") if fraction else ""
-    if utc:
-        return f"{moment:%Y-%m-%dT%H:%M:%S}{digits}Z"
-    local = moment.astimezone()
-    offset = f"{local:%z}"
-    zone = "Z" if offset == "+0000" else f"{offset[:3]}:{offset[3:5]}"
-    return f"{local:%Y-%m-%dT%H:%M:%S}{digits}{zone}"
+    return f"{clock}{digits}{'Z' if zone == '+00:00' else zone}"
 
 
 def parse_timestamp(text: str) -> float | None:

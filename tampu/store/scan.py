@@ -7,6 +7,7 @@ else that lies there (pipes, files at other depths) is passed over: it cannot be
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -50,19 +51,21 @@ class Scan:
 
 def scan(folder: Path) -> Scan:
     """Look through a manifests folder, names in order; one that does not exist is empty."""
-    names: dict[ModelName, Stamp] = {}
-    invalid: list[Path] = []
+    files: list[tuple[tuple[str, ...], Stamp]] = []
     hidden: list[Hidden] = []
     for found in _entries(str(folder), _DEPTH):
         if isinstance(found, Hidden):
             hidden.append(found)
-            continue
-        parts, stamp = found
+        else:
+            files.append(found)
+    names: dict[ModelName, Stamp] = {}
+    invalid: list[Path] = []
+    for parts, stamp in sorted(files, key=itemgetter(0)):  # parts are the order of names, and quicker to compare
         try:
             names[ModelName(*parts)] = stamp
         except InvalidName:
             invalid.append(folder.joinpath(*parts))
-    return Scan(dict(sorted(names.items())), tuple(invalid), tuple(hidden))
+    return Scan(names, tuple(invalid), tuple(hidden))
 
 
 def _entries(folder: str, depth: int, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Stamp] | Hidden]:
