@@ -112,6 +112,8 @@ def _optional_parameters(spec: EngineSpec) -> dict[str, Parameter]:
         parameters["main_gpu"] = spec.main_gpu
     if spec.projector_paths:
         parameters["mmproj.path"] = str(spec.projector_paths[0])
+        limits = {"image_min_tokens": spec.least_image_tokens, "image_max_tokens": spec.most_image_tokens}
+        parameters |= {name: count for name, count in limits.items() if count is not None}
     if spec.adapter_paths:
         parameters["lora_adapters"] = [str(path) for path in spec.adapter_paths]
     if spec.draft_path is not None and spec.draft_num_predict > 0:
@@ -153,6 +155,8 @@ def binary_flags(spec: EngineSpec, placement: Placement, *, endpoint: Endpoint) 
         valued["--main-gpu"] = spec.main_gpu
     if spec.projector_paths:
         valued["--mmproj"] = spec.projector_paths[0]
+        limits = {"--image-min-tokens": spec.least_image_tokens, "--image-max-tokens": spec.most_image_tokens}
+        valued |= {flag: count for flag, count in limits.items() if count is not None}
     if spec.draft_path is not None and spec.draft_num_predict > 0:
         valued |= {"--model-draft": spec.draft_path, "--draft-max": spec.draft_num_predict}
     flags = [word for flag, value in valued.items() for word in (flag, str(value))]

@@ -34,6 +34,9 @@ class EngineSpec:
     """Serve vectors instead of text; an engine does one or the other."""
     pooling: Pooling | None = None
     """None: as the file says."""
+    least_image_tokens: int | None = None
+    most_image_tokens: int | None = None
+    """How many tokens one picture becomes; None: as the engine thinks best."""
     uses_own_template: bool = True
     """Whether the engine renders chats with the template in the GGUF; False neutralises it."""
 

@@ -95,8 +95,9 @@ def _after_value(head: bytes, at: int) -> int:
     at += 12
     if item != _STRING:
         return at + int(count) * _NUMBER_BYTES[item]
-    for _ in range(count):
-        at = _after_text(head, at)
+    length_at = struct.Struct("<Q").unpack_from
+    for _ in range(count):  # one for each token of a vocabulary, so nothing is called that need not be
+        at += 8 + length_at(head, at)[0]
     return at
 
 

@@ -17,7 +17,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "telemetry": frozenset(),
     "store": frozenset({"gguf", "modelfile", "templates"}),
     "registry": frozenset({"store"}),
-    "engine": frozenset({"hardware"}),
+    "engine": frozenset({"hardware", "gguf.translate.plan"}),
     "scheduler": frozenset({"hardware", "engine", "gguf.footprint"}),
     "operations": EVERYTHING_BELOW_OPERATIONS,
     "api": frozenset(),

@@ -1,0 +1,1 @@
+"""Models as they are published, in the layout that the engine reads: planned from the header alone."""
