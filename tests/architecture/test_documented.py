@@ -16,7 +16,7 @@ DOCS = ROOT / "docs"
 def test_settings(setting: object) -> None:
     text = (DOCS / "settings.md").read_text()
     assert f"| `{setting.variable}` |" in text  # type: ignore[attr-defined]
-    assert f" {setting.meaning} |" in text, "the meaning in the table is the one in config.py"  # type: ignore[attr-defined]
+    assert f" {setting.meaning} |" in text, "the meaning is the one in the table of config"  # type: ignore[attr-defined]
 
 
 def test_errors() -> None:
