@@ -2,16 +2,19 @@
 
 No word for a while proves nothing: a long prompt is read in silence. Two things do prove that an engine hangs:
 1. It has work and is silent, and its process neither computes nor reads nor grows: `STILL_S` of that are enough.
+   The little that a server computes to see whether somebody calls does not count.
 2. It is silent in the middle of every answer: between two tokens lies one step of all slots, however long their
    prompts. A step may be slow on a small machine, so this takes `SILENT_S`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 LOOK_S: Final = 5.0
 STILL_S: Final = 10.0
 SILENT_S: Final = 600.0
+LEAST_DS: Final = 3
+"""Less CPU than this, in tenths of a second, is no work, however long it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,11 @@ class Vitals:
     read_mib: int = 0
     processor_ds: int = 0
     log_lines: int = 0
+
+    def shows_work_since(self, before: "Vitals") -> bool:
+        """Whether more has happened than an idle process does."""
+        has_computed = abs(self.processor_ds - before.processor_ds) >= LEAST_DS
+        return has_computed or replace(self, processor_ds=before.processor_ds) != before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +61,7 @@ class Pulse:
 
     def is_stuck(self, work: Work, vitals: Vitals, now: float) -> bool:
         """Whether an engine that says nothing hangs, as its process looks `now`."""
-        if vitals != self._vitals:
+        if self._vitals is None or vitals.shows_work_since(self._vitals):
             self._vitals, self._moved_at = vitals, now
         if now - self._moved_at >= STILL_S:
             return True

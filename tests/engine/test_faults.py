@@ -44,7 +44,7 @@ async def test_what_is_no_fault_to_us(settings: Settings, tmp_path: Path, fault:
         events = await events_of(child.engine.complete(asking("x")))
         assert text_of(events) == ALL
         assert isinstance(events[-1], EngineEnd)
-        assert child.engine.properties.slots == 2
+        assert child.engine.properties.slots == 1
     assert not child.is_alive
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tampu.engine.pulse import SILENT_S, STILL_S, Pulse, Vitals, Work
+from tampu.engine.pulse import LEAST_DS, SILENT_S, STILL_S, Pulse, Vitals, Work
 
 READS = Work(open=1)
 ANSWERS = Work(open=2, begun=2)
@@ -33,7 +33,7 @@ def test_one_that_neither_answers_nor_moves_is_stuck() -> None:
 @pytest.mark.parametrize("sign", ["resident_mib", "read_mib", "processor_ds", "log_lines"])
 def test_any_sign_of_life_counts_while_it_reads(sign: str) -> None:
     moments = [10.0 * number for number in range(1, 500)]
-    vitals = [Vitals(**{sign: number}) for number in range(1, 500)]
+    vitals = [Vitals(**{sign: number * LEAST_DS}) for number in range(1, 500)]
     assert not any(still_at(READS, moments, vitals))
 
 
@@ -51,3 +51,9 @@ def test_news_begin_the_count_anew() -> None:
     assert pulse.is_fine(NEWS, 6.0)
     assert not pulse.is_stuck(READS, Vitals(), 5.0 + STILL_S)
     assert pulse.is_stuck(READS, Vitals(), 5.0 + 2 * STILL_S)
+
+
+def test_the_little_that_an_idle_process_computes_is_no_sign_of_life() -> None:
+    moments = [5.0, 5.0 + STILL_S / 2, 5.0 + STILL_S]
+    vitals = [Vitals(processor_ds=number) for number in range(LEAST_DS)]
+    assert still_at(READS, moments, vitals) == [False, False, True]

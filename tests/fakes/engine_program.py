@@ -1,11 +1,14 @@
 """A `llama-server` that plays faults: an executable for `TAMPU_LLAMA_SERVER`.
 
 The fault is the stem of the model file's name, for a child sees nothing else of the test: `die-at-3.gguf` dies after
-three tokens. A name that is no fault behaves. Run by a script that `write_fake_engine` makes.
+three tokens. A stored model, whose file is called by its digest, says it in its metadata: `fault: die-at-3;`. A name
+that is no fault behaves; one that ends in `-but-once` behaves from the second start of that engine on. Run by a script
+that `write_fake_engine` makes.
 """
 
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -17,30 +20,58 @@ from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import Any
 
 TOKENS = 50
+STARTED = globals().get("STARTED", "")
+"""The folder, told by the script, that remembers which faults have been."""
 OUT_OF_MEMORY = "ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 99999999999"
 
 
 def write_fake_engine(folder: Path) -> Path:
     """An executable in `folder` that runs this program."""
     program = folder / "llama-server"
-    program.write_text(f"#!{sys.executable}\nimport runpy\nrunpy.run_path({__file__!r}, run_name='__main__')\n")
+    started = {"STARTED": str(folder)}
+    call = f"runpy.run_path({__file__!r}, {started!r}, run_name='__main__')"
+    program.write_text(f"#!{sys.executable}\nimport runpy\n{call}\n")
     program.chmod(0o755)
     return program
 
 
 def main() -> None:
     arguments = sys.argv[1:]
-    fault = Path(arguments[arguments.index("--model") + 1]).stem
-    _fail_at_start(fault)
+    slots = int(arguments[arguments.index("--parallel") + 1])
+    fault = _due(_named(Path(arguments[arguments.index("--model") + 1])))
+    _fail_at_start(fault, slots)
     path = arguments[arguments.index("--host") + 1]
-    Handler.fault = fault
+    Handler.fault, Handler.slots = fault, slots
     Handler.key = os.environ["LLAMA_API_KEY"]
     with Server(path, Handler) as server:
         server.serve_forever()
 
 
-def _fail_at_start(fault: str) -> None:
+def _named(model: Path) -> str:
+    if not model.name.startswith("sha256-"):
+        return model.stem
+    with model.open("rb") as file:
+        found = re.search(rb"fault: ([a-z0-9-]+);", file.read(1 << 16))
+    return found[1].decode() if found else ""
+
+
+def _due(fault: str) -> str:
+    """The fault of this start: none where it was to happen once and has."""
+    if not fault.endswith("-but-once"):
+        return fault
+    try:
+        (Path(STARTED) / f"{fault}.started").touch(exist_ok=False)
+    except FileExistsError:
+        return ""
+    return fault.removesuffix("-but-once")
+
+
+def _fail_at_start(fault: str, slots: int) -> None:
     match fault:
+        case "windows-illegal-instruction":
+            os._exit(0xC000001D & 0xFF)  # as much of the code as other systems tell
+        case "out-of-memory-unless-single" if slots > 1:
+            sys.exit(OUT_OF_MEMORY)
         case "exit-1":
             sys.exit(1)
         case "exit-with-words":
@@ -72,6 +103,9 @@ class Server(ThreadingMixIn, UnixStreamServer):
 class Handler(BaseHTTPRequestHandler):
     fault = ""
     key = ""
+    slots = 1
+    asked = ""
+    """The body of the request."""
     protocol_version = "HTTP/1.1"
 
     def address_string(self) -> str:
@@ -85,12 +119,22 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(401, {"error": {"code": 401, "message": "Invalid API Key"}})
         else:
             settings = {"n_ctx": 64}
-            self._answer(200, {"default_generation_settings": settings, "total_slots": 2, "bos_token": ""})
+            self._answer(200, {"default_generation_settings": settings, "total_slots": self.slots, "bos_token": ""})
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.fault == "hangs-at-any":
+            time.sleep(600)
+        if self.fault == "die-at-any":
+            os.kill(os.getpid(), signal.SIGKILL)
         if self.path == "/tokenize":
             self._answer(200, {"tokens": [1, 2, 3]} if self.fault != "wrong-json" else [1, 2])
+        elif self.path == "/detokenize":
+            self._answer(200, {"content": "three words long"})
+        elif self.path == "/v1/embeddings":
+            texts = json.loads(self.asked)["input"]
+            data = [{"index": number, "embedding": [0.6, 0.8]} for number in range(len(texts))]
+            self._answer(200, {"data": data, "usage": {"prompt_tokens": 3, "total_tokens": 3}})
         elif self.path == "/completion":
             self._complete()
         else:
@@ -143,6 +187,17 @@ class Handler(BaseHTTPRequestHandler):
                 time.sleep(600)
             case "die-at-3" if number == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "die-at-first":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "die-at-37" if number == 37:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "holds-who-says-so" if "speak" not in self.asked or number == 3:
+                time.sleep(600)
+            case "umlauts":
+                data = _event({"content": f"\u00e4{number} "}, ascii_only=False)
+                middle = data.index(b"\xc3") + 1
+                yield data[:middle]
+                data = data[middle:]
             case "pings":
                 yield b": ping\n\n"
             case "crlf":
@@ -166,8 +221,8 @@ class Handler(BaseHTTPRequestHandler):
         yield data
 
 
-def _event(body: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(body).encode() + b"\n\n"
+def _event(body: dict[str, Any], *, ascii_only: bool = True) -> bytes:
+    return b"data: " + json.dumps(body, ensure_ascii=ascii_only).encode() + b"\n\n"
 
 
 if __name__ == "__main__":
