@@ -19,6 +19,9 @@ from tampu.wire import encode as encode_json
 _MANY_VECTORS = 16
 """So many take about as long to write down as another thread takes to begin."""
 
+_MOST_PLACES = 500
+"""Of cut inputs in a header, whose length clients bound."""
+
 
 class _Body(LoadingBody):
     input: Any = None
@@ -76,10 +79,17 @@ def _encode(request: EmbeddingRequest, answer: Embeddings) -> Reply:
             total_duration=answer.timings.total_ns,
             load_duration=answer.timings.load_ns,
             prompt_eval_count=answer.prompt_tokens,
-            truncated=answer.truncated,
         )
     answered = {"model": request.model, "embeddings": msgspec.Raw(_lists(answer)), **counts}
-    return Reply(200, encode_json(answered), JSON_UTF8)
+    return Reply(200, encode_json(answered), JSON_UTF8, _cut_headers(answer))
+
+
+def _cut_headers(answer: Embeddings) -> tuple[tuple[str, str], ...]:
+    """Ours: how many inputs were cut, and which; old clients may refuse a body with more in it than they know."""
+    if not answer.truncated:
+        return ()
+    places = ",".join(map(str, answer.truncated[:_MOST_PLACES]))
+    return (("x-tampu-truncated", str(len(answer.truncated))), ("x-tampu-truncated-inputs", places))
 
 
 def _lists(answer: Embeddings) -> bytes:

@@ -15,8 +15,17 @@ from tampu.api.native.errors import error_body, native_error
 from tampu.api.native.members import given
 from tampu.api.native.stamps import Clock
 from tampu.api.words import RouteWords
-from tampu.errors import EngineCrashed, EngineError, EngineRefused, InvalidOutputFormat, PromptTooLong, TampuError
+from tampu.errors import (
+    EngineCrashed,
+    EngineError,
+    EngineRefused,
+    InvalidOutputFormat,
+    MissingCapability,
+    PromptTooLong,
+    TampuError,
+)
 from tampu.generation import (
+    Capability,
     Finished,
     FinishReason,
     GenerationEvent,
@@ -32,6 +41,8 @@ from tampu.generation import (
 from tampu.messages import ToolCall
 
 _json = msgspec.json.Encoder().encode
+_OF_THE_ENGINE = frozenset({Capability.VISION.value, Capability.AUDIO.value})
+"""What Ollama finds a model to lack only when its engine says so, in the stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +135,10 @@ class GenerationWriter:
 
     def early_error(self, error: TampuError) -> Reply:
         """What fails while a stream generates has no charset in its content type; what fails before it has one."""
-        generating = isinstance(error, EngineRefused | EngineCrashed | PromptTooLong | InvalidOutputFormat)
+        lacks_eyes = isinstance(error, MissingCapability) and error.capability in _OF_THE_ENGINE
+        generating = lacks_eyes or isinstance(
+            error, EngineRefused | EngineCrashed | PromptTooLong | InvalidOutputFormat
+        )
         return native_error(error, self._layout.errors, content_type=JSON if self.streams and generating else JSON_UTF8)
 
     def late_error(self, error: TampuError) -> bytes:
