@@ -1,10 +1,16 @@
 """`serve`: runs the server until it is told to stop."""
 
+from typing import Final
+
 from tampu.cli.background import EXIT_WHEN_IDLE
 from tampu.cli.command import command
 from tampu.cli.grammar import flag
 from tampu.cli.help import SERVE_VARIABLES
 from tampu.cli.invocation import Invocation
+from tampu.client.client import Client
+from tampu.errors import ListenFailed, TampuError
+
+_PATIENCE_S: Final = 2.0
 
 
 @command("serve", aliases=("start",), variables=SERVE_VARIABLES, help="Start the server")
@@ -14,4 +20,26 @@ def command_line(invocation: Invocation, words: tuple[str, ...], exit_when_idle:
     # Only here: the server's modules are many, and no other command needs them.
     from tampu.server.run import serve  # noqa: PLC0415
 
-    serve(invocation.settings, exits_when_idle=exit_when_idle)
+    try:
+        serve(invocation.settings, exits_when_idle=exit_when_idle)
+    except ListenFailed as error:
+        holder = _who_listens(invocation)
+        raise ListenFailed(f"{error.message}\n\n{holder}" if holder else error.message) from error
+
+
+def _who_listens(invocation: Invocation) -> str:
+    """What already answers at the address that is taken, and what to do about it; "" where nothing does."""
+    address = invocation.settings.address
+    client = Client(address, patience_s=_PATIENCE_S)
+    try:
+        own, version = client.own_version(), client.version()
+    except TampuError:
+        return ""
+    if own:
+        return f"A server of this program (tampu {own}) listens there already: commands use it as it is."
+    if version:
+        return (
+            f"Ollama {version} listens there. Stop it (on Linux: sudo systemctl stop ollama), or take another "
+            f"port: OLLAMA_HOST=127.0.0.1:11500 {invocation.program} serve"
+        )
+    return ""

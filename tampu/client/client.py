@@ -64,8 +64,8 @@ class _Version(msgspec.Struct):
 class Client:
     """One server. Every call opens a connection of its own, so an abandoned answer is simply hung up on."""
 
-    def __init__(self, address: Address) -> None:
-        self._server = Connector(address)
+    def __init__(self, address: Address, *, patience_s: float | None = None) -> None:
+        self._server = Connector(address, patience_s=patience_s)
 
     def is_answering(self) -> bool:
         """Whether a server is there; False where the connection is refused, ServerUnreachable for any other trouble."""
@@ -80,6 +80,11 @@ class Client:
     def version(self) -> str:
         """The version that the server says it has."""
         return self._get("/api/version", _Version).version
+
+    def own_version(self) -> str:
+        """The version of this very program that serves there; "" where it is another one."""
+        with self._server.exchange("GET", "/api/version") as response:
+            return str(response.headers.get("tampu-version", ""))
 
     def list_models(self) -> list[ListedModel]:
         """Every stored model, newest first."""

@@ -33,10 +33,10 @@ class _Failure(msgspec.Struct):
 
 
 class Connector:
-    """Opens connections to one server."""
+    """Opens connections to one server. `patience_s`: how long to wait for each piece of an answer; None: for ever."""
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    def __init__(self, address: Address, *, patience_s: float | None = None) -> None:
+        self._address, self._patience_s = address, patience_s
 
     @contextmanager
     def exchange(
@@ -51,7 +51,7 @@ class Connector:
         connection = self._connection()
         try:
             connection.connect()
-            connection.sock.settimeout(CONNECT_TIMEOUT_S if method == "HEAD" else None)
+            connection.sock.settimeout(CONNECT_TIMEOUT_S if method == "HEAD" else self._patience_s)
             _send(connection, method, target, body, {"User-Agent": USER_AGENT, **(headers or {})})
             yield connection.getresponse()
         except OSError as error:
