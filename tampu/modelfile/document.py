@@ -30,7 +30,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One instruction. `args`: name and value of a PARAMETER, role and text of a MESSAGE, else the value alone."""
+    """One instruction. `args`: name and value of a PARAMETER, role and text of a MESSAGE, else the value alone.
+
+    `line` counts from 1; 0 for one that was not read from a file.
+    """
 
     kind: Kind
     args: tuple[str, ...]
@@ -110,5 +113,6 @@ class Modelfile:
         """The version that the model needs, without a leading `v`; raises InvalidModelfile for what is no version."""
         version = self.last(Kind.REQUIRES)
         if version and not _VERSION.fullmatch(version):
-            raise InvalidModelfile("requires must be a valid semver (e.g. 0.14.0)")
+            line = max(instruction.line for instruction in self.instructions if instruction.kind is Kind.REQUIRES)
+            raise InvalidModelfile("requires must be a valid semver (e.g. 0.14.0)", line=line)
         return version.removeprefix("v")

@@ -86,7 +86,7 @@ _LISTS: Final = frozenset({"stop"})
 
 
 def parameters(modelfile: Modelfile) -> dict[str, object]:
-    """What the PARAMETER lines set, as JSON values; raises InvalidModelfile.
+    """What the PARAMETER lines set, as JSON values; raises InvalidModelfile, naming the line.
 
     Of a repeated name the last line counts, except that lists grow. Deprecated names are left out.
     """
@@ -100,7 +100,7 @@ def parameters(modelfile: Modelfile) -> dict[str, object]:
             values[name] = lists.setdefault(name, [])
             lists[name].append(text)
         else:
-            values[name] = _read(name, text)
+            values[name] = _read(name, text, line=instruction.line)
     return values
 
 
@@ -115,11 +115,11 @@ def deprecation_warning(name: str) -> str:
     return f"warning: parameter {name} is deprecated"
 
 
-def _read(name: str, text: str) -> object:
+def _read(name: str, text: str, *, line: int) -> object:
     if name not in _READERS:
-        raise InvalidModelfile(f"unknown parameter '{name}'")
+        raise InvalidModelfile(f"unknown parameter '{name}'", line=line)
     kind, read = _READERS[name]
     try:
         return read(text)
     except ValueError:
-        raise InvalidModelfile(f"invalid {kind} value [{text}]") from None
+        raise InvalidModelfile(f"invalid {kind} value [{text}]", line=line) from None

@@ -4,8 +4,8 @@ The rules that surprise:
 1. Exactly one blank stands behind a command word and behind a parameter's or role's name.
 2. There are no comments behind a value, and no escapes inside it.
 3. A quoted value ends at the first line whose last visible character is its quote; text behind a quote reopens it.
-4. Carriage return and line feed count as one line each.
-Unlike Ollama's, values keep characters that do not print (wide blanks, joiners of emoji): texts and paths hold them.
+Unlike Ollama's, values keep characters that do not print (wide blanks, joiners of emoji): texts and paths hold them;
+and a carriage return with its line feed is the end of one line, not of two.
 """
 
 import codecs
@@ -136,5 +136,8 @@ class _Parser:
         return newline.start() if newline else len(self._text)
 
     def _move(self, to: int) -> None:
-        self._line += self._text.count("\n", self._at, to) + self._text.count("\r", self._at, to)
+        # From one character before, so that a line end of two characters counts once where a move ends between them.
+        start = max(0, self._at - 1) if to > self._at else to
+        pairs = self._text.count("\r\n", start, to)
+        self._line += self._text.count("\n", self._at, to) + self._text.count("\r", self._at, to) - pairs
         self._at = to

@@ -55,8 +55,8 @@ def test_large_numbers_as_show_prints_them():
 )
 def test_errors(line, message):
     with pytest.raises(InvalidModelfile) as refused:
-        parameters(read(line))
-    assert refused.value.message == message
+        parameters(read("top_k 1", line))
+    assert refused.value.message == f"(line 3): {message}"
 
 
 def test_deprecated_names_are_left_out_and_named():

@@ -51,8 +51,8 @@ def test_words_in_any_case_and_blanks_between_instructions():
     modelfile = parse("\n \t from a\r\n\r\n  SyStEm b\n# PARAMETER x y\n   #\nlicense c")
     assert [(item.kind, item.value, item.line) for item in modelfile] == [
         (Kind.FROM, "a", 2),
-        (Kind.SYSTEM, "b", 6),
-        (Kind.LICENSE, "c", 9),
+        (Kind.SYSTEM, "b", 4),
+        (Kind.LICENSE, "c", 7),
     ]
 
 
@@ -117,7 +117,9 @@ def test_what_does_not_print_may_stand_before_a_command():
         ("FROM\n", f"(line 2): {COMMANDS}"),
         ("FROM", "unexpected EOF"),
         ("FROM new\nWHAT is this\n", f"(line 2): {COMMANDS}"),
-        ("FROM new\r\nWHAT is this\r\n", f"(line 3): {COMMANDS}"),
+        ("FROM new\r\nWHAT is this\r\n", f"(line 2): {COMMANDS}"),
+        ("FROM new\r\rWHAT is this", f"(line 3): {COMMANDS}"),
+        ('FROM new\r\nSYSTEM "a\r\nb"\r\nWHAT\r\n', f"(line 5): {COMMANDS}"),
         ("FROM: x\n", f"(line 1): {COMMANDS}"),
         ("FROM1 x\n", f"(line 1): {COMMANDS}"),
         ('"FROM" x\n', f"(line 1): {COMMANDS}"),
@@ -167,7 +169,7 @@ def test_versions(version):
 
 @pytest.mark.parametrize("version", ["soon", "1.2.3.4", "v", "1..2", "9" * 5000])
 def test_what_is_no_version(version):
-    with pytest.raises(InvalidModelfile, match="valid semver"):
+    with pytest.raises(InvalidModelfile, match=r"^\(line 2\): requires must be a valid semver"):
         _ = parse(f"FROM x\nREQUIRES {version}\n").requires
 
 
