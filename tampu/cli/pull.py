@@ -7,6 +7,7 @@ import msgspec
 from tampu.cli.command import command
 from tampu.cli.grammar import Words, exactly, flag
 from tampu.cli.invocation import Invocation
+from tampu.cli.registry_hints import with_hint
 from tampu.cli.show import IMAGE_MODELS
 from tampu.client.answers import Description, Report
 from tampu.errors import BadRequest, ServerError, TampuError
@@ -16,7 +17,6 @@ from tampu.terminal.progress import Progress, follow
 from tampu.units import parse_rate
 
 _NOT_THERE = "pull model manifest: file does not exist"
-_NO_NETWORK = ("no such host", "i/o timeout", "network is unreachable", "no route to host")
 
 
 @command("pull", takes="MODEL", words=Words(), help="Pull a model from a registry")
@@ -75,10 +75,7 @@ def pull_model(invocation: Invocation, model: str, *, insecure: bool, then: str,
         if _NOT_THERE in error.message and not insecure and _exists_as_cloud_model(invocation, model):
             hint = f'"{model}:cloud" is available as a cloud model. Try:\n  {invocation.program} {then} {model}:cloud'
             raise ServerError(f"{error.message}\n\n{hint}", status=error.status) from None
-        if any(sign in error.message for sign in _NO_NETWORK):
-            hint = "There seems to be no way to that host from here. Models that are stored work without a network."
-            raise ServerError(f"{error.message}\n\n{hint}", status=error.status) from None
-        raise
+        raise with_hint(error) from None
 
 
 def _layer(report: Report) -> str:

@@ -3,6 +3,7 @@
 from tampu.cli.command import command
 from tampu.cli.grammar import exactly, flag
 from tampu.cli.invocation import Invocation
+from tampu.cli.registry_hints import with_hint
 from tampu.cli.signin import tell_where_to_sign_in
 from tampu.errors import ServerError, SignInRequired
 from tampu.names import DEFAULT_HOST, DEFAULT_TAG, ModelName
@@ -36,6 +37,6 @@ def command_line(invocation: Invocation, words: tuple[str, ...], insecure: bool)
 def _in_plain_words(error: ServerError) -> ServerError:
     told = error.message.lower()
     if "access denied" not in told and "unauthorized" not in told:
-        return error
+        return with_hint(error)
     text = "you are not authorized to push to this namespace, create the model under a namespace you own"
     return ServerError(text, status=error.status)

@@ -21,8 +21,11 @@ _EMBEDDING: Final = tuple(ipaddress.IPv6Network(net) for net in ("64:ff9b::/96",
 """NAT64 and addresses of the old, `::1.2.3.4` form: the last 32 bits are an IPv4 address."""
 _UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 _SHARED: Final = ipaddress.IPv4Network("100.64.0.0/10")
-_METADATA: Final = frozenset({ipaddress.ip_address("100.100.100.200"), ipaddress.ip_address("fd00:ec2::254")})
-"""Where clouds tell a machine its own secrets, besides 169.254.169.254."""
+_METADATA: Final = tuple(
+    ipaddress.ip_network(net)
+    for net in ("169.254.169.0/24", "169.254.170.0/24", "100.100.100.200", "fd00:ec2::/64", "fe80::a9fe:a9fe")
+)
+"""Where clouds tell a machine its own secrets."""
 _INSIDE_SUFFIXES: Final = (".localhost", ".local", ".internal", ".home.arpa")
 
 
@@ -52,10 +55,16 @@ def is_public(address: _Address) -> bool:
 def is_private(address: _Address) -> bool:
     """Whether the address is a usual one of a home, an office or a virtual private network."""
     address = _wrapped(address) or address
-    if address in _METADATA or address.is_loopback or address.is_link_local or address.is_unspecified:
+    if _is_metadata(address) or address.is_loopback or address.is_link_local or address.is_unspecified:
         return False
     in_shared_space = isinstance(address, IPv4Address) and address in _SHARED
     return in_shared_space or (address.is_private and not address.is_multicast and not address.is_reserved)
+
+
+def is_on_this_link(address: _Address) -> bool:
+    """Whether the address is of a machine on the same cable or in the same air, and no place of a cloud's secrets."""
+    address = _wrapped(address) or address
+    return address.is_link_local and not _is_metadata(address)
 
 
 def is_inside_name(host: str) -> bool:
@@ -72,6 +81,10 @@ def _wrapped(address: _Address) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
 
 
+def _is_metadata(address: _Address) -> bool:
+    return any(address in network for network in _METADATA)
+
+
 def _is_loopback(address: _Address) -> bool:
     return (_wrapped(address) or address).is_loopback
 
@@ -84,9 +97,9 @@ class AddressPolicy:
     """What one download may dial.
 
     1. Public addresses. 2. An address that the user spelled out. 3. What a name that the user wrote resolves to, if it
-    is this machine or private; but a name that was public once stays so, and none leads to link-local addresses, where
-    clouds keep a machine's secrets. 4. This machine, if the user named this machine. 5. With `allows_lan`, private
-    addresses. 6. The proxies of the user's settings, at their port.
+    is this machine or private; but a name that was public once stays so, only names that this network gives itself
+    lead to link-local addresses, and none to those where clouds keep a machine's secrets. 4. This machine, if the user
+    named this machine. 5. With `allows_lan`, private addresses. 6. The proxies of the user's settings, at their port.
     """
 
     def __init__(self, named_host: str, *, allows_lan: bool = False) -> None:
@@ -135,6 +148,8 @@ class AddressPolicy:
             return True
         if not is_named or self._named_is_public:
             return False
+        if is_on_this_link(address):
+            return is_inside_name(self._named) or address == self._named_address
         return address == self._named_address or is_private(address) or _is_loopback(address)
 
     def _permits_from_anywhere(self, address: _Address) -> bool:

@@ -59,3 +59,22 @@ def test_wrong_words(tmp_path: Path, words: tuple[str, ...], message: bytes) -> 
     with stub_server(BEGUN) as stub:
         done = run_program("pull", *words, home=tmp_path, address=stub.address)
         assert (done.returncode, done.stderr) == (1, message)
+
+
+@pytest.mark.parametrize("command", ["pull", "push"])
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        (
+            'realm host "auth.example" does not match original host "hub.example"',
+            b"The registry has its tokens given",
+        ),
+        ("dial tcp: lookup hub.example: no such host", b"There seems to be no way to that host"),
+    ],
+)
+def test_what_can_be_done_is_said_below(tmp_path: Path, command: str, said: str, hint: bytes) -> None:
+    refusal = Answer(lines=[{"status": "pulling manifest"}, {"error": said}])
+    with stub_server({("POST", f"/api/{command}"): refusal}) as stub:
+        done = run_program(command, "hub.example/me/x", home=tmp_path, address=stub.address)
+        assert done.returncode == 1
+        assert f"Error: {said}\n\n".encode() + hint in done.stderr

@@ -126,6 +126,14 @@ def test_a_named_name_may_be_private_but_never_where_clouds_keep_secrets() -> No
         assert AddressPolicy("nas.example").permitted("nas.example", 80, [secret]) == []
 
 
+@pytest.mark.parametrize("name", ["printer.local", "nas"])
+def test_a_name_of_this_network_may_mean_a_machine_on_the_same_cable(name: str) -> None:
+    assert AddressPolicy(name).permitted(name, 80, ["169.254.7.7", "fe80::7"]) == ["169.254.7.7", "fe80::7"]
+    assert AddressPolicy(name).permitted("other.local", 80, ["169.254.7.7"]) == []
+    for secret in ("169.254.169.254", "169.254.170.2", "::ffff:169.254.169.254", "fe80::a9fe:a9fe"):
+        assert AddressPolicy(name).permitted(name, 80, [secret]) == []
+
+
 def test_redirects_into_the_network_can_be_allowed() -> None:
     policy = AddressPolicy("registry.example", allows_lan=True)
     policy.check_host("192.168.1.5")
