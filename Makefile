@@ -6,13 +6,17 @@ MODEL ?= smollm2:135m
 PROMPT ?= Why is the sky blue?
 FUZZ_SECONDS ?= 60
 
-.PHONY: run test mutations lint bench fuzz clean
+.PHONY: run test golden mutations lint bench fuzz clean
 
 run: $(VENV)/.installed
 	$(BIN)/tampu run $(MODEL) "$(PROMPT)"
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# All recorded command lines and sessions; `make test` plays a part of them.
+golden: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'golden or not golden' tests/cli/test_golden.py
 
 mutations: $(VENV)/.installed-test
 	TAMPU_MUTATIONS=10000 $(BIN)/python -m pytest tests/robustness

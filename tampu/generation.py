@@ -11,6 +11,7 @@ from tampu.messages import Message, Tool, ToolCall
 from tampu.units import KeepAlive
 
 ThinkLevel = Literal["low", "medium", "high", "max"]
+EmbeddingInput = str | tuple[int, ...]
 Think = bool | ThinkLevel
 """Whether (and how hard) to think; None beside it means that the request does not say."""
 
@@ -66,6 +67,7 @@ class NamedTool:
 
 
 ToolChoice = ToolUse | NamedTool
+BANNED_BIAS = -100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,23 @@ class ChatInput:
     """The input of a chat: the conversation so far and the tools on offer.
 
     `describe_tools`: offer them to a model whose template has no place for tools, too; None: as the settings say.
+    `parallel_calls` False: the answer makes one call at most.
     """
 
     messages: tuple[Message, ...] = ()
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolUse.AUTO
     describe_tools: bool | None = None
+    parallel_calls: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """One request for text, decoded from any dialect. `options` is checked when the model is known."""
+    """One request for text, decoded from any dialect. `options` is checked when the model is known.
+
+    `logit_bias`: what is added to the chances of tokens, by number; `BANNED_BIAS` or less means never.
+    `counts_thoughts`: the usage is to tell how many tokens were thinking.
+    """
 
     model: str
     input: CompletionInput | ChatInput
@@ -98,6 +106,8 @@ class GenerationRequest:
     top_logprobs: int = 0
     debug_render_only: bool = False
     progress: bool = False
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    counts_thoughts: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -115,11 +125,27 @@ class GenerationRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChoicesRequest:
+    """Several answers for one caller: `alternatives` to each of `requests`, which are of one model, in order."""
+
+    requests: tuple[GenerationRequest, ...]
+    alternatives: int = 1
+
+    @property
+    def is_single(self) -> bool:
+        """One answer, as nearly always."""
+        return len(self.requests) * self.alternatives == 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingRequest:
-    """One request for vectors. `normalize` False (the legacy route): as the engine gives them, nothing truncated."""
+    """One request for vectors. `normalize` False (the legacy route): as the engine gives them, nothing truncated.
+
+    An input is a text, or the numbers of its tokens.
+    """
 
     model: str
-    inputs: tuple[str, ...]
+    inputs: tuple[EmbeddingInput, ...]
     truncate: bool = True
     dimensions: int = 0
     options: Mapping[str, object] = field(default_factory=dict)
@@ -209,11 +235,15 @@ class PromptRendered:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts. `prompt_tokens` includes `cached_tokens`, those that were not evaluated anew."""
+    """Token counts. `prompt_tokens` includes `cached_tokens`, those that were not evaluated anew.
+
+    `completion_tokens` includes `thinking_tokens`, which are counted where the request asks for it.
+    """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    thinking_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +294,19 @@ class Finished:
     dropped: Dropped = Dropped()
 
 
-GenerationEvent = (
-    PromptFitted | PromptProgress | TextDelta | ThinkingDelta | ToolCallReady | PromptRendered | Finished
-)
+GenerationEvent = PromptFitted | PromptProgress | TextDelta | ThinkingDelta | ToolCallReady | PromptRendered | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceEvent:
+    """An event of one of several answers: that to request `choice // alternatives`."""
+
+    choice: int
+    event: GenerationEvent
+
+
+ChoicesEvent = GenerationEvent | ChoiceEvent
+"""A bare event belongs to the only answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def read_tool_choice(value: Any) -> ToolChoice:
 
 def read_images(values: Sequence[str], *, place: str = "images") -> tuple[bytes, ...]:
     """Images from standard base64: padded, line breaks allowed. `place`: what an error calls the list."""
-    return tuple(_base64(value, f"{place}[{index}]") for index, value in enumerate(values))
+    return tuple(read_base64(value, f"{place}[{index}]") for index, value in enumerate(values))
 
 
 def read_top_logprobs(value: int) -> int:
@@ -105,7 +105,7 @@ def read_top_logprobs(value: int) -> int:
     return value
 
 
-def _base64(text: str, place: str) -> bytes:
+def read_base64(text: str, place: str) -> bytes:
     """The bytes, read a piece at a time: in a thread, that lets others have their turn in between."""
     letters = _LINE_BREAKS.sub("", text) if "\n" in text or "\r" in text else text
     try:

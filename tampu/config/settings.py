@@ -38,6 +38,7 @@ class Settings:
     origins: tuple[str, ...] = ()
     no_prune: bool = False
     go_template: bool | None = None
+    translates: bool = True
     flash_attention: bool | None = None
     kv_cache_type: str = "f16"
     gpu_overhead_bytes: int = 0
@@ -50,6 +51,9 @@ class Settings:
     visual_editor: str = ""
     plain_editor: str = ""
     llama_server: str = ""
+    speculation: bool | None = None
+    prompt_cache_mib: int = 4096
+    isolate: bool = False
     autostart: bool = True
     describe_tools: bool = False
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

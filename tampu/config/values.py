@@ -27,6 +27,11 @@ def flag(value: str) -> bool:
     return value not in GO_FALSE
 
 
+def unless_zero(value: str) -> bool:
+    """False for a single 0 alone."""
+    return value != "0"
+
+
 def count(value: str) -> int | None:
     """An unsigned integer; None (the default) where it does not parse."""
     return int(value) if value.isascii() and value.isdigit() else None

@@ -16,9 +16,11 @@ from tampu.engine.connection import Address, Answer, exchange, request_bytes
 from tampu.engine.constraint import constraint, followable_schema, plain_constraint
 from tampu.engine.constraint_log import ConstraintLog
 from tampu.engine.grammar import tags_of
+from tampu.engine.prompts import Prompts, Slot
 from tampu.engine.protocol import (
     EngineChat,
     EngineCompletion,
+    EngineEnd,
     EngineEvent,
     EngineProperties,
     EngineScores,
@@ -33,7 +35,8 @@ from tampu.engine.replies import (
     UnreadableReply,
     refusal,
 )
-from tampu.engine.requests import Body, chat_body, completion_body, conversation_fields, schema_of
+from tampu.engine.requests import Body, chat_body, completion_body, conversation_fields, prompt_size, schema_of
+from tampu.engine.reuse import NO_REUSE, Reuse
 from tampu.engine.schema_proof import SchemaProof
 from tampu.engine.sse import EventReader, EventTooLong
 from tampu.engine.vectors import VectorsAnswer, vectors_body
@@ -56,6 +59,14 @@ class _Tokens(msgspec.Struct):
     tokens: list[int] = []
 
 
+class _Saved(msgspec.Struct):
+    n_saved: int = 0
+
+
+class _Restored(msgspec.Struct):
+    n_restored: int = 0
+
+
 class _GenerationSettings(msgspec.Struct):
     n_ctx: int = 0
 
@@ -71,7 +82,8 @@ class EngineClient:
     """Implements `Engine`. One connection a request: an engine closes idle ones whenever it likes.
 
     `exit_code` asks the process behind how it ended. `constraints`: the log of a bundled engine, which takes
-    directions inside a schema and only logs that it cannot follow one; any other engine refuses it.
+    directions inside a schema and only logs that it cannot follow one; any other engine refuses it. `reuse`: what it
+    may take from earlier requests.
     """
 
     def __init__(
@@ -81,8 +93,12 @@ class EngineClient:
         key: str,
         exit_code: Callable[[], int | None] = lambda: None,
         constraints: ConstraintLog | None = None,
+        reuse: Reuse = NO_REUSE,
     ) -> None:
         self._address, self._key = address, key
+        self._reuse = reuse
+        self.prompts = None if reuse.shelf is None else Prompts(self, reuse.shelf, reuse.fingerprint)
+        """The prompts that outlive the engine; None where none shall."""
         self._is_closed = False
         self._answers: set[Answer] = set()
         self._fate = CRASHED
@@ -183,17 +199,51 @@ class EngineClient:
             raise self._crashed(f"the engine gave {len(found.results)} scores for {len(documents)} documents")
         return found.scores()
 
+    async def slots(self) -> list[Slot]:
+        return await self._ask("GET", "/slots", None, list[Slot])
+
+    async def save_slot(self, slot: int, name: str) -> int:
+        return (await self._ask("POST", f"/slots/{slot}?action=save", {"filename": name}, _Saved)).n_saved
+
+    async def restore_slot(self, slot: int, name: str) -> int:
+        return (await self._ask("POST", f"/slots/{slot}?action=restore", {"filename": name}, _Restored)).n_restored
+
     async def _generate(self, path: str, body: Body, reader: ReplyReader) -> AsyncGenerator[EngineEvent, None]:
         """Ask for a stream and read it to its end; closing this generator closes the socket, which frees the slot."""
         events = EventReader()
+        body["cache_prompt"] = self._reuse.shares
+        recalled = await self._recalled(body)
         async with self._open("POST", path, body) as answer:
             while not reader.is_complete:
                 received = await answer.receive()
                 if not received:
                     raise self._crashed()
                 for data in events.feed(received):
-                    for event in reader.read(data):
+                    for event in self._read(reader, data, recalled):
                         yield event
+
+    def _read(self, reader: ReplyReader, data: bytes, recalled: int) -> list[EngineEvent]:
+        events = reader.read(data)
+        if reader.is_complete and events and isinstance(events[-1], EngineEnd):
+            self._learn(events[-1], recalled)
+        return events
+
+    async def _recalled(self, body: Body) -> int:
+        """Bring back what was kept of the prompt of a request; how many tokens that is."""
+        if self.prompts is None or not self.prompts.may_have(prompt_size(body)):
+            return 0
+        return await self.prompts.recall(partial(self._tokens_of, body))
+
+    async def _tokens_of(self, body: Body) -> list[int]:
+        """The tokens of the prompt of a request, as the engine will see them."""
+        prompt = body.get("prompt") or (await self._ask("POST", "/apply-template", body, _Text)).prompt
+        return prompt if isinstance(prompt, list) else await self.tokenize(prompt)
+
+    def _learn(self, end: EngineEnd, recalled: int) -> None:
+        if self._reuse.payoff is not None:
+            self._reuse.payoff.note(end)
+        if self.prompts is not None:
+            self.prompts.note(end, recalled=recalled)
 
     def _complete(self, request: EngineCompletion, constraint: Body) -> AsyncGenerator[EngineEvent, None]:
         body = completion_body(request, num_ctx=self.properties.num_ctx, constraint=constraint)

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import psutil
@@ -20,6 +21,7 @@ from tampu.engine.parameters import (
     FAILS_AT_ONCE,
     QUIET,
     Endpoint,
+    Parameter,
     binary_environment,
     binary_flags,
     bundled_parameters,
@@ -56,9 +58,16 @@ class Launch:
 
 
 def prepare_launch(
-    spec: EngineSpec, placement: Placement, settings: Settings, environment: Mapping[str, str] | None = None
+    spec: EngineSpec,
+    placement: Placement,
+    settings: Settings,
+    environment: Mapping[str, str] | None = None,
+    extras: Mapping[str, Parameter] = MappingProxyType({}),
 ) -> Launch:
-    """Everything decided, the private folder made. Raises EngineStartFailed where there is no engine at all."""
+    """Everything decided, the private folder made; a bundled engine gets `extras` besides.
+
+    Raises EngineStartFailed where there is no engine at all.
+    """
     environment = engine_environment() if environment is None else environment
     spec = _with_absolute_paths(spec)
     _require_regular_files(spec)
@@ -68,11 +77,8 @@ def prepare_launch(
     environment = {**compute_environment(environment, is_bound=is_bound), **FAILS_AT_ONCE}
     sweep_folders()
     folder = make_folder()
-    weights_bytes = _weights_bytes(spec)
     spec = _with_named_shards(spec, folder)
-    endpoint = (
-        Endpoint(socket=folder / SOCKET_NAME) if _has_unix_sockets() else Endpoint(socket=None, port=_free_port())
-    )
+    endpoint = _endpoint(folder)
     key, ready_mark = secrets.token_urlsafe(32), f"ready-{secrets.token_hex(8)}"
     task: dict[str, object] = {"parent": os.getpid()}
     if binary is None:
@@ -84,7 +90,7 @@ def prepare_launch(
             cache_bytes=_prompt_cache_bytes(placement),
             verbosity=QUIET + settings.log_level,
         )
-        task |= {"import_paths": sys.path, "parameters": parameters, "ready_mark": ready_mark}
+        task |= {"import_paths": sys.path, "parameters": {**parameters, **extras}, "ready_mark": ready_mark}
     else:
         flags = binary_flags(spec, placement, endpoint=endpoint)
         task |= {"command": [str(binary), *flags], "environment": binary_environment(environment, key)}
@@ -98,7 +104,7 @@ def prepare_launch(
         first_line=json.dumps(task).encode() + b"\n",
         ready_mark=ready_mark,
         is_bundled=binary is None,
-        weights_bytes=weights_bytes,
+        weights_bytes=_weights_bytes(spec),
         kills_before=out_of_memory_kills(),
     )
 
@@ -184,6 +190,10 @@ def _link(name: Path, path: Path) -> None:
     except OSError:
         # Windows lets only some users make symbolic links.
         name.hardlink_to(path)
+
+
+def _endpoint(folder: Path) -> Endpoint:
+    return Endpoint(socket=folder / SOCKET_NAME) if _has_unix_sockets() else Endpoint(socket=None, port=_free_port())
 
 
 def _has_unix_sockets() -> bool:

@@ -19,7 +19,9 @@ from tampu.engine.loading import (
 )
 from tampu.engine.protocol import LoadProgress
 from tampu.engine.pulse import LOOK_S, Pulse, Vitals
+from tampu.engine.reuse import NO_REUSE, Reuse, reuse_of
 from tampu.engine.spec import EngineSpec, Placement
+from tampu.engine.speculation import Payoffs
 from tampu.errors import EngineCrashed, EngineStartFailed
 
 STOP_GRACE_S: Final = 2.0
@@ -39,6 +41,7 @@ class ChildEngine:
     def __init__(self, keeper: Keeper, client: EngineClient, launch: Launch) -> None:
         self._keeper, self._client = keeper, client
         self._folder, self._is_bundled = launch.folder, launch.is_bundled
+        self._is_stuck = False
 
     @property
     def engine(self) -> EngineClient:
@@ -72,10 +75,19 @@ class ChildEngine:
                 vitals = await anyio.to_thread.run_sync(vitals_of, self._keeper, self._is_bundled)
                 if pulse.is_stuck(work, vitals, now):
                     self._client.give_up(STUCK)
+                    self._is_stuck = True
                     return
+            if not work.open:
+                await self._write_prompts_down()
+
+    async def _write_prompts_down(self) -> None:
+        prompts = self._client.prompts
+        if prompts is not None and prompts.has_news and self.is_alive and not self._is_stuck:
+            await prompts.write_down()
 
     async def stop(self) -> None:
         with anyio.CancelScope(shield=True):
+            await self._write_prompts_down()
             await self._client.close()
             await self._keeper.end(grace_s=STOP_GRACE_S, kill_grace_s=KILL_GRACE_S)
             await anyio.to_thread.run_sync(remove_folder, self._folder)
@@ -88,18 +100,22 @@ async def start_engine(
     settings: Settings,
     on_progress: OnProgress = lambda _: None,
     environment: Mapping[str, str] | None = None,
+    payoffs: Payoffs | None = None,
+    opened: EngineSpec | None = None,
 ) -> ChildEngine:
     """Start an engine and wait until it can answer.
 
     Raises EngineStartFailed or EngineOutOfMemory; then, and when cancelled, the child is gone. A load that shows no
     sign of life for `settings.load_timeout_s` has failed. `environment`: what the child may see instead of the
-    scrubbed environment of this process.
+    scrubbed environment of this process. `payoffs`: what guessing ahead brought so far. `opened`: the same spec with
+    the files that the engine is to open in the place of stored ones, by which it is known.
     """
-    launch = await anyio.to_thread.run_sync(prepare_launch, spec, placement, settings, environment)
+    reuse = await anyio.to_thread.run_sync(reuse_of, spec, placement, settings, payoffs or Payoffs())
+    launch = await anyio.to_thread.run_sync(prepare_launch, opened or spec, placement, settings, environment, reuse.parameters)
     keeper = Keeper(
         launch.command, environment=launch.environment, first_line=launch.first_line, mark=launch.ready_mark
     )
-    child = ChildEngine(keeper, _client(launch, keeper), launch)
+    child = ChildEngine(keeper, _client(launch, keeper, reuse if launch.is_bundled else NO_REUSE), launch)
     try:
         await _load(child, keeper, launch, on_progress, settings.load_timeout_s)
     except BaseException:
@@ -129,6 +145,8 @@ async def _load(child: ChildEngine, keeper: Keeper, launch: Launch, on_progress:
         raise failure_of(launch, keeper)
     try:
         await child.engine.introduce(memory_bytes=resident_bytes(keeper.pid))
+        if child.engine.prompts is not None:
+            await child.engine.prompts.open()
     except EngineCrashed:
         with anyio.move_on_after(LAST_WORDS_S):
             await keeper.ended.wait()
@@ -154,11 +172,12 @@ async def _watch_progress(
     load.cancel()
 
 
-def _client(launch: Launch, keeper: Keeper) -> EngineClient:
+def _client(launch: Launch, keeper: Keeper, reuse: Reuse) -> EngineClient:
     endpoint = launch.endpoint
     return EngineClient(
         Address(None if endpoint.socket is None else str(endpoint.socket), endpoint.port),
         key=launch.key,
         exit_code=lambda: keeper.exit_code,
         constraints=keeper.log.constraints if launch.is_bundled else None,
+        reuse=reuse,
     )

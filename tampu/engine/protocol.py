@@ -86,7 +86,10 @@ class StopKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineEnd:
-    """The last event. Times in milliseconds as the engine measured them; `prompt_tokens` includes cached ones."""
+    """The last event. Times in milliseconds as the engine measured them; `prompt_tokens` includes cached ones.
+
+    `drafted_tokens` were guessed ahead, `accepted_tokens` of them rightly.
+    """
 
     stop: StopKind
     prompt_tokens: int
@@ -94,6 +97,8 @@ class EngineEnd:
     completion_tokens: int
     prompt_ms: float
     completion_ms: float
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 EngineEvent = EngineText | EngineThinking | EngineToolCalls | EngineProgress | EngineEnd

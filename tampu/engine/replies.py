@@ -41,6 +41,8 @@ class _Timings(msgspec.Struct):
     prompt_ms: float = 0.0
     predicted_n: int = 0
     predicted_ms: float = 0.0
+    draft_n: int = 0
+    draft_n_accepted: int = 0
 
 
 class _Progress(msgspec.Struct):
@@ -177,6 +179,8 @@ class CompletionReader:
             completion_tokens=0 if self._is_muted else chunk.tokens_predicted,
             prompt_ms=timings.prompt_ms,
             completion_ms=0.0 if self._is_muted else timings.predicted_ms,
+            drafted_tokens=timings.draft_n,
+            accepted_tokens=timings.draft_n_accepted,
         )
 
 
@@ -238,6 +242,8 @@ class ChatReader:
                 completion_tokens=0 if self._is_muted else timings.predicted_n,
                 prompt_ms=timings.prompt_ms,
                 completion_ms=0.0 if self._is_muted else timings.predicted_ms,
+                drafted_tokens=timings.draft_n,
+                accepted_tokens=timings.draft_n_accepted,
             )
         )
         return events

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from tampu.engine.protocol import EngineChat, EngineCompletion
-from tampu.generation import AnyJson, InvalidFormat, JsonSchema, OutputFormat, Think
+from tampu.generation import BANNED_BIAS, AnyJson, InvalidFormat, JsonSchema, OutputFormat, Think
 from tampu.messages import Message, Tool, ToolCall
 from tampu.options import Sampling
 
@@ -59,6 +59,16 @@ def chat_body(request: EngineChat, *, num_ctx: int, schema: Mapping[str, Any] | 
     return body
 
 
+def prompt_size(body: Body) -> int:
+    """Characters of what a body of either kind asks, without what a template adds; of given tokens, their number.
+
+    What goes along with pictures has no size.
+    """
+    prompt = body.get("prompt", "")
+    messages = sum(len(str(message["content"])) for message in body.get("messages", ()))
+    return messages + (len(prompt) if isinstance(prompt, str | list) else 0)
+
+
 def conversation_fields(messages: Sequence[Message], tools: Sequence[Tool], think: Think | None) -> Body:
     """What a chat template is rendered from."""
     body: Body = {"messages": [_message(message) for message in messages]}
@@ -91,7 +101,8 @@ def sampling_fields(sampling: Sampling, num_ctx: int) -> Body:
     """
     longest = 10 * num_ctx
     wanted = sampling.num_predict
-    return {
+    fields: Body = {"logit_bias": [_bias(*entry) for entry in sampling.logit_bias]} if sampling.logit_bias else {}
+    return fields | {
         "n_predict": min(longest if wanted < 0 or wanted > longest else wanted, _INT_MAX),
         "n_keep": min(max(sampling.num_keep, -1), _INT_MAX),
         "seed": -1 if sampling.seed < 0 else sampling.seed & 0xFFFF_FFFF,
@@ -106,6 +117,11 @@ def sampling_fields(sampling: Sampling, num_ctx: int) -> Body:
         "frequency_penalty": sampling.frequency_penalty,
         "stop": list(sampling.stop),
     }
+
+
+def _bias(token: int, bias: float) -> list[Any]:
+    """A bias as the engine takes it, which knows a word of its own for never."""
+    return [token, False if bias <= BANNED_BIAS else bias]
 
 
 def _message(message: Message) -> Body:

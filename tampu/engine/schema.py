@@ -1,6 +1,7 @@
 """JSON schemas as the engine takes them: refuses those it cannot follow, eases those it follows only in part. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -9,24 +10,48 @@ _TYPES: Final = frozenset({"string", "number", "integer", "boolean", "object", "
 _ONE: Final = ("items", "additionalProperties")
 _LISTS: Final = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
 _TABLES: Final = ("properties", "patternProperties")
+_DEFINITIONS: Final = ("$defs", "definitions")
+_RANGES: Final = (
+    ("minimum", "maximum"),
+    ("minLength", "maxLength"),
+    ("minItems", "maxItems"),
+    ("minProperties", "maxProperties"),
+)
+_CHOICES: Final = ("enum", "anyOf", "oneOf")
 _GUIDANCE: Final[Mapping[str, object]] = {
     # Without these, one keyword that the engine does not know leaves the whole answer unconstrained.
     "lenient": True,
     "coerce_one_of": True,
 }
-# A model that prefers blanks to an answer would otherwise write them until it is cut off.
-_FREE_LAYOUT: Final[Mapping[str, object]] = {"whitespace_pattern": "( |\\n{1,2}[ \\t]{0,20})?"}
 COMPACT: Final[Mapping[str, object]] = {"whitespace_flexible": False}
 """No blanks, so that a model cannot write them without end; in some vocabularies a demanded one has no token."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A step from the place of an outer schema to that of an inner one."""
+
+    outer: "_Place | None"
+    step: str
+
+    def __str__(self) -> str:
+        steps, place = [], self
+        while place.outer is not None:
+            steps.append(place.step)
+            place = place.outer
+        return "/".join(["#", *reversed(steps)])
+
+
+_ROOT: Final = _Place(None, "")
+
+
 def problems_of(schema: Mapping[str, Any]) -> list[str]:
-    """Why no engine can follow `schema`, in the engine's words; empty where nothing is known against it."""
+    """Why no engine can follow `schema`, in the engine's words, and where; empty where nothing is known against it."""
     found: list[str] = []
     followed: set[str] = set()
-    waiting: list[Any] = [schema]
+    waiting: list[tuple[_Place, Any]] = [(_ROOT, schema)]
     while waiting:
-        part = waiting.pop()
+        place, part = waiting.pop()
         if not isinstance(part, Mapping):
             continue
         reference = part.get("$ref")
@@ -34,33 +59,84 @@ def problems_of(schema: Mapping[str, Any]) -> list[str]:
             if reference not in followed:
                 followed.add(reference)
                 target, problem = _resolve(schema, reference)
-                found += [problem] if problem else []
-                waiting.append(target)
+                found += [_told(problem, place)] if problem else []
+                waiting.append((place, target))
         elif not _has_known_types(part):
-            found.append(f"Unrecognized schema: {_json(part)}")
-        waiting += _parts(part)
+            found.append(_told(f"Unrecognized schema: {_json(part)}", place))
+        waiting += _parts(place, part)
     return found
 
 
-def guided(schema: Mapping[str, Any], mark: str, *, layout: Mapping[str, object] = _FREE_LAYOUT) -> dict[str, Any]:
+def guided(schema: Mapping[str, Any], mark: str, *, layout: Mapping[str, object] | None = None) -> dict[str, Any]:
     """`schema` with the bundled engine's directions; `mark` shows up in its log if it cannot compile the schema."""
     bare = {key: value for key, value in schema.items() if key not in {"$comment", "x-guidance"}}
-    return {"$comment": mark, **bare, "x-guidance": {**_GUIDANCE, **layout}}
+    return {"$comment": mark, **bare, "x-guidance": {**_GUIDANCE, **(layout or {})}}
 
 
 def placed(problem: str, schema: Mapping[str, Any] | None) -> str:
-    """`problem` with the place in `schema` of the pattern that it repeats, if it does."""
-    waiting: list[tuple[str, Any]] = [("#", schema)]
+    """The engine's `problem` with the first place in `schema` that it may mean, if there is one."""
+    waiting: list[tuple[_Place, Any]] = [(_ROOT, schema)]
     while waiting:
         place, part = waiting.pop()
         if isinstance(part, Mapping):
-            pattern = part.get("pattern")
-            if isinstance(pattern, str) and " ".join(pattern.split()) in problem and pattern:
+            if _is_meant(problem, part):
                 return f"{problem} (at {place})"
-            waiting += [(f"{place}/{name}", item) for name, item in part.items()]
-        elif isinstance(part, list):
-            waiting += [(f"{place}/{index}", item) for index, item in enumerate(part)]
+            waiting += _parts(place, part, (*_TABLES, *_DEFINITIONS))
     return problem
+
+
+def _is_meant(problem: str, part: Mapping[str, Any]) -> bool:
+    """Whether one schema, without those inside it, shows what `problem` tells of."""
+    patterns = [part.get("pattern"), *_table(part, "patternProperties")]
+    if any(
+        isinstance(pattern, str) and pattern.strip() and " ".join(pattern.split()) in problem for pattern in patterns
+    ):
+        return True
+    if "nsatisfiable" in problem:
+        return _contradicts_itself(part)
+    if "multiple of" in problem:
+        return not _SHAPES["multipleOf"](part.get("multipleOf", 1))
+    if "object or boolean" in problem:
+        return any(not isinstance(inner, Mapping | bool) for _, inner in _parts(_ROOT, part))
+    return any(name in part and name in problem and not is_sound(part[name]) for name, is_sound in _SHAPES.items())
+
+
+def _contradicts_itself(part: Mapping[str, Any]) -> bool:
+    """Whether nothing can satisfy `part`, as far as is seen at a glance."""
+    if any(part.get(name) == [] for name in _CHOICES) or part.get("items") is False:
+        return True
+    known, required = _table(part, "properties"), part.get("required")
+    if isinstance(required, list) and part.get("additionalProperties") is False and not known.keys() >= set(required):
+        return True
+    if isinstance(required, list) and any(known.get(name) is False for name in required):
+        return True
+    return any(_is_crossed(part.get(least), part.get(most)) for least, most in _RANGES)
+
+
+def _is_crossed(least: Any, most: Any) -> bool:
+    return _is_number(least) and _is_number(most) and bool(least > most)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_SHAPES: Final[Mapping[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(_TABLES, lambda value: isinstance(value, Mapping)),
+    **dict.fromkeys((*_LISTS[:-1], "enum", "required"), lambda value: isinstance(value, list)),
+    **dict.fromkeys([name for bounds in _RANGES[1:] for name in bounds], _is_count),
+    **dict.fromkeys(_RANGES[0], _is_number),
+    "multipleOf": lambda value: _is_number(value) and value > 0,
+}
+"""What keywords must be; the engine names the keyword, and not where it stands."""
+
+
+def _told(problem: str, place: _Place) -> str:
+    return problem if place is _ROOT else f"{problem} (at {place})"
 
 
 def _resolve(schema: Mapping[str, Any], reference: str) -> tuple[Any, str]:
@@ -85,15 +161,23 @@ def _has_known_types(part: Mapping[str, Any]) -> bool:
     return all(isinstance(kind, str) and kind in _TYPES for kind in kinds)
 
 
-def _parts(part: Mapping[str, Any]) -> Iterator[Any]:
+def _parts(place: _Place, part: Mapping[str, Any], tables: Sequence[str] = _TABLES) -> Iterator[tuple[_Place, Any]]:
+    """The schemas right inside `part`, and where they stand."""
     for name in _ONE:
-        yield part.get(name)
+        if name in part and not isinstance(part[name], list):
+            yield _Place(place, name), part[name]
     for name in _LISTS:
         if isinstance(part.get(name), list):
-            yield from part[name]
-    for name in _TABLES:
-        if isinstance(part.get(name), Mapping):
-            yield from part[name].values()
+            for index, inner in enumerate(part[name]):
+                yield _Place(_Place(place, name), str(index)), inner
+    for name in tables:
+        for key, inner in _table(part, name).items():
+            yield _Place(_Place(place, name), key), inner
+
+
+def _table(part: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = part.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _json(value: object) -> str:

@@ -24,8 +24,6 @@ from tampu.units import format_bytes
 
 MOST_KEPT_BYTES: Final = 64 << 30
 """Disk for kept files. One that is larger by itself is kept until the next one comes."""
-UNFINISHED_PREFIX: Final = "unfinished-"
-_KEPT_ENDING: Final = ".gguf"
 _MEMORY_MARGIN: Final = 256 << 20
 """Memory that a file in memory leaves to others."""
 _STEP: Final = 64 << 20
@@ -53,9 +51,13 @@ class OpenView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where such files may go. `memory_bytes`: what may be taken of memory now, 0 for nothing."""
+    """Where such files may go: a folder, and how their names there begin, by which it knows them.
+
+    `memory_bytes`: what may be taken of memory now, 0 for nothing.
+    """
 
     folder: Path
+    prefix: str
     memory_bytes: int
     most_kept_bytes: int = MOST_KEPT_BYTES
 
@@ -134,12 +136,6 @@ def gaps(ranges: Iterable[tuple[int, int]], length: int) -> Iterator[tuple[int, 
         at = max(at, end)
 
 
-def forget_unfinished(folder: Path) -> None:
-    """Remove what a server that was killed had begun; only while no other works on the folder."""
-    for path in folder.glob(f"{UNFINISHED_PREFIX}*") if folder.is_dir() else ():
-        path.unlink(missing_ok=True)
-
-
 # --- the three ways ------------------------------------------------------------------------------------------------
 
 
@@ -152,7 +148,7 @@ def _shared(view: View, places: Places, still_wanted: StillWanted) -> Iterator[O
     if clone_range is None:
         yield None
         return
-    with _unfinished(places.folder) as (descriptor, path):
+    with _unfinished(places) as (descriptor, path):
         yield OpenView(path) if _write(view, descriptor, still_wanted, clone_range) else None
 
 
@@ -168,15 +164,15 @@ def _in_memory(view: View, still_wanted: StillWanted) -> Iterator[OpenView]:
 
 
 def _on_disk(view: View, places: Places, still_wanted: StillWanted) -> Path:
-    kept = places.folder / f"{_key(view)}{_KEPT_ENDING}"
+    kept = places.folder / f"{places.prefix}kept-{_key(view)}"
     with suppress(FileNotFoundError):
         os.utime(kept)  # the most recently used are kept
         return kept
-    places.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    places.folder.mkdir(parents=True, exist_ok=True)
     _make_room(view, places)
     if view.nbytes > disk_usage(places.folder).free:
         raise _no_room(view, places)
-    with _unfinished(places.folder) as (descriptor, path):
+    with _unfinished(places) as (descriptor, path):
         _write(view, descriptor, still_wanted)
         os.fsync(descriptor)
         path.replace(kept)
@@ -185,7 +181,8 @@ def _on_disk(view: View, places: Places, still_wanted: StillWanted) -> Path:
 
 def _make_room(view: View, places: Places) -> None:
     files = sorted(
-        ((path.stat(), path) for path in places.folder.glob(f"*{_KEPT_ENDING}")), key=lambda file: file[0].st_mtime
+        ((path.stat(), path) for path in places.folder.glob(f"{places.prefix}kept-*")),
+        key=lambda file: file[0].st_mtime,
     )
     taken = sum(status.st_size for status, _ in files)
     for status, path in files:
@@ -222,10 +219,10 @@ def _no_room(view: View, places: Places) -> EngineStartFailed:
 
 
 @contextmanager
-def _unfinished(folder: Path) -> Iterator[tuple[int, Path]]:
+def _unfinished(places: Places) -> Iterator[tuple[int, Path]]:
     """A new file in the folder; it is gone afterwards unless it got another name."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, name = tempfile.mkstemp(prefix=UNFINISHED_PREFIX, dir=folder)
+    places.folder.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=places.prefix, dir=places.folder)
     try:
         yield descriptor, Path(name)
     finally:

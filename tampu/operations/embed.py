@@ -12,9 +12,11 @@ from typing import Final
 from tampu.arrival import Arrival
 from tampu.engine.protocol import Engine, EngineVectors
 from tampu.errors import BadRequest, EngineRefused, ModelNotFound, PromptTooLong
-from tampu.generation import Capability, EmbeddingRequest, Embeddings, Timings
+from tampu.generation import Capability, EmbeddingInput, EmbeddingRequest, Embeddings, Timings
+from tampu.operations.facts import ModelFacts
 from tampu.operations.leasing import again_if_it_crashes, lease_for
 from tampu.operations.models import find_model, require_local
+from tampu.operations.prompt import strange_token
 from tampu.operations.services import Services
 from tampu.operations.wanted import wanted_load
 from tampu.options import merge_options
@@ -43,6 +45,7 @@ async def embed(services: Services, request: EmbeddingRequest, *, arrival: Arriv
     facts = await services.facts.of(model)
     if not facts.capabilities & {Capability.EMBEDDING, Capability.COMPLETION}:
         raise ModelNotFound(request.model)  # its weights are missing
+    _check_tokens(request.inputs, facts)
     is_embedding_model = Capability.EMBEDDING in facts.capabilities
     options = merge_options(model.parameters, request.options)
     load = wanted_load(
@@ -66,6 +69,12 @@ async def embed(services: Services, request: EmbeddingRequest, *, arrival: Arriv
     return await again_if_it_crashes(made)
 
 
+def _check_tokens(inputs: Sequence[EmbeddingInput], facts: ModelFacts) -> None:
+    for place, item in enumerate(inputs):
+        if not isinstance(item, str) and (strange := strange_token(item, facts)) is not None:
+            raise BadRequest(f"input[{place}] holds {strange}, which is no token of this model; send text")
+
+
 async def in_batches(engine: Engine, request: EmbeddingRequest, *, normalize: bool) -> Embeddings:
     """The vectors of all inputs in order, without times; raises as `embed` does."""
     if len(request.inputs) > _MOST_TEXTS:
@@ -82,9 +91,9 @@ async def in_batches(engine: Engine, request: EmbeddingRequest, *, normalize: bo
     return Embeddings(tuple(vectors), prompt_tokens=tokens, truncated=tuple(cut))
 
 
-def _batches(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def _batches(texts: Sequence[EmbeddingInput]) -> Iterator[tuple[EmbeddingInput, ...]]:
     """The texts in order, a bounded number and length at a time; a longer text is a batch of its own."""
-    batch: list[str] = []
+    batch: list[EmbeddingInput] = []
     length = 0
     for text in texts:
         if batch and (len(batch) == _BATCH_TEXTS or length + len(text) > _BATCH_BYTES):
@@ -132,20 +141,20 @@ async def vectors_of(engine: Engine, request: EmbeddingRequest, *, normalize: bo
         limit, bytes_per_token = named, 1
 
 
-def _empty_input(texts: Sequence[str], first: int) -> BadRequest:
-    empty = next((place for place, text in enumerate(texts) if not text.strip()), 0)
+def _empty_input(texts: Sequence[EmbeddingInput], first: int) -> BadRequest:
+    empty = next((place for place, text in enumerate(texts) if isinstance(text, str) and not text.strip()), 0)
     return BadRequest(f"input[{first + empty}] is empty, and this model has no token for that; leave it out")
 
 
 async def _fitted(
-    engine: Engine, request: EmbeddingRequest, text: str, limit: int, bytes_per_token: int
+    engine: Engine, request: EmbeddingRequest, text: EmbeddingInput, limit: int, bytes_per_token: int
 ) -> tuple[str | list[int], bool]:
     """`text`, cut to `limit` tokens where it takes more; short texts are taken as they are. Whether it was cut."""
-    if len(text.encode()) + _SPECIAL_TOKENS <= limit * bytes_per_token:
+    if isinstance(text, str) and len(text.encode()) + _SPECIAL_TOKENS <= limit * bytes_per_token:
         return text, False
-    tokens = await _tokens(engine, text, limit, is_enough=_may_cut(request))
+    tokens = await _tokens(engine, text, limit, is_enough=_may_cut(request)) if isinstance(text, str) else list(text)
     if len(tokens) <= limit:
-        return text, False
+        return text if isinstance(text, str) else tokens, False
     if not _may_cut(request):
         raise PromptTooLong(_TOO_LONG, tokens=len(tokens), limit=limit)
     return _cut(tokens, limit), True

@@ -1,7 +1,7 @@
 """What a run has to know of a stored model: derived from its config, files and templates once, then remembered."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from tampu.gguf.header import Header
 from tampu.gguf.metadata import Facts, facts_of, integer
 from tampu.gguf.shards import join_headers
 from tampu.gguf.soundness import unfit_numbers
+from tampu.operations.translation import Planned, plan_model
 from tampu.parsing.formats.registry import PARSERS
 from tampu.store.capabilities import full_capabilities, sources_of
 from tampu.store.library import Library
@@ -55,6 +56,9 @@ class ModelFacts:
     renderer: str = ""
     parser: str = ""
     parameters: int = 0
+    architecture: str = ""
+    holds_projector: bool = False
+    """Whether the weights hold their own projector."""
     has_weights: bool = True
     is_reranker: bool = False
     has_pooling: bool = True
@@ -66,6 +70,7 @@ class FactsCache:
 
     def __init__(self, library: Library, settings: Settings) -> None:
         self._library, self._go_template = library, settings.go_template
+        self._translates = settings.translates
         self._known: OrderedDict[str, ModelFacts] = OrderedDict()
 
     async def of(self, model: Model) -> ModelFacts:
@@ -89,6 +94,7 @@ class FactsCache:
                 raise CorruptBlob(f"the weights cannot be run: {problem}")
             for path in model.adapters:
                 check_fit(self._library.header(path), header)
+        planned = self._plan(model, header) if header is not None else None
         weights = facts_of(header) if header else None
         jinja = weights.chat_template or None if weights else None
         template = run_template(model.template) if model.template is not None else None
@@ -110,7 +116,9 @@ class FactsCache:
             calls=_call_style(sources, paths),
             has_channels=paths.chat is PromptPath.ENGINE and has_channels(jinja or ""),
             details=details_of(model, weights),
-            footprint=footprint(header) if header else Footprint(weights_bytes=0),
+            footprint=_footprint(header, planned) if header and planned else Footprint(weights_bytes=0),
+            architecture=weights.architecture if weights else "",
+            holds_projector=planned is not None and planned.holds_projector,
             trained_ctx=weights.context_length if weights else 0,
             renderer=model.config.renderer,
             parser=model.config.parser or ("harmony" if is_harmony(model.config.model_family, template) else ""),
@@ -129,11 +137,21 @@ class FactsCache:
         except BlobNotFound:
             return None
 
+    def _plan(self, model: Model, header: Header) -> Planned:
+        """What is loaded instead of the weights, whose header is `header`, be they in one file or several."""
+        stored_bytes = sum(tensor.nbytes for tensor in header.tensors)
+        first = model.weights[0]
+        return plan_model(first, self._library.header(first), stored_bytes, translates=self._translates)
+
     def _facts_of_projector(self, path: Path) -> Facts | None:
         try:
             return facts_of(self._library.header(path))
         except TampuError:
             return None
+
+
+def _footprint(header: Header, planned: Planned) -> Footprint:
+    return replace(footprint(header), weights_bytes=planned.weights_bytes)
 
 
 def run_template(text: str) -> Template:

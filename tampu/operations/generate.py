@@ -19,7 +19,7 @@ from functools import partial
 
 from tampu.arrival import Arrival
 from tampu.engine.protocol import Engine, EngineEnd, StopKind
-from tampu.errors import InvalidOutputFormat
+from tampu.errors import BadRequest, InvalidOutputFormat
 from tampu.generation import (
     ChatInput,
     CompletionInput,
@@ -31,13 +31,16 @@ from tampu.generation import (
     InvalidFormat,
     PromptFitted,
     PromptRendered,
+    ThinkingDelta,
     Timings,
+    ToolCallReady,
     Usage,
 )
 from tampu.operations.answer import Stuck
 from tampu.operations.bounds import check_length
 from tampu.operations.leasing import again_if_it_crashes, lease_for
 from tampu.operations.models import find_model, require_local
+from tampu.operations.prompt import strange_token
 from tampu.operations.runs import Run, RunEvent, run_for
 from tampu.operations.selection import Selection, select
 from tampu.operations.services import Services
@@ -64,6 +67,7 @@ async def generate(
         yield Finished(reason=FinishReason.UNLOAD)
         return
     selection = await select(services, request, model)  # 3
+    _check_bias(selection)
     begun = await again_if_it_crashes(partial(_begin, services, selection, arrival))  # 6
     if not isinstance(begun, _Begun):
         yield begun
@@ -107,7 +111,8 @@ async def _begin(services: Services, selection: Selection, arrival: Arrival) -> 
         ending = _Ending(request, run, lease.engine, clock)
         if selection.sampling.num_predict == 0:
             return await ending.finished(Stuck(0))
-        events = await stack.enter_async_context(aclosing(await run.start(ending.raw)))
+        started = await stack.enter_async_context(aclosing(await run.start(ending.raw)))
+        events = await stack.enter_async_context(aclosing(_as_asked(started, request, ending)))
         return _Begun(stack.pop_all(), events, ending)
 
 
@@ -123,6 +128,7 @@ class _Ending:
     engine: Engine
     clock: "_Clock"
     raw: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
 
     async def finished(self, end: EngineEnd | Stuck) -> Finished:
         prompt = (await self.run.prompt()).text
@@ -135,7 +141,44 @@ class _Ending:
         if _wants_context(self.request):
             context = await self.engine.tokenize(prompt + "".join(self.raw))
             finished = replace(finished, context=tuple(context))
+        if self.thoughts:
+            finished = replace(finished, usage=await self._with_thoughts(finished.usage))
         return replace(finished, dropped=self.run.dropped)
+
+    async def _with_thoughts(self, usage: Usage) -> Usage:
+        tokens = len(await self.engine.tokenize("".join(self.thoughts), add_special=False))
+        return replace(usage, thinking_tokens=min(tokens, usage.completion_tokens))
+
+
+def _as_asked(
+    events: AsyncGenerator[RunEvent, None], request: GenerationRequest, ending: _Ending
+) -> AsyncGenerator[RunEvent, None]:
+    """The events with what only some requests want done to them; the others pay nothing for it."""
+    if request.counts_thoughts and request.think:
+        events = _noting_thoughts(events, ending.thoughts)
+    if isinstance(request.input, ChatInput) and not request.input.parallel_calls:
+        events = _with_one_call(events)
+    return events
+
+
+async def _noting_thoughts(
+    events: AsyncGenerator[RunEvent, None], thoughts: list[str]
+) -> AsyncGenerator[RunEvent, None]:
+    async for event in events:
+        if isinstance(event, ThinkingDelta):
+            thoughts.append(event.text)
+        yield event
+
+
+async def _with_one_call(events: AsyncGenerator[RunEvent, None]) -> AsyncGenerator[RunEvent, None]:
+    """Without the calls after the first. They are read to their end, so that the counts are true."""
+    has_called = False
+    async for event in events:
+        if isinstance(event, ToolCallReady):
+            if has_called:
+                continue
+            has_called = True
+        yield event
 
 
 def _told(selection: Selection, dropped: Dropped) -> dict[str, object]:
@@ -178,6 +221,12 @@ def _size(request: GenerationRequest) -> int:
 
 def _wants_context(request: GenerationRequest) -> bool:
     return isinstance(request.input, CompletionInput) and not request.input.raw
+
+
+def _check_bias(selection: Selection) -> None:
+    strange = strange_token(tuple(selection.request.logit_bias), selection.facts)
+    if strange is not None:
+        raise BadRequest(f"logit_bias names {strange}, which is no token of this model")
 
 
 def _check_format(request: GenerationRequest) -> None:

@@ -217,7 +217,7 @@ def strange_token(tokens: Sequence[int], facts: ModelFacts) -> int | None:
 
 
 def _image_tokens(selection: Selection) -> int:
-    return IMAGE_TOKENS if selection.model.projectors else 0
+    return IMAGE_TOKENS if selection.model.projectors or selection.facts.holds_projector else 0
 
 
 def _completion_render(facts: ModelFacts, engine: Engine, think: Think | None) -> Render:

@@ -49,7 +49,8 @@ async def select(services: Services, request: GenerationRequest, model: Model) -
     load = wanted_load(
         model, facts, options.load, services.settings, keep_alive=request.keep_alive, shift=request.shift
     )
-    return Selection(request, model, facts, options.sampling, load)
+    sampling = replace(options.sampling, logit_bias=tuple(request.logit_bias.items()))
+    return Selection(request, model, facts, sampling, load)
 
 
 def _check_raw(request: GenerationRequest) -> None:

@@ -11,9 +11,11 @@ from anyio import to_thread
 from tampu.config import Settings
 from tampu.engine.process import ChildEngine, start_engine
 from tampu.engine.spec import EngineSpec, Placement
+from tampu.engine.speculation import Payoffs
 from tampu.hardware.devices import compute_threads
 from tampu.hardware.memory import available_memory
 from tampu.operations.facts import FactsCache
+from tampu.operations.translation import opened_files
 from tampu.registry.pulls import Pulls, open_pulls
 from tampu.registry.pushes import Pushes, open_pushes
 from tampu.scheduler.records import Limits, ProgressCallback
@@ -47,9 +49,15 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     if not pruned.skipped:
         _log.info("total blobs: %d", pruned.kept)
     limits = Limits.of_settings(settings, cores=compute_threads())
+    payoffs = Payoffs()
 
     async def start(spec: EngineSpec, placement: Placement, on_progress: ProgressCallback) -> ChildEngine:
-        return await start_engine(spec, placement, settings=settings, on_progress=on_progress)
+        async with opened_files(library, spec, translates=settings.translates) as files:
+            child = await start_engine(
+                spec, placement, settings=settings, on_progress=on_progress, payoffs=payoffs, opened=files.spec
+            )
+            await files.release(child.pid)
+            return child
 
     async with (
         open_pulls(settings) as pulls,

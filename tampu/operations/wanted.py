@@ -1,5 +1,8 @@
 """What a request wants loaded: a model's files and the options that an engine is started with. Pure."""
 
+from pathlib import Path
+from typing import Final
+
 from tampu.config import Settings
 from tampu.engine.spec import EngineSpec, Pooling
 from tampu.operations.facts import ModelFacts
@@ -10,6 +13,12 @@ from tampu.units import KeepAlive
 
 _MOST_THREADS = 512
 """More make the engine crash."""
+_IMAGE_TOKENS: Final[dict[str, tuple[int | None, int | None]]] = {
+    **dict.fromkeys(("qwen2vl", "qwen25vl", "qwen3vl", "qwen3vlmoe"), (1024, None)),
+    # As in its first engines; newer ones would make more of a picture.
+    "gemma4": (40, 280),
+}
+"""By architecture: the least and the most tokens that a picture becomes, where the engine has to be told."""
 _FAMILIES_WITHOUT_SHIFT = frozenset({"deepseek2"})
 
 
@@ -24,10 +33,11 @@ def wanted_load(
     embedding: bool = False,
 ) -> LoadRequest:
     """The load that serves `options`. Which values mean the same is the scheduler's to know."""
+    least, most = _IMAGE_TOKENS.get(facts.architecture, (None, None))
     spec = EngineSpec(
         model_path=model.weights[0],
         shard_paths=model.weights if len(model.weights) > 1 else (),
-        projector_paths=model.projectors,
+        projector_paths=_projector_paths(model, facts, embedding=embedding),
         adapter_paths=model.adapters,
         draft_path=model.drafts[0] if model.drafts else None,
         num_ctx=options.num_ctx or settings.context_length or None,
@@ -40,6 +50,8 @@ def wanted_load(
         context_shift=shift if shift is not None else facts.details.family not in _FAMILIES_WITHOUT_SHIFT,
         embedding=embedding,
         pooling=_pooling(facts) if embedding else None,
+        least_image_tokens=least,
+        most_image_tokens=most,
     )
     return LoadRequest(
         name=model.name.short,
@@ -50,6 +62,12 @@ def wanted_load(
         trained_ctx=facts.trained_ctx,
         keep_alive=keep_alive,
     )
+
+
+def _projector_paths(model: Model, facts: ModelFacts, *, embedding: bool) -> tuple[Path, ...]:
+    """Where the model's projector is: in files of its own, else in its weights if these hold one."""
+    holds_own = facts.holds_projector and not embedding
+    return model.projectors or (model.weights[:1] if holds_own else ())
 
 
 def _pooling(facts: ModelFacts) -> Pooling | None:

@@ -8,6 +8,8 @@ from typing import Protocol, TypeVar
 from tampu.arrival import Arrival
 from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary, Standing
 from tampu.generation import (
+    ChoicesEvent,
+    ChoicesRequest,
     DetokenizeRequest,
     EmbeddingRequest,
     Embeddings,
@@ -40,6 +42,12 @@ class Generate(Protocol):
     def __call__(self, request: GenerationRequest, *, arrival: Arrival) -> AsyncIterator[GenerationEvent]: ...
 
 
+class GenerateChoices(Protocol):
+    """Run a request for several texts."""
+
+    def __call__(self, request: ChoicesRequest, *, arrival: Arrival) -> AsyncIterator[ChoicesEvent]: ...
+
+
 class Embed(Protocol):
     """Run a request for vectors."""
 
@@ -70,6 +78,7 @@ class Operations:
     """One callable for each thing that can be asked. `receive_blob` is True where the blob was not stored before."""
 
     generate: Generate
+    generate_choices: GenerateChoices
     embed: Embed
     tokenize: Timed[TokenizeRequest, Tokens]
     detokenize: Timed[DetokenizeRequest, JoinedText]

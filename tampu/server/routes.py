@@ -20,9 +20,15 @@ from tampu.api.native import (
     upkeep,
 )
 from tampu.api.native.errors import PLAIN, native_error
+from tampu.api.openai import chat as openai_chat
+from tampu.api.openai import completions as openai_completions
+from tampu.api.openai import embeddings as openai_embeddings
+from tampu.api.openai import models as openai_models
+from tampu.api.openai.asking import Asked
 from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary, QueuedRequest
 from tampu.errors import Forbidden, TampuError
 from tampu.generation import (
+    ChoicesEvent,
     DetokenizeRequest,
     EmbeddingRequest,
     Embeddings,
@@ -54,8 +60,16 @@ def _generate(request: GenerationRequest, exchange: Exchange) -> AsyncIterator[G
     return exchange.behind.operations.generate(request, arrival=exchange.arrival)
 
 
+def _generate_choices(asked: Asked, exchange: Exchange) -> AsyncIterator[ChoicesEvent]:
+    return exchange.behind.operations.generate_choices(asked.choices, arrival=exchange.arrival)
+
+
 async def _embed(request: EmbeddingRequest, exchange: Exchange) -> Embeddings:
     return await exchange.behind.operations.embed(request, arrival=exchange.arrival)
+
+
+async def _embed_call(call: openai_embeddings.EmbeddingCall, exchange: Exchange) -> Embeddings:
+    return await exchange.behind.operations.embed(call.request, arrival=exchange.arrival)
 
 
 async def _tokenize(request: TokenizeRequest, exchange: Exchange) -> Tokens:
@@ -71,6 +85,10 @@ async def _rerank(request: RerankRequest, exchange: Exchange) -> Ranking:
 
 
 async def _tags(_: None, exchange: Exchange) -> Sequence[ModelSummary]:
+    return await exchange.behind.operations.list_models()
+
+
+async def _model_of(_: str, exchange: Exchange) -> Sequence[ModelSummary]:
     return await exchange.behind.operations.list_models()
 
 
@@ -184,6 +202,11 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("GET", "/api/version", _VERSION),
     Route("HEAD", "/api/version", _VERSION),
     Route("GET", "/api/status", _status),
+    Route("POST", "/v1/chat/completions", streaming(openai_chat.CODEC, _generate_choices)),
+    Route("POST", "/v1/completions", streaming(openai_completions.CODEC, _generate_choices)),
+    Route("POST", "/v1/embeddings", answering(openai_embeddings.CODEC, _embed_call)),
+    Route("GET", "/v1/models", answering(openai_models.LIST_CODEC, _tags)),
+    Route("GET", "/v1/models/*model", answering(openai_models.MODEL_CODEC, _model_of)),
     Route("POST", "/api/me", fixed(about.NOT_SIGNED_IN)),
     Route("POST", "/api/signout", _SIGNED_OUT),
     Route("DELETE", "/api/user/keys/:encodedKey", _SIGNED_OUT),

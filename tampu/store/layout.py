@@ -43,6 +43,11 @@ class Layout:
             raise BadRequest("invalid digest format")
         return self.blobs / f"sha256-{match[1]}"
 
+    @property
+    def view_prefix(self) -> str:
+        """How files among the blobs begin that stand in for a blob while an engine is started."""
+        return temporary_name("view-")
+
     def origin(self, name: ModelName) -> Path:
         """The path of our own note of where a name's model came from; Ollama does not look there."""
         return self.root.joinpath(".tampu", "origins", *name.parts)

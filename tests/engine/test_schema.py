@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tampu.engine.schema import guided, problems_of
+from tampu.engine.schema import guided, placed, problems_of
 
 NONE: list[str] = []
 
@@ -25,9 +25,15 @@ NONE: list[str] = []
         ({"$defs": {"unused": {"type": "nope"}}}, NONE),
         ({"type": "nope"}, ['Unrecognized schema: {"type":"nope"}']),
         ({"type": 3}, ['Unrecognized schema: {"type":3}']),
-        ({"items": {"anyOf": [{"type": "x"}]}}, ['Unrecognized schema: {"type":"x"}']),
-        ({"prefixItems": [True, {"type": ["null", "x"]}]}, ['Unrecognized schema: {"type":["null","x"]}']),
-        ({"additionalProperties": {"type": "x"}}, ['Unrecognized schema: {"type":"x"}']),
+        ({"items": {"anyOf": [{"type": "x"}]}}, ['Unrecognized schema: {"type":"x"} (at #/items/anyOf/0)']),
+        (
+            {"prefixItems": [True, {"type": ["null", "x"]}]},
+            ['Unrecognized schema: {"type":["null","x"]} (at #/prefixItems/1)'],
+        ),
+        (
+            {"additionalProperties": {"type": "x"}},
+            ['Unrecognized schema: {"type":"x"} (at #/additionalProperties)'],
+        ),
         (
             {"$ref": "#/$defs/none"},
             ['Error resolving ref #/$defs/none: $defs not in {"$ref":"#/$defs/none"}'],
@@ -60,6 +66,32 @@ json_values = st.recursive(
 @given(st.dictionaries(st.sampled_from(["type", "items", "$ref", "anyOf", "properties", "$defs"]), json_values))
 def test_no_schema_breaks_the_check(schema: dict[str, Any]) -> None:
     assert all(isinstance(problem, str) for problem in problems_of(schema))
+
+
+@pytest.mark.parametrize(
+    ("problem", "bad"),
+    [
+        ("Unsatisfiable schema: required property 'list' is unsatisfiable", {"minimum": 5, "maximum": 1}),
+        ("Unsatisfiable schema", {"enum": []}),
+        ("Unsatisfiable schema", {"required": ["a"], "properties": {}, "additionalProperties": False}),
+        ("Unsatisfiable schema", {"required": ["a"], "properties": {"a": False}}),
+        ("regex parse error: (a ^ error: unclosed group", {"pattern": "(a"}),
+        ("regex parse error: (a ^ error: unclosed group", {"patternProperties": {"(a": {}}}),
+        ("enum must be an array", {"enum": 5}),
+        ("Expected positive integer for 'minLength', got -1", {"minLength": -1}),
+        ("invalid multiple of", {"multipleOf": 0}),
+        ("schema must be an object or boolean", {"items": 5}),
+    ],
+)
+def test_what_the_engine_tells_gets_a_place(problem: str, bad: dict[str, Any]) -> None:
+    sound = {"type": "string", "minLength": 1, "pattern": "x", "enum": ["a"], "additionalProperties": False}
+    schema = {"properties": {"fine": sound, "list": {"items": {"anyOf": [sound, bad]}}}, "required": ["fine"]}
+    assert placed(problem, schema) == f"{problem} (at #/properties/list/items/anyOf/1)"
+
+
+def test_what_cannot_be_placed_stays_as_it_is() -> None:
+    assert placed("something else", {"type": "object", "properties": {"a": {"enum": 5}}}) == "something else"
+    assert placed("enum must be an array", None) == "enum must be an array"
 
 
 def test_directions_replace_those_of_a_client() -> None:

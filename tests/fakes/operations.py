@@ -1,6 +1,7 @@
 """Operations that need no model: an empty store, or answers that a test scripts."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import anyio
@@ -17,6 +18,7 @@ from tampu.generation import (
     Tokens,
 )
 from tampu.names import ModelName
+from tampu.operations.choices import generate_choices
 from tampu.progress import SUCCESS, Progress
 from tampu.server.operations import Operations
 
@@ -37,6 +39,7 @@ class FakeOperations:
     def bound(self) -> Operations:
         return Operations(
             generate=self._generate,
+            generate_choices=partial(generate_choices, self._generate),
             embed=self._embed,
             tokenize=self._tokenize,
             detokenize=self._detokenize,
@@ -64,7 +67,7 @@ class FakeOperations:
         if name not in self.models:
             raise ModelNotFound(name)
 
-    async def _generate(self, request: GenerationRequest, *, arrival: Arrival) -> AsyncIterator[GenerationEvent]:
+    async def _generate(self, request: GenerationRequest, *, arrival: Arrival) -> AsyncGenerator[GenerationEvent, None]:
         self.requests.append(request)
         self.running += 1
         try:

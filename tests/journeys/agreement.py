@@ -39,6 +39,7 @@ def _replay_tool() -> ModuleType:
 _TOOL = _replay_tool()
 EXPLANATIONS = Path(__file__).parent / "explained.toml"
 SETUP = "http/setup"
+OPENAI_ROUTES = ("completions", "embeddings", "models")
 _MOST_SHOWN = 8
 """Differences of one step that are printed: what went wrong shows in the first."""
 _MOST_RANDOM_TOKENS = 500
@@ -69,6 +70,7 @@ STAGES = (
     *_alone("http/listing", "http/transport-origins", "http/transport-public", "http/transport-star"),
     *_alone("store/blobs", "store/copy-delete", "store/create-files", "store/create-from", "store/create-names"),
     *_alone("store/ps", "store/quantize", "store/show"),
+    Stage("openai", tuple(f"dialects/{part}" for part in ("00-setup", "chat", "chat-prompt", *OPENAI_ROUTES))),
 )
 
 
