@@ -1,0 +1,128 @@
+"""Published models in the layout of the engine: what is planned for them, and the files open while one loads."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from anyio import CancelScope, from_thread, to_thread
+
+from tampu.engine.spec import EngineSpec
+from tampu.engine.view import OpenView, Places, opened, release_unmapped
+from tampu.errors import BlobNotFound, EngineStartFailed
+from tampu.gguf.header import Header
+from tampu.gguf.metadata import architecture_of
+from tampu.gguf.translate.plan import View
+from tampu.gguf.translate.planning import holds_projector, projector_view, text_view
+from tampu.hardware.memory import available_memory
+from tampu.store.faults import store_faults
+from tampu.store.library import Library
+
+_WITHOUT_ENGINE: Final = frozenset({"mllama", "solar"})
+"""Architectures that are published and that no engine of ours ever knew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What an engine opens in the place of a model's file. `weights_bytes`: what its tensors take then."""
+
+    weights_bytes: int
+    holds_projector: bool
+
+
+def plan_model(path: Path, header: Header, stored_bytes: int, *, translates: bool) -> Planned:
+    """What becomes of a model whose first file and its header these are, and whose tensors take `stored_bytes`.
+
+    Raises InvalidModelFile, EngineStartFailed for what no engine can run.
+    """
+    architecture = architecture_of(header)
+    if architecture in _WITHOUT_ENGINE:
+        text = f"unknown model architecture: '{architecture}'; no engine of this version runs such models"
+        raise EngineStartFailed(f"{text}, use another model")
+    has_projector = holds_projector(header)
+    if not translates:
+        return Planned(stored_bytes, has_projector)
+    with _reading():
+        text_part = text_view(path, header)
+        projector = projector_view(path, header) if has_projector else None
+    if text_part is None:
+        return Planned(stored_bytes, has_projector)
+    return Planned(text_part.weights_bytes + (projector.weights_bytes if projector else 0), has_projector)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFiles:
+    """What an engine is to open: `spec`, with views in the place of files that need it."""
+
+    spec: EngineSpec
+    views: list[OpenView] = field(default_factory=list)
+
+    async def release(self, pid: int) -> None:
+        """The engine has loaded them: give back memory that it does not use."""
+        if self.views:
+            await to_thread.run_sync(_release, self.views, pid)
+
+
+@asynccontextmanager
+async def opened_files(library: Library, spec: EngineSpec, *, translates: bool) -> AsyncIterator[OpenFiles]:
+    """The files for an engine that is started inside of the block, and that keeps them open itself from then on.
+
+    Raises as planning and `view.opened` do. Being cancelled ends the writing of a view soon.
+    """
+    stack = ExitStack()
+    try:
+        if translates:
+            yield await to_thread.run_sync(_open, library, spec, stack)
+        else:
+            yield OpenFiles(spec)
+    finally:
+        with CancelScope(shield=True):
+            await to_thread.run_sync(stack.close)
+
+
+def _open(library: Library, spec: EngineSpec, stack: ExitStack) -> OpenFiles:
+    views: list[OpenView] = []
+
+    def stand_in(planned: Callable[[Path, Header], View | None], path: Path) -> Path:
+        view = _plan(library, planned, path)
+        if view is None:
+            return path
+        views.append(stack.enter_context(opened(view, _places(library), from_thread.check_cancelled)))
+        return views[-1].path
+
+    return OpenFiles(
+        replace(
+            spec,
+            # The smaller one first: where there is no room for the other, less was done in vain.
+            projector_paths=tuple(stand_in(projector_view, path) for path in spec.projector_paths[:1]),
+            draft_path=None if spec.draft_path is None else stand_in(text_view, spec.draft_path),
+            model_path=stand_in(text_view, spec.model_path),
+        ),
+        views,
+    )
+
+
+def _plan(library: Library, planned: Callable[[Path, Header], View | None], path: Path) -> View | None:
+    try:
+        header = library.header(path)
+    except BlobNotFound:
+        return None  # what is missing the engine tells itself
+    with _reading():
+        return planned(path, header)
+
+
+def _places(library: Library) -> Places:
+    layout = library.layout
+    return Places(folder=layout.blobs, prefix=layout.view_prefix, memory_bytes=available_memory().available_bytes)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    with store_faults("reading the model's file"):
+        yield
+
+
+def _release(views: list[OpenView], pid: int) -> None:
+    for view in views:
+        release_unmapped(view, pid)
