@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 MODEL ?= smollm2:135m
 PROMPT ?= Why is the sky blue?
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 600
 
-.PHONY: run test golden mutations lint bench fuzz clean
+.PHONY: run test golden mutations lint bench fuzz soak clean
 
 run: $(VENV)/.installed
 	$(BIN)/tampu run $(MODEL) "$(PROMPT)"
@@ -34,6 +35,10 @@ fuzz: $(VENV)/.installed-test
 	for target in gguf modelfile manifest name; do \
 		$(BIN)/python -m tests.fuzz $$target --seconds $(FUZZ_SECONDS) || exit 1; \
 	done
+
+# A server under loads, evictions, cancels and killed engines at once; nothing may be left over.
+soak: $(VENV)/.installed-test
+	$(BIN)/python -m tests.soak $(SOAK_SECONDS)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
