@@ -23,6 +23,7 @@ _GUIDANCE: Final[Mapping[str, object]] = {
     "lenient": True,
     "coerce_one_of": True,
 }
+_IN_OUR_WORDS: Final[Mapping[str, str]] = {"NoExtensionBias": "no answer satisfies the schema"}
 COMPACT: Final[Mapping[str, object]] = {"whitespace_flexible": False}
 """No blanks, so that a model cannot write them without end; in some vocabularies a demanded one has no token."""
 
@@ -75,6 +76,7 @@ def guided(schema: Mapping[str, Any], mark: str, *, layout: Mapping[str, object]
 
 def placed(problem: str, schema: Mapping[str, Any] | None) -> str:
     """The engine's `problem` with the first place in `schema` that it may mean, if there is one."""
+    problem = _IN_OUR_WORDS.get(problem, problem)
     waiting: list[tuple[_Place, Any]] = [(_ROOT, schema)]
     while waiting:
         place, part = waiting.pop()
@@ -105,11 +107,11 @@ def _contradicts_itself(part: Mapping[str, Any]) -> bool:
     """Whether nothing can satisfy `part`, as far as is seen at a glance."""
     if any(part.get(name) == [] for name in _CHOICES) or part.get("items") is False:
         return True
-    known, required = _table(part, "properties"), part.get("required")
-    if isinstance(required, list) and part.get("additionalProperties") is False and not known.keys() >= set(required):
-        return True
-    if isinstance(required, list) and any(known.get(name) is False for name in required):
-        return True
+    known, is_closed = _table(part, "properties"), part.get("additionalProperties") is False
+    required = part.get("required")
+    for name in required if isinstance(required, list) else ():
+        if isinstance(name, str) and known.get(name, not is_closed) is False:
+            return True
     return any(_is_crossed(part.get(least), part.get(most)) for least, most in _RANGES)
 
 

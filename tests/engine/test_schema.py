@@ -57,15 +57,25 @@ json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["type", "items", "$ref", "anyOf", "properties", "x"]), inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["type", "items", "$ref", "anyOf", "properties", "required", "minLength", "x"]),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=20,
 )
 
 
-@given(st.dictionaries(st.sampled_from(["type", "items", "$ref", "anyOf", "properties", "$defs"]), json_values))
+@given(
+    st.dictionaries(
+        st.sampled_from(["type", "items", "$ref", "anyOf", "properties", "required", "enum", "$defs"]), json_values
+    )
+)
 def test_no_schema_breaks_the_check(schema: dict[str, Any]) -> None:
     assert all(isinstance(problem, str) for problem in problems_of(schema))
+    for problem in ("Unsatisfiable schema", "invalid multiple of", "schema must be an object or boolean", "required"):
+        assert placed(problem, schema).startswith(problem)
 
 
 @pytest.mark.parametrize(
