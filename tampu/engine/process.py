@@ -111,7 +111,9 @@ async def start_engine(
     the files that the engine is to open in the place of stored ones, by which it is known.
     """
     reuse = await anyio.to_thread.run_sync(reuse_of, spec, placement, settings, payoffs or Payoffs())
-    launch = await anyio.to_thread.run_sync(prepare_launch, opened or spec, placement, settings, environment, reuse.parameters)
+    launch = await anyio.to_thread.run_sync(
+        prepare_launch, opened or spec, placement, settings, environment, reuse.parameters
+    )
     keeper = Keeper(
         launch.command, environment=launch.environment, first_line=launch.first_line, mark=launch.ready_mark
     )

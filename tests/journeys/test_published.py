@@ -1,0 +1,112 @@
+"""Models in the layouts of Ollama's library, from a create to an answer: they are models like any other."""
+
+import base64
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.journeys.conftest import Served, serving
+from tests.published import published_answers, published_model
+
+GREEDY = {"temperature": 0, "num_predict": 8, "num_ctx": 512}
+TEXTS = ["gptoss", "gemma3-vision", "gemma3n", "mistral3", "qwen25vl", "qwen35"]
+SEEING = ["gemma3-vision", "mistral3", "qwen35", "llama4"]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("home")) as server:
+        for name in {*TEXTS, *SEEING, "embeddinggemma"}:
+            create(server, name, published_model(name).read_bytes())
+        yield server
+
+
+def create(served: Served, name: str, content: bytes) -> None:
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert served.request("POST", f"/api/blobs/{digest}", content)[0] in {200, 201}
+    served.ask("/api/create", {"model": name, "files": {f"{name}.gguf": digest}, "stream": False})
+
+
+def generate(served: Served, name: str, prompt: str, **fields: Any) -> Any:
+    body = {"model": name, "prompt": prompt, "raw": True, "options": GREEDY, "stream": False, **fields}
+    return served.ask("/api/generate", body)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_published_model_answers(served: Served, name: str) -> None:
+    blobs = sorted((path.name, path.stat().st_mtime_ns) for path in (served.models / "blobs").iterdir())
+    text = published_answers(name)["tokenize"][0]["text"]
+    first = generate(served, name, text)
+    assert first["eval_count"] == 8
+    assert generate(served, name, text)["response"] == first["response"]
+    assert name in [model["name"].removesuffix(":latest") for model in served.ask("/api/ps", method="GET")["models"]]
+    # Nothing was changed, and nothing was left behind.
+    assert blobs == sorted((path.name, path.stat().st_mtime_ns) for path in (served.models / "blobs").iterdir())
+
+
+@pytest.mark.parametrize("name", SEEING)
+def test_a_published_model_sees(served: Served, name: str) -> None:
+    case = published_answers(name)["vision"][0]
+    assert "vision" in served.ask("/api/show", {"model": name})["capabilities"]
+    seen = generate(served, name, case["prompt"].replace("<__media__>", "[img-0]"), images=[case["image_png_base64"]])
+    blind = generate(served, name, case["prompt"].replace("<__media__>", ""))
+    assert seen["prompt_eval_count"] > blind["prompt_eval_count"]
+
+
+def test_an_embedding_model_gives_the_recorded_vector(served: Served) -> None:
+    vectors = served.ask("/api/embed", {"model": "embeddinggemma", "input": "the blue sky", "stream": False})
+    assert sum(each * each for each in vectors["embeddings"][0]) == pytest.approx(1, abs=0.001)
+
+
+def test_memory_of_a_view_goes_with_its_engine(served: Served) -> None:
+    generate(served, "gptoss", "the")
+    server = psutil.Process(served.process.pid)
+    assert [file for file in descriptors(server) if "memfd:tampu" in file] == []
+
+
+def descriptors(process: psutil.Process) -> list[str]:
+    folder = Path(f"/proc/{process.pid}/fd")
+    return [str(path.readlink()) for path in folder.iterdir()] if folder.is_dir() else []
+
+
+def test_a_layout_with_a_hole_is_refused_in_words_and_starts_no_engine(served: Served) -> None:
+    content = published_model("mistral3").read_bytes()
+    broken = content.replace(b"mistral3.vision.attention.head_count", b"mistral3.vision.attention.head_coun_", 1)
+    create(served, "broken", broken)
+    before = {child.pid for child in psutil.Process(served.process.pid).children()}
+    start = time.monotonic()
+    status, answer = served.request("POST", "/api/generate", {"model": "broken", "prompt": "x", "stream": False})
+    assert time.monotonic() - start < 10
+    assert status == 400, answer
+    assert "mistral3.vision.attention.head_count" in answer.decode()
+    assert {child.pid for child in psutil.Process(served.process.pid).children()} == before
+
+
+def test_an_architecture_without_an_engine_is_refused_by_name(served: Served) -> None:
+    content = published_model("olmo3").read_bytes()
+    assert content.count(b"olmo3.block_count") == 1
+    create(served, "solar", content.replace(b"olmo3", b"solar"))
+    status, answer = served.request("POST", "/api/generate", {"model": "solar", "prompt": "x", "stream": False})
+    assert status == 500
+    assert "unknown model architecture: 'solar'" in answer.decode()
+
+
+def test_translation_can_be_switched_off(tmp_path: Path) -> None:
+    with serving(tmp_path / "home", OLLAMA_LLAMA_CPP_COMPAT="0") as server:
+        create(server, "gptoss", published_model("gptoss").read_bytes())
+        status, answer = server.request("POST", "/api/generate", {"model": "gptoss", "prompt": "x", "stream": False})
+        assert status == 500
+        assert "gptoss" in answer.decode()
+
+
+def test_pictures_in_chats_reach_the_projector_inside(served: Served) -> None:
+    case = published_answers("gemma3-vision")["vision"][0]
+    assert base64.b64decode(case["image_png_base64"])
+    message = {"role": "user", "content": "what", "images": [case["image_png_base64"]]}
+    body = {"model": "gemma3-vision", "messages": [message], "options": GREEDY, "stream": False}
+    assert served.ask("/api/chat", body)["message"]["role"] == "assistant"
