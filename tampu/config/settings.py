@@ -51,7 +51,7 @@ class Settings:
     visual_editor: str = ""
     plain_editor: str = ""
     llama_server: str = ""
-    speculation: bool | None = None
+    speculation: bool = False
     prompt_cache_mib: int = 4096
     isolate: bool = False
     autostart: bool = True

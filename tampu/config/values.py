@@ -32,6 +32,14 @@ def unless_zero(value: str) -> bool:
     return value != "0"
 
 
+CACHE_TYPES: Final = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+
+
+def cache_type(value: str) -> str | None:
+    """A type that a key/value cache can have; None where there is none of that name."""
+    return value.lower() if value.lower() in CACHE_TYPES else None
+
+
 def count(value: str) -> int | None:
     """An unsigned integer; None (the default) where it does not parse."""
     return int(value) if value.isascii() and value.isdigit() else None

@@ -26,6 +26,7 @@ from tampu.engine.parameters import (
     binary_flags,
     bundled_parameters,
     compute_environment,
+    device_margins,
 )
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.errors import EngineStartFailed
@@ -90,6 +91,7 @@ def prepare_launch(
             cache_bytes=_prompt_cache_bytes(placement),
             verbosity=QUIET + settings.log_level,
         )
+        parameters |= device_margins(settings.gpu_overhead_bytes)
         task |= {"import_paths": sys.path, "parameters": {**parameters, **extras}, "ready_mark": ready_mark}
     else:
         flags = binary_flags(spec, placement, endpoint=endpoint)

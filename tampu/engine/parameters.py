@@ -7,7 +7,7 @@ from typing import Final
 
 from tampu.engine.spec import EngineSpec, Placement
 
-Parameter = str | int | float | bool | list[str]
+Parameter = str | int | float | bool | list[str] | list[int]
 
 COMPLETION_BATCH: Final = 512
 EMBEDDING_BATCH: Final = 2048
@@ -21,6 +21,8 @@ FAILS_AT_ONCE: Final = {"GGML_NO_BACKTRACE": "1"}
 QUIET: Final = 2
 """Warnings and errors: the information lines, several a request, cost time and say nothing to users."""
 _MIB: Final = 1 << 20
+_OWN_MARGIN_BYTES: Final = 1 << 30
+_MOST_DEVICES: Final = 16
 _CACHE_TYPES: Final = {"f32": "GGML_TYPE_F32", "f16": "GGML_TYPE_F16", "bf16": "GGML_TYPE_BF16"} | {
     name: f"GGML_TYPE_{name.upper()}" for name in ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 }
@@ -100,6 +102,13 @@ def bundled_parameters(
     if threads > 0:
         parameters |= {"cpuparams.n_threads": threads, "cpuparams_batch.n_threads": threads}
     return parameters | _optional_parameters(spec)
+
+
+def device_margins(overhead_bytes: int) -> dict[str, Parameter]:
+    """What to leave free on each device, where more is wanted than the engine leaves by itself."""
+    if overhead_bytes <= _OWN_MARGIN_BYTES:
+        return {}
+    return {"fit_params_target": [overhead_bytes] * _MOST_DEVICES}
 
 
 def _optional_parameters(spec: EngineSpec) -> dict[str, Parameter]:

@@ -38,6 +38,13 @@ class Services:
     pushes: Pushes
 
 
+def _tell_what_is_not_heeded(settings: Settings, limits: Limits) -> None:
+    if limits.kv_cache_type != settings.kv_cache_type:
+        _log.warning("a quantized key/value cache needs flash attention, which is off; it is %s", limits.kv_cache_type)
+    if settings.llm_library and not settings.llm_library.startswith("cpu"):
+        _log.warning("OLLAMA_LLM_LIBRARY=%s chooses nothing here; `cpu` means no GPU", settings.llm_library)
+
+
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Ready the models folder, then everything on top; raises StoreError. Leaving stops every engine."""
@@ -49,6 +56,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     if not pruned.skipped:
         _log.info("total blobs: %d", pruned.kept)
     limits = Limits.of_settings(settings, cores=compute_threads())
+    _tell_what_is_not_heeded(settings, limits)
     payoffs = Payoffs()
 
     async def start(spec: EngineSpec, placement: Placement, on_progress: ProgressCallback) -> ChildEngine:

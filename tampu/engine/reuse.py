@@ -1,0 +1,76 @@
+"""What an engine may take from earlier requests: prompts in memory and on disk, and guesses that have paid."""
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tampu.config import Settings
+from tampu.engine.parameters import Parameter
+from tampu.engine.shelf import Shelf, fingerprint_of
+from tampu.engine.spec import EngineSpec, Placement
+from tampu.engine.speculation import Payoff, Payoffs, guessing_parameters
+
+_MIB: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reuse:
+    """How one engine is started in this regard. `shares`: whether requests may use what is left of others' prompts.
+
+    `fingerprint`: what the state of a prompt must have in common with the engine; meaningful with a shelf only.
+    """
+
+    shares: bool = True
+    payoff: Payoff | None = None
+    shelf: Shelf | None = None
+    fingerprint: str = ""
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+
+NO_REUSE: Final = Reuse()
+
+
+def shelf_of(settings: Settings) -> Shelf | None:
+    """Where the settings have long prompts kept; None where they do not."""
+    if not settings.prompt_cache_mib or settings.isolate:
+        return None
+    return Shelf(settings.home / "prompts", settings.prompt_cache_mib * _MIB)
+
+
+def reuse_of(spec: EngineSpec, placement: Placement, settings: Settings, payoffs: Payoffs) -> Reuse:
+    """What an engine of the bundled kind may reuse. Reads the size and time of the weights; raises nothing."""
+    if settings.isolate:
+        return Reuse(shares=False, parameters={"cache_ram_mib": 0})
+    payoff = payoffs.of(spec.model_path)
+    parameters = guessing_parameters(spec, placement) if settings.speculation and payoff.pays else {}
+    shelf = None if spec.embedding or spec.projector_paths or spec.draft_path else shelf_of(settings)
+    if shelf is None:
+        return Reuse(payoff=payoff, parameters=parameters)
+    # The engine tells which of its slots is busy only where it tells all of them; its key keeps both to us.
+    parameters |= {"slot_save_path": f"{shelf.folder}/", "endpoint_slots": True}
+    return Reuse(payoff=payoff, shelf=shelf, fingerprint=_fingerprint(spec, placement), parameters=parameters)
+
+
+def _fingerprint(spec: EngineSpec, placement: Placement) -> str:
+    """All that the numbers of a state depend on; the context among it, for some models turn by its length."""
+    paths = *(spec.shard_paths or (spec.model_path,)), *spec.adapter_paths
+    chosen = placement.num_ctx, placement.kv_cache_type, placement.flash_attention, spec.num_gpu, spec.main_gpu
+    return fingerprint_of([_engine_version(), *(_stamp(path) for path in paths), *chosen])
+
+
+def _stamp(path: Path) -> str:
+    """A file as it is now. A blob's name is its digest, and any other change shows in size or time."""
+    try:
+        status = path.stat()
+    except OSError:
+        return f"{path} is gone"
+    return f"{path.absolute()} {status.st_size} {status.st_mtime_ns}"
+
+
+def _engine_version() -> str:
+    try:
+        return importlib.metadata.version("xllamacpp")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
