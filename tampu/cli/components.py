@@ -12,7 +12,7 @@ from typing import Final
 
 from tampu.errors import InvalidModelfile
 from tampu.modelfile.document import Modelfile
-from tampu.modelfile.files import files_of, locate, resolve
+from tampu.modelfile.files import files_of, locate, resolve, resolve_all
 
 HASHING_THREADS: Final = 4
 BLOCK_BYTES: Final = 1 << 20
@@ -35,10 +35,10 @@ def gather(modelfile: Modelfile, folder: Path) -> Components:
         raise InvalidModelfile("no FROM line")
     base, weights = "", []
     for argument in modelfile.bases:
-        path = resolve(argument, folder)
-        if path is None:
+        paths = resolve_all(argument, folder)
+        if not paths:
             base = argument
-        else:
+        for path in paths:
             weights.extend(files_of(path))
     adapters = _existing(modelfile.adapters, folder)
     drafts = _existing(modelfile.drafts, folder)
@@ -64,7 +64,7 @@ def _existing(arguments: Sequence[str], folder: Path) -> list[Path]:
 
 
 def _check_apart(modelfile: Modelfile, folder: Path) -> None:
-    sources = {path.resolve() for argument in modelfile.bases if (path := resolve(argument, folder))}
+    sources = {path.resolve() for argument in modelfile.bases for path in resolve_all(argument, folder)}
     for argument in modelfile.drafts:
         path = resolve(argument, folder)
         if path is not None and path.resolve() in sources:

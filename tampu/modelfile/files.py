@@ -1,8 +1,10 @@
 """Which files a path in a Modelfile stands for: the path itself, or the parts of a model that lie in a folder."""
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,8 @@ _SIGNATURES: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\x1f\x8b\x08", "application/x-gzip"),
     (b"%PDF-", "application/pdf"),
 )
+_WILDCARD: Final = re.compile(r"[*?\[]")
+_PART: Final = re.compile(r"(?P<model>.+)-\d{5}-(?P<count>of-\d{5})\.gguf", re.ASCII | re.DOTALL)
 # Bytes that no text has: controls but for tab, line ends, form feed and escape.
 _BINARY: Final = frozenset(range(0x20)) - {0x09, 0x0A, 0x0C, 0x0D, 0x1B}
 
@@ -46,11 +50,14 @@ _GROUPS: Final = (
 
 def locate(argument: str, base_folder: Path) -> Path:
     """The path that an argument names, absolute and with `~` expanded; it need not exist."""
+    return Path(base_folder, _expanded(argument)).absolute()
+
+
+def _expanded(argument: str) -> Path:
     try:
-        path = Path(argument).expanduser()
+        return Path(argument).expanduser()
     except RuntimeError:  # `~user` of a user who has no home
-        path = Path(argument)
-    return Path(base_folder, path).absolute()
+        return Path(argument)
 
 
 def resolve(argument: str, base_folder: Path) -> Path | None:
@@ -64,14 +71,30 @@ def resolve(argument: str, base_folder: Path) -> Path | None:
         return None
 
 
+def resolve_all(argument: str, base_folder: Path) -> list[Path]:
+    """As `resolve`, but a pattern (`./model-*.gguf`) stands for all that it matches; empty for a model's name.
+
+    Raises InvalidModelfile for a pattern that matches nothing.
+    """
+    path = resolve(argument, base_folder)
+    if path is not None or not _WILDCARD.search(argument):
+        return [path] if path is not None else []
+    found = glob(str(_expanded(argument)), root_dir=base_folder)  # noqa: PTH207  # it may begin at the root
+    if not found:
+        raise InvalidModelfile(f"no file matches {argument}")
+    return sorted(Path(base_folder, each).absolute() for each in found)
+
+
 def files_of(path: Path) -> list[Path]:
     """The files of the model at `path`, links followed: the file itself, or a folder's weights and what helps them.
+
+    One part of a split model stands for all of them that lie beside it, under their own names, which tell their order.
 
     Raises InvalidModelfile for a folder without weights, one with links that lead out of it, or one with broken parts,
     and for a device or a pipe, which may never end.
     """
     if path.is_file():
-        return [path.resolve()]
+        return _parts(path) or [path.resolve()]
     if not path.is_dir():
         raise InvalidModelfile(f"{path} is no regular file")
     weights = _weights(path)
@@ -79,6 +102,14 @@ def files_of(path: Path) -> list[Path]:
         raise InvalidModelfile(NO_FILES)
     found = dict.fromkeys(_targets(path, (*weights, *_texts(path), *_tokenizers(path))))
     return list(found)
+
+
+def _parts(path: Path) -> list[Path]:
+    part = _PART.fullmatch(path.name)
+    if part is None:
+        return []
+    beside = ((found, _PART.fullmatch(found.name)) for found in path.absolute().parent.iterdir())
+    return sorted(found for found, each in beside if each and each.groups() == part.groups() and found.is_file())
 
 
 def _weights(folder: Path) -> list[Path]:

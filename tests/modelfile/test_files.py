@@ -1,7 +1,7 @@
 import pytest
 
 from tampu.errors import InvalidModelfile
-from tampu.modelfile.files import files_of, locate, resolve
+from tampu.modelfile.files import files_of, locate, resolve, resolve_all
 
 ZIP = b"PK\x03\x04rest"
 WEIGHTS = b"GGUF\x03\x00\x00\x00"
@@ -37,6 +37,26 @@ def test_paths_are_relative_to_the_modelfile(tmp_path, monkeypatch):
 @pytest.mark.parametrize("argument", ["", "llama3", "~nobody-of-that-name/x", "x\0y", "x" * 10_000, "hf.co/a/b:c"])
 def test_what_is_no_path_is_a_name(argument, tmp_path):
     assert resolve(argument, tmp_path) is None
+
+
+def test_a_pattern_stands_for_all_that_it_matches(made, monkeypatch):
+    root = made({"b.gguf": WEIGHTS, "a.gguf": WEIGHTS, "c.bin": WEIGHTS, "odd[1].gguf": WEIGHTS})
+    monkeypatch.setenv("HOME", str(root))
+    found = [root / "a.gguf", root / "b.gguf"]
+    for argument in ("[ab].gguf", "./?.gguf", str(root / "[ab]*.gguf"), "~/[ab]*.gguf"):
+        assert resolve_all(argument, root) == found
+    assert resolve_all("odd[1].gguf", root) == [root / "odd[1].gguf"]
+    assert resolve_all("llama3", root) == []
+    with pytest.raises(InvalidModelfile, match="no file matches x"):
+        resolve_all("x*.gguf", root)
+
+
+def test_one_part_of_a_split_model_stands_for_all(made):
+    parts = ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"]
+    others = ["m-00001-of-00003.gguf", "n-00001-of-00002.gguf", "m.gguf"]
+    root = made(dict.fromkeys([parts[0], *others, "store/blob"], WEIGHTS), links=[(parts[1], "store/blob")])
+    for part in parts:
+        assert files_of(root / part) == [root / name for name in parts]
 
 
 def test_a_file_is_itself(made):
