@@ -69,13 +69,12 @@ def prepare_launch(
 
     Raises EngineStartFailed where there is no engine at all.
     """
-    environment = engine_environment() if environment is None else environment
+    environment = {**(engine_environment() if environment is None else environment), **FAILS_AT_ONCE}
     spec = _with_absolute_paths(spec)
     _require_regular_files(spec)
     binary = find_engine(settings.llama_server, environment)
     placement = replace(placement, threads=_threads(spec, placement))
-    is_bound = binary is None and _fills_machine(placement.threads)
-    environment = {**compute_environment(environment, is_bound=is_bound), **FAILS_AT_ONCE}
+    environment = compute_environment(environment, is_bound=binary is None and _fills_machine(placement.threads))
     sweep_folders()
     folder = make_folder()
     spec = _with_named_shards(spec, folder)
