@@ -8,9 +8,17 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Protocol
 
-from tampu.engine.protocol import Engine, EngineChat, EngineCompletion, EngineEnd
+from tampu.engine.protocol import Engine, EngineChat, EngineCompletion, EngineEnd, StopKind
 from tampu.errors import BadRequest, PromptTooLong
-from tampu.generation import ChatInput, CompletionInput, Dropped, GenerationEvent, TextDelta, ThinkingDelta
+from tampu.generation import (
+    ChatInput,
+    CompletionInput,
+    Dropped,
+    GenerationEvent,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallReady,
+)
 from tampu.messages import Message, Tool
 from tampu.operations.answer import AnswerReader, Opened, Stuck, read_answer
 from tampu.operations.prompt import (
@@ -205,12 +213,14 @@ class ThinkingFirstRun:
         self, first_pass: AsyncGenerator[RunEvent, None], raw: list[str]
     ) -> AsyncGenerator[RunEvent, None]:
         thoughts: list[str] = []
+        has_called = False
         async with aclosing(first_pass) as events:
             async for event in events:
-                if isinstance(event, TextDelta):
-                    break
+                if isinstance(event, TextDelta) or (_is_end(event) and not has_called):
+                    break  # also a model that thinks, and then says nothing, owes an answer
                 if isinstance(event, ThinkingDelta):
                     thoughts.append(event.text)
+                has_called |= isinstance(event, ToolCallReady)
                 yield event
             else:
                 return
@@ -231,6 +241,11 @@ class ThinkingFirstRun:
     async def fitted_prompt(self) -> Prompt:
         """See Run."""
         return await self._pass.fitted_prompt()
+
+
+def _is_end(event: RunEvent) -> bool:
+    """Whether the model itself ended its answer."""
+    return isinstance(event, EngineEnd) and event.stop is not StopKind.LIMIT
 
 
 class ChatRun:
