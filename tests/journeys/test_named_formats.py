@@ -140,12 +140,14 @@ def test_an_unknown_parser_is_told_with_the_known_ones(served: Served) -> None:
 THOUGHTS = {
     "qwen3-thinking": ["<think>", "Hm.", "</think>"],
     "gemma4": ["<|channel>", "thought", "\n", "Hm.", "<channel|>"],
+    "harmony": ["<|channel|>", "analysis", "<|message|>", "Hm.", "<|end|>", "<|start|>", "assistant"],
 }
+TALK = "{{ range .Messages }}{{ .Content }}{{ end }}{{ .Tools }}<|s0|>"
 # Behind thoughts that the prompt already shows, the second script is said.
 TWO_SCRIPTS = "{{ range .Messages }}{{ .Content }}{{ end }}{{ if eq (len .Messages) 1 }}<|s0|>{{ else }}<|s1|>{{ end }}"
 
 
-@pytest.mark.parametrize(("parser", "number"), [("qwen3-thinking", 3), ("gemma4", 4)])
+@pytest.mark.parametrize(("parser", "number"), [("qwen3-thinking", 3), ("gemma4", 4), ("harmony", 4)])
 def test_a_format_holds_behind_the_thoughts_of_a_named_format(served: Served, parser: str, number: int) -> None:
     """With tags of their own thoughts are left free by the grammar; else the model is asked a second time."""
     weights = scripted_model([*THOUGHTS[parser], '{"n":3}'], ['{"n": 4}'])
@@ -155,3 +157,37 @@ def test_a_format_holds_behind_the_thoughts_of_a_named_format(served: Served, pa
     told = served.ask("/api/chat", {**asked, "stream": False, "options": {"num_predict": 60, "temperature": 0}})
     assert told["message"]["thinking"] == "Hm."
     assert json.loads(told["message"]["content"]) == {"n": number}
+
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "roll",
+        "parameters": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
+    },
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("parser", ["qwen3-coder", "gemma4", "harmony", "qwen3-thinking"])
+def test_calls_and_formats_are_demanded_of_named_formats(served: Served, parser: str, stream: bool) -> None:
+    """Whatever the family would write of its own accord, an answer that is held to a form is read as that form."""
+    create(served, f"made-{parser}", scripted_model(["I would", " rather", " talk"]), parser=parser, template=TALK)
+    row = {"endpoint": "/api/chat", "request": {
+        "messages": [{"role": "user", "content": "n?"}], "options": {"num_predict": 90, "temperature": 0},
+    }}  # fmt: skip
+    thinking = {"think": False} if parser in THOUGHTS else {}
+    schema = {"type": "object", "properties": {"n": {"enum": [7]}}, "required": ["n"], "additionalProperties": False}
+
+    def told(**fields: Any) -> dict[str, Any]:
+        asked = {**row, "request": {**row["request"], **thinking, **fields}}
+        status, said = answer(served, asked, f"made-{parser}", stream=stream)
+        assert status == 200, said
+        return said
+
+    demanded = told(tools=[TOOL], tool_choice={"type": "function", "function": {"name": "roll"}})
+    assert [call["function"]["name"] for call in demanded["tool_calls"]] == ["roll"]
+    assert set(demanded) == {"tool_calls"}
+    assert json.loads(told(format=schema)["content"]) == {"n": 7}
+    both = told(format=schema, tools=[TOOL])
+    assert both.get("tool_calls") or json.loads(both["content"]) == {"n": 7}
