@@ -7,6 +7,7 @@ import json
 import sys
 from dataclasses import asdict
 
+from benchmarks.crowd_measures import crowd_rows
 from benchmarks.measures import Row, cold_rows, idle_rows, warm_rows
 from benchmarks.prompt_measures import prompt_rows
 from benchmarks.pull_measures import pull_rows
@@ -16,7 +17,7 @@ COLUMNS = ("measure", "bare engine", "tampu", "compared", "promised", "")
 
 
 def main() -> int:
-    rows = [*idle_rows(), *store_rows(), *prompt_rows(), *pull_rows(), *warm_rows(), *cold_rows()]
+    rows = [*idle_rows(), *store_rows(), *prompt_rows(), *pull_rows(), *crowd_rows(), *warm_rows(), *cold_rows()]
     if "--json" in sys.argv:
         print(json.dumps([asdict(row) for row in rows], indent=1))
     else:

@@ -70,6 +70,13 @@ def test_booleans_read_as_in_ollama(text: str, value: bool) -> None:
     assert read(OLLAMA_NOPRUNE=text).no_prune is value
 
 
+def test_a_type_of_cache_that_does_not_exist_is_the_default_and_told() -> None:
+    assert read(OLLAMA_KV_CACHE_TYPE="Q8_0").kv_cache_type == "q8_0"
+    wrong = read(OLLAMA_KV_CACHE_TYPE="q9_9")
+    assert wrong.kv_cache_type == "f16"
+    assert wrong.warnings == ("invalid environment variable, using default key=OLLAMA_KV_CACHE_TYPE value=q9_9",)
+
+
 def test_a_number_that_is_none_is_the_default() -> None:
     assert read(OLLAMA_MAX_QUEUE="many").max_queue == 512
 

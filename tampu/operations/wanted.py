@@ -42,7 +42,7 @@ def wanted_load(
         draft_path=model.drafts[0] if model.drafts else None,
         num_ctx=options.num_ctx or settings.context_length or None,
         num_batch=options.num_batch,
-        num_gpu=max(options.num_gpu, -1),
+        num_gpu=0 if settings.llm_library.startswith("cpu") else max(options.num_gpu, -1),
         main_gpu=options.main_gpu,
         use_mmap=options.use_mmap,
         num_thread=min(max(options.num_thread, 0), _MOST_THREADS),

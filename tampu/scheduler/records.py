@@ -69,10 +69,16 @@ class Limits:
             max_queue=settings.max_queue,
             num_parallel=min(settings.num_parallel, _MOST_SLOTS),
             keep_alive=settings.keep_alive,
-            kv_cache_type=settings.kv_cache_type,
+            kv_cache_type=_possible_cache_type(settings),
             flash_attention=settings.flash_attention,
             cores=cores,
         )
+
+
+def _possible_cache_type(settings: Settings) -> str:
+    """A quantized cache can be read by flash attention alone."""
+    is_quantized = settings.kv_cache_type.startswith("q")
+    return "f16" if is_quantized and settings.flash_attention is False else settings.kv_cache_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

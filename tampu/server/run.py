@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import anyio
 
@@ -25,6 +26,8 @@ from tampu.telemetry.logs import logging_to
 
 _log = logging.getLogger("tampu.server")
 _TO_STOP = (signal.SIGINT, signal.SIGTERM)
+_HANGUP = getattr(signal, "SIGHUP", None)
+"""The terminal is gone or, where there never was one, somebody who wants settings read anew. Windows has none."""
 
 
 def serve(settings: Settings, *, exits_when_idle: bool = False) -> None:
@@ -59,7 +62,7 @@ async def _serve(settings: Settings, listener: socket.socket, exits_when_idle: b
             server = Server(app, stopping=stopping)
             log_place(*listener.getsockname()[:2])
             async with anyio.create_task_group() as group:
-                group.start_soon(_stop_on_signal, signals, server)
+                group.start_soon(partial(_stop_on_signal, signals, server, has_terminal=_has_terminal()))
                 if exits_when_idle:
                     group.start_soon(_stop_when_idle, server, activity, settings.idle_exit_s)
                 group.start_soon(keep_imported, services)
@@ -70,14 +73,18 @@ async def _serve(settings: Settings, listener: socket.socket, exits_when_idle: b
 @contextmanager
 def _signals_to_stop() -> Iterator[AsyncIterator[signal.Signals]]:
     """The signals as they come. A second one does not kill a server that unloads, nor a process that is ending."""
-    with anyio.open_signal_receiver(*_TO_STOP) as signals:
+    taken = _TO_STOP if _HANGUP is None else (*_TO_STOP, _HANGUP)
+    with anyio.open_signal_receiver(*taken) as signals:
         yield signals
-    for number in _TO_STOP:
+    for number in taken:
         signal.signal(number, signal.SIG_IGN)
 
 
-async def _stop_on_signal(signals: AsyncIterator[signal.Signals], server: Server) -> None:
+async def _stop_on_signal(signals: AsyncIterator[signal.Signals], server: Server, *, has_terminal: bool) -> None:
     async for number in signals:
+        if number == _HANGUP and not has_terminal:
+            _log.warning("SIGHUP: settings are read at the start only; start anew to change them")
+            continue
         _log.info("stopping: %s", number.name)
         server.stop()
 
@@ -88,6 +95,10 @@ async def _stop_when_idle(server: Server, activity: Activity, idle_s: float) -> 
     await activity.wait_until_idle(idle_s)
     _log.info("stopping: no request for %.0f s", idle_s)
     server.stop()
+
+
+def _has_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _has_uvloop() -> bool:

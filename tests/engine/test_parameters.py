@@ -15,6 +15,7 @@ from tampu.engine.parameters import (
     binary_flags,
     bundled_parameters,
     compute_environment,
+    device_margins,
 )
 from tampu.engine.spec import EngineSpec, Placement
 
@@ -131,3 +132,10 @@ def test_threads_have_cores_of_their_own_unless_told_otherwise() -> None:
     assert compute_environment({}, is_bound=False) == {"GOMP_SPINCOUNT": FREE_SPINS}
     for chosen in ({"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "active"}, {"OMP_PROC_BIND": "false"}):
         assert compute_environment(chosen, is_bound=True) == chosen
+
+
+def test_more_than_the_engine_leaves_on_devices_is_asked_for() -> None:
+    assert device_margins(0) == device_margins(1 << 30) == {}
+    margins = device_margins(3 << 30)["fit_params_target"]
+    assert isinstance(margins, list)
+    assert set(margins) == {3 << 30}

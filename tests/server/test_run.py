@@ -33,11 +33,16 @@ except TampuError as error:
 
 @contextmanager
 def _server(
-    home: Path, port: int, *words: str, stdout: int | None = None, **environment: str
+    home: Path, port: int, *words: str, stdin: int | None = None, stdout: int | None = None, **environment: str
 ) -> Iterator[subprocess.Popen[str]]:
     variables = {**os.environ, "HOME": str(home), "OLLAMA_HOST": f"127.0.0.1:{port}", **environment}
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *words], env=variables, stdout=stdout, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM, *words],
+        env=variables,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         yield process
@@ -75,6 +80,28 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signa
     assert 'msg="total blobs: 0"' in log
     assert f"Listening on 127.0.0.1:{port} " in log
     assert "Traceback" not in log
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system knows no hangups")
+def test_a_hangup_ends_a_server_that_had_a_terminal_and_no_other(tmp_path: Path) -> None:
+    port = free_port()
+    with _server(tmp_path, port, stdin=subprocess.DEVNULL) as process:
+        _wait_until_answering(process, port)
+        process.send_signal(signal.SIGHUP)
+        _wait_until_answering(process, port)
+        process.terminate()
+        _, log = process.communicate(timeout=START_S)
+    assert process.returncode == 0
+    assert "settings are read at the start only" in log
+    controller, terminal = os.openpty()
+    with _server(tmp_path, port, stdin=terminal) as process:
+        os.close(terminal)
+        _wait_until_answering(process, port)
+        process.send_signal(signal.SIGHUP)
+        os.close(controller)
+        _, log = process.communicate(timeout=START_S)
+    assert process.returncode == 0
+    assert "stopping: SIGHUP" in log
 
 
 def test_the_first_start_makes_an_identity_and_says_so(tmp_path: Path) -> None:
