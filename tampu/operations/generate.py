@@ -41,7 +41,8 @@ from tampu.operations.bounds import check_length
 from tampu.operations.leasing import again_if_it_crashes, lease_for
 from tampu.operations.models import find_model, require_local
 from tampu.operations.prompt import strange_token
-from tampu.operations.runs import Run, RunEvent, run_for
+from tampu.operations.run import Run, RunEvent
+from tampu.operations.runs import run_for
 from tampu.operations.selection import Selection, select
 from tampu.operations.services import Services
 
