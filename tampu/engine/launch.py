@@ -131,15 +131,15 @@ def sweep_folders() -> None:
 
 def _is_deserted(path: Path) -> bool:
     """A socket that nobody listens on. A process we cannot see, as in another container, may still hold its own."""
-    if not path.is_socket() or path.parent.is_symlink():
-        return False
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            return True
-        except OSError:
+    try:
+        if not path.is_socket() or path.parent.is_symlink():
             return False
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(path))
+    except ConnectionRefusedError:
+        return True
+    except OSError:  # the folder of another user, above all
+        return False
     return False
 
 

@@ -223,6 +223,19 @@ def test_folders_that_may_be_in_use_are_not_swept(monkeypatch: pytest.MonkeyPatc
     assert (starting.exists(), living.exists(), dead.exists()) == (True, True, False)
 
 
+def test_folders_of_other_users_are_left_to_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = tmp_path / f"{FOLDER_PREFIX}{2**22 + 7}-other"
+    folder.mkdir()
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_socket", refuse)  # whoever runs the tests may look everywhere
+    sweep_folders()
+    assert folder.exists()
+
+
 def test_the_path_of_a_socket_is_short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 90)
     deep.mkdir()
