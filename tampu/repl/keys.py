@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import has_focus
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
@@ -12,13 +14,15 @@ from prompt_toolkit.keys import Keys
 from tampu.repl.blocks import is_open
 
 _TAB: Final = " " * 8
+_IN_MESSAGE: Final = has_focus(DEFAULT_BUFFER)
+"""While the history is searched, keys are the search's."""
 
 
 def bindings(edit: Callable[[str], str]) -> KeyBindings:
     """The table. `edit` lets the person change a text in an editor, or says why not and leaves it as it is."""
     keys = KeyBindings()
 
-    @keys.add("enter")
+    @keys.add("enter", filter=_IN_MESSAGE)
     def _(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         if is_open(buffer.text):
@@ -26,15 +30,22 @@ def bindings(edit: Callable[[str], str]) -> KeyBindings:
         else:
             buffer.validate_and_handle()
 
-    @keys.add("c-j")
+    @keys.add("c-j", filter=_IN_MESSAGE)
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
-    @keys.add("tab")
+    @keys.add("tab", filter=_IN_MESSAGE)
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text(_TAB)
 
-    @keys.add("c-g")
+    @keys.add("c-u", filter=_IN_MESSAGE)
+    def _(event: KeyPressEvent) -> None:
+        # At the beginning of a line the library would delete the newline before it.
+        buffer = event.current_buffer
+        if before := len(buffer.document.current_line_before_cursor):
+            event.app.clipboard.set_text(buffer.delete_before_cursor(before))
+
+    @keys.add("c-g", filter=_IN_MESSAGE)
     def _(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
 

@@ -67,8 +67,9 @@ class LineEditor:
         return text
 
     def _placeholder(self) -> StyleAndTextTuples:
-        # What stays on the screen after Enter is what was typed.
-        return [] if get_app().is_done else [(self._style, PLACEHOLDER)]
+        # What stays on the screen after Enter is what was typed; a search shows what it found in this place.
+        app = get_app()
+        return [] if app.is_done or app.layout.is_searching else [(self._style, PLACEHOLDER)]
 
 
 class _NextLine(Processor):

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 from tampu.client.client import Client
 from tampu.repl.session import Session
-from tampu.terminal.console import Console
+from tampu.terminal.console import Console, printable
 from tampu.terminal.waiting import waiting
 
+_CLOUD: Final = "ollama.com"
 ReadParameter = Callable[[str, Sequence[str]], object]
 """Turns the words of a parameter into its value; raises BadRequest."""
 
@@ -33,10 +35,25 @@ class Talk:
     read_parameter: ReadParameter
 
     def load(self) -> None:
-        """Have the server load the model, with a spinner."""
+        """Have the server load the model, with a spinner; of a model that another machine runs, say where it is.
+
+        Raises SignInRequired for one of ollama.com that needs an account.
+        """
+        if self.session.description.remote_host:
+            self._tell_where()
+            return
         body: dict[str, object] = {"model": self.session.model}
         if self.session.chosen.keep_alive:
             body["keep_alive"] = self.session.chosen.keep_alive
         with waiting(self.console):
             for _ in self.client.generate(body):
                 pass
+
+    def _tell_where(self) -> None:
+        model, place = self.session.description.remote_model, self.session.description.remote_host
+        if urlsplit(place).hostname == _CLOUD:
+            self.client.user_name()
+            place = f"'{_CLOUD}' ⚡"
+        else:
+            place = f"'{printable(place)}'"
+        self.console.tell(f"Connecting to '{printable(model)}' on {place}\n")

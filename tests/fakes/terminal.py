@@ -91,12 +91,12 @@ def environment(home: Path, address: Address, **more: str) -> dict[str, str]:
 
 @contextmanager
 def program_on_terminal(
-    *arguments: str, home: Path, address: Address, columns: int = 80, rows: int = 24
+    *arguments: str, home: Path, address: Address, columns: int = 80, rows: int = 24, **variables: str
 ) -> Iterator[Terminal]:
     child = pexpect.spawn(
         sys.executable,
         ["-m", "tampu", *arguments],
-        env=environment(home, address),
+        env=environment(home, address, **variables),
         dimensions=(rows, columns),
         encoding="utf-8",
         codec_errors="replace",

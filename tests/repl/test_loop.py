@@ -21,17 +21,29 @@ def spoken(*texts: str, hold: threading.Event | None = None) -> Answer:
 
 
 @contextmanager
-def session(home: Path, answer: Answer, *, columns: int = 80, **show: object) -> Iterator[tuple[Terminal, StubServer]]:
+def session(
+    home: Path,
+    answer: Answer,
+    *,
+    columns: int = 80,
+    rows: int = 24,
+    prompt: str = PROMPT,
+    variables: dict[str, str] | None = None,
+    **show: object,
+) -> Iterator[tuple[Terminal, StubServer]]:
     answers = {
         ("POST", "/api/show"): Answer({**SHOW, **show}),
         ("POST", "/api/generate"): Answer(lines=[{"done": True, "done_reason": "load"}]),
         ("POST", "/api/chat"): answer,
+        ("POST", "/api/me"): Answer({"name": "ann"}),
     }
     with (
         stub_server(answers) as stub,
-        program_on_terminal("run", "m", home=home, address=stub.address, columns=columns) as terminal,
+        program_on_terminal(
+            "run", "m", home=home, address=stub.address, columns=columns, rows=rows, **(variables or {})
+        ) as terminal,
     ):
-        terminal.wait_for(PROMPT)
+        terminal.wait_until(lambda: any(line.startswith(prompt) for line in terminal.lines))
         yield terminal, stub
 
 
@@ -100,6 +112,109 @@ def test_earlier_lines_come_back(tmp_path: Path) -> None:
     with session(tmp_path, spoken("ok")) as (terminal, _):
         terminal.send("\x1b[A")
         terminal.wait_for(">>> from before")
+
+
+def test_earlier_lines_are_found(tmp_path: Path) -> None:
+    (tmp_path / ".ollama").mkdir()
+    (tmp_path / ".ollama" / "history").write_text("the llama\nthe mule\n")
+    with session(tmp_path, spoken("ok")) as (terminal, stub):
+        terminal.send("\x12lla")
+        terminal.wait_for(">>> the llama", "I-search backward: lla")
+        terminal.send("\r")
+        terminal.wait_for(">>> the llama")
+        terminal.send("\r")
+        terminal.wait_for("ok", "", PROMPT)
+    assert stub.bodies("/api/chat")[0]["messages"][0]["content"] == "the llama"
+
+
+def test_what_was_cut_comes_back(tmp_path: Path) -> None:
+    with session(tmp_path, spoken("ok")) as (terminal, _):
+        for cut, left in (("\x17", ">>> one"), ("\x15", PROMPT), ("\x01\x0b", PROMPT)):
+            terminal.send("one two")
+            terminal.wait_for(">>> one two")
+            terminal.send(cut)
+            terminal.wait_for(left)
+            terminal.send("\x19")
+            terminal.wait_for(">>> one two")
+            terminal.send("\x05\x15")
+            terminal.wait_for(PROMPT)
+
+
+def test_ctrl_u_on_an_empty_line_keeps_the_line_above(tmp_path: Path) -> None:
+    with session(tmp_path, spoken("ok")) as (terminal, _):
+        terminal.send("one")
+        terminal.wait_for(">>> one")
+        terminal.send("\n")
+        terminal.wait_for(">>> one", "... Press Enter to send")
+        terminal.send("\x15x")
+        terminal.wait_for(">>> one", "... x")
+
+
+def test_lines_that_a_program_writes_are_sent(tmp_path: Path) -> None:
+    with session(tmp_path, spoken("ok")) as (terminal, stub):
+        terminal.send("first\nsecond\n")
+        terminal.wait_for(">>> second", "ok", "", PROMPT)
+    assert [body["messages"][-1]["content"] for body in stub.bodies("/api/chat")] == ["first", "second"]
+
+
+def test_an_editor_changes_what_was_typed(tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nprintf "one\\ntwo\\n" > "$1"\n')
+    editor.chmod(0o755)
+    with session(tmp_path, spoken("ok"), variables={"OLLAMA_EDITOR": "", "VISUAL": str(editor)}) as (terminal, stub):
+        terminal.send("draft\x07")
+        terminal.wait_for(">>> one", "... two")
+        terminal.send("\r")
+        terminal.wait_for("ok", "", PROMPT)
+    assert stub.bodies("/api/chat")[0]["messages"][0]["content"] == "one\ntwo"
+
+
+def test_a_long_prompt_is_told_while_it_is_read(tmp_path: Path) -> None:
+    hold = threading.Event()
+    reading = Answer(lines=[{"progress": {"prompt_tokens": 20_000, "processed": 8192, "cached": 0}}], hold=hold)
+    with session(tmp_path, reading) as (terminal, stub):
+        terminal.send("hi\r")
+        terminal.wait_until(lambda: terminal.lines[-1].startswith("reading the prompt 40% of 20000 tokens"))
+        terminal.send("\x03")
+        terminal.wait_until(lambda: terminal.lines[-1].endswith(PROMPT))
+        assert not any("reading" in line for line in terminal.lines)
+    assert stub.bodies("/api/chat")[0]["progress"] is True
+
+
+def test_ten_columns_are_enough(tmp_path: Path) -> None:
+    with session(tmp_path, spoken("A caravan ", "of seventeen llamas."), columns=10, prompt=">>> Send a", rows=40) as (
+        terminal,
+        _,
+    ):
+        terminal.send("hi\r")
+        terminal.wait_until(lambda: "".join(terminal.lines).count("Send") == 1 and "llamas." in "".join(terminal.lines))
+        terminal.send("/bye\r")
+        assert terminal.wait_for_end() == 0
+
+
+def test_a_screen_that_changes_its_size_while_typing(tmp_path: Path) -> None:
+    with session(tmp_path, spoken("ok")) as (terminal, stub):
+        terminal.send("x" * 60)
+        terminal.wait_for(f">>> {'x' * 60}")
+        terminal.resize(40, 24)
+        terminal.send("y")
+        terminal.wait_until(lambda: any(line.endswith("xy") for line in terminal.lines))
+        terminal.send("\r")
+        terminal.wait_for("ok", "", PROMPT)
+    assert stub.bodies("/api/chat")[0]["messages"][0]["content"] == "x" * 60 + "y"
+
+
+@pytest.mark.parametrize(
+    ("place", "notice"),
+    [
+        ("http://gpu.example:11434", "Connecting to 'big' on 'http://gpu.example:11434'"),
+        ("https://ollama.com:443", "Connecting to 'big' on 'ollama.com' ⚡"),
+    ],
+)
+def test_a_model_that_another_machine_runs(tmp_path: Path, place: str, notice: str) -> None:
+    with session(tmp_path, spoken("ok"), remote_host=place, remote_model="big") as (terminal, stub):
+        assert terminal.lines == [notice, PROMPT]
+        assert stub.bodies("/api/generate") == [], "nothing is loaded here"
 
 
 def test_thinking_is_kept_and_marked(tmp_path: Path) -> None:
