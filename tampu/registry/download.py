@@ -8,7 +8,8 @@ nodes of one network differ in them: the digest decides; 4. nothing bears the bl
 
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -48,6 +49,19 @@ async def download_blob(origin: Origin, blobs: BlobStore, wanted: WantedBlob, *,
 
     What was fetched stays for the next attempt, whatever happens; only bytes that proved wrong are thrown away.
     """
+    async with whole_partial(origin, blobs, wanted, pace=pace, report=report) as partial:
+        if partial is not None:
+            await to_thread.run_sync(partial.promote, blobs, wanted.digest)
+
+
+@asynccontextmanager
+async def whole_partial(
+    origin: Origin, blobs: BlobStore, wanted: WantedBlob, *, pace: Pace, report: Report
+) -> AsyncIterator[PartialBlob | None]:
+    """The blob's partial, whole and right, locked inside the block and kept after it; None if the blob is stored.
+
+    Raises what `download_blob` raises.
+    """
     target, size = blobs.path(wanted.digest), wanted.size
     while not await to_thread.run_sync(_is_whole, target, size):
         try:
@@ -59,17 +73,23 @@ async def download_blob(origin: Origin, blobs: BlobStore, wanted: WantedBlob, *,
             await anyio.sleep(_BUSY_POLL_S)
             continue
         with partial:
-            if not partial.parts:
-                await _check_size(origin, wanted.digest, size)
-                await to_thread.run_sync(check_room, target.parent, size)
-                await to_thread.run_sync(partial.plan, size)
-            else:
-                await to_thread.run_sync(check_room, target.parent, size - partial.completed)
-            fetcher = BlobFetcher(origin, wanted.digest, pace)
-            await _Download(fetcher, partial, wanted.digest, report).run(
-                streams=_STREAMS_WHEN_LIMITED if pace.is_limited else PART_COUNT
-            )
-            await to_thread.run_sync(partial.promote, blobs, wanted.digest)
+            await _complete(partial, origin, wanted, pace=pace, report=report)
+            yield partial
+        return
+    yield None
+
+
+async def _complete(partial: PartialBlob, origin: Origin, wanted: WantedBlob, *, pace: Pace, report: Report) -> None:
+    if not partial.parts:
+        await _check_size(origin, wanted.digest, wanted.size)
+        await to_thread.run_sync(check_room, partial.path.parent, wanted.size)
+        await to_thread.run_sync(partial.plan, wanted.size)
+    else:
+        await to_thread.run_sync(check_room, partial.path.parent, wanted.size - partial.completed)
+    fetcher = BlobFetcher(origin, wanted.digest, pace)
+    await _Download(fetcher, partial, wanted.digest, report).run(
+        streams=_STREAMS_WHEN_LIMITED if pace.is_limited else PART_COUNT
+    )
 
 
 async def _check_size(origin: Origin, digest: str, size: int) -> None:

