@@ -1,0 +1,1 @@
+"""OpenAI's API: decode a request, encode answers, events and errors. Pure."""

@@ -1,0 +1,112 @@
+"""`POST /v1/embeddings`: texts or lists of tokens in, vectors out, as numbers or in base64."""
+
+import sys
+from array import array
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tampu.api.dialect import JSON, AnswerCodec, Call, Reply
+from tampu.api.fields import read_keep_alive
+from tampu.api.openai.errors import EMBEDDINGS, openai_error
+from tampu.api.words import check_reference
+from tampu.errors import BadRequest
+from tampu.generation import EmbeddingInput, EmbeddingRequest, Embeddings
+from tampu.wire import Int64
+from tampu.wire import decode as decode_json
+from tampu.wire import encode as encode_json
+
+_MANY_VECTORS = 16
+"""So many take about as long to write down as another thread takes to begin."""
+_FORMATS = ("float", "base64")
+
+
+class _Body(msgspec.Struct):
+    model: str = ""
+    input: Any = None
+    dimensions: Int64 = 0
+    encoding_format: str = "float"
+    truncate: bool = True
+    options: dict[str, Any] = {}
+    keep_alive: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingCall:
+    """A request for vectors, and whether they go out in base64."""
+
+    request: EmbeddingRequest
+    in_base64: bool = False
+
+
+def _decode(call: Call) -> EmbeddingCall:
+    body = decode_json(_Body, call.body)
+    form = body.encoding_format.lower() or _FORMATS[0]
+    if form not in _FORMATS:
+        shown = body.encoding_format
+        raise BadRequest(f"Invalid value for 'encoding_format' = {shown}. Supported values: ['float', 'base64'].")
+    request = EmbeddingRequest(
+        model=body.model,
+        inputs=_read_input(body.input),
+        truncate=body.truncate,
+        dimensions=max(body.dimensions, 0),
+        options=body.options,
+        keep_alive=read_keep_alive(body.keep_alive),
+    )
+    check_reference(request.model, EMBEDDINGS)
+    return EmbeddingCall(request, in_base64=form == "base64")
+
+
+def _read_input(value: Any) -> tuple[EmbeddingInput, ...]:
+    """One input or several; an empty text is embedded like any other."""
+    match value:
+        case None | []:
+            raise BadRequest("invalid input")
+        case str():
+            return (value,)
+        case list() if all(isinstance(item, str) for item in value):
+            return tuple(value)
+        case list() if _are_tokens(value):
+            return (tuple(value),)
+        case list() if all(isinstance(item, list) and item and _are_tokens(item) for item in value):
+            return tuple(tuple(item) for item in value)
+        case _:
+            raise BadRequest("invalid input type")
+
+
+def _are_tokens(items: Sequence[Any]) -> bool:
+    return all(type(item) is int for item in items)
+
+
+def _encode(call: EmbeddingCall, answer: Embeddings) -> Reply:
+    write = _base64 if call.in_base64 else _numbers
+    data = [
+        {"object": "embedding", "embedding": msgspec.Raw(write(vector)), "index": index}
+        for index, vector in enumerate(answer.vectors)
+    ]
+    usage = {"prompt_tokens": answer.prompt_tokens, "total_tokens": answer.prompt_tokens}
+    told = {"object": "list", "data": data, "model": call.request.model, "usage": usage}
+    return Reply(200, encode_json(told), JSON)
+
+
+def _numbers(vector: Sequence[float]) -> bytes:
+    return encode_json(tuple(vector))
+
+
+def _base64(vector: Sequence[float]) -> bytes:
+    """Little-endian 32-bit numbers."""
+    numbers = array("f", vector)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return b'"%b"' % b64encode(numbers.tobytes())
+
+
+CODEC: AnswerCodec[EmbeddingCall, Embeddings] = AnswerCodec(
+    decode=_decode,
+    encode=_encode,
+    encode_error=lambda error: openai_error(error, EMBEDDINGS),
+    is_long=lambda answer: len(answer.vectors) > _MANY_VECTORS,
+)

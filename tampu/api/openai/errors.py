@@ -1,0 +1,39 @@
+"""Errors in OpenAI's shape: `{"error": {"message", "type", "param", "code"}}`."""
+
+from tampu.api.dialect import JSON, Reply
+from tampu.api.framing import sse
+from tampu.api.words import RouteWords, error_status, error_text, hints
+from tampu.errors import PromptTooLong, TampuError
+from tampu.wire import encode
+
+CHAT = RouteWords()
+COMPLETIONS = RouteWords(empty="model '{name}' not found", empty_status=404)
+EMBEDDINGS = RouteWords(
+    empty="model '{name}' not found", empty_status=404, absent="model {quoted} not found, try pulling it first"
+)
+MODEL = RouteWords(absent="model '{shortest}' not found")
+LIST = RouteWords()
+
+_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
+_OTHER_TYPE = "api_error"
+
+
+def openai_error(error: TampuError, words: RouteWords) -> Reply:
+    """The error as a whole answer."""
+    return Reply(error_status(error, words), _body(error, words), JSON, hints(error))
+
+
+def late_error(error: TampuError, words: RouteWords) -> bytes:
+    """The error as the last event of a stream that has begun, on which SDKs raise; no [DONE] says that all is well."""
+    return sse(_body(error, words))
+
+
+def _body(error: TampuError, words: RouteWords) -> bytes:
+    told = {
+        "message": error_text(error, words),
+        "type": _TYPES.get(error_status(error, words), _OTHER_TYPE),
+        "param": None,
+        # Programs shorten the conversation on this code; it is the one that they look for.
+        "code": "context_length_exceeded" if isinstance(error, PromptTooLong) else None,
+    }
+    return encode({"error": told})

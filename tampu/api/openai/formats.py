@@ -1,0 +1,38 @@
+"""`response_format`: the form that an answer must have."""
+
+from typing import Any
+
+from tampu.errors import BadRequest
+from tampu.generation import AnyJson, InvalidFormat, JsonSchema, OutputFormat
+from tampu.wire import encode
+
+_KINDS = 'response_format must be {"type": "text"}, {"type": "json_object"} or {"type": "json_schema", ...}'
+
+
+def read_response_format(value: Any) -> OutputFormat | None:
+    """The form, None for free text; a schema of a wrong kind is kept: it is refused when an answer would begin."""
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        raise BadRequest(_KINDS)
+    match value["type"].strip().lower():
+        case "text":
+            return None
+        case "json_object":
+            # Other local servers take the schema here.
+            return _form(value.get("schema"))
+        case "json_schema":
+            told = value.get("json_schema")
+            return _form(told.get("schema") if isinstance(told, dict) else told)
+        case _:
+            raise BadRequest(_KINDS)
+
+
+def _form(schema: Any) -> OutputFormat:
+    match schema:
+        case None:
+            return AnyJson()
+        case dict():
+            return JsonSchema(schema)
+        case _:
+            return InvalidFormat(encode(schema).decode())

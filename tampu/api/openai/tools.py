@@ -1,0 +1,49 @@
+"""Tools on offer, and which of them the answer may or must call."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tampu.errors import BadRequest
+from tampu.generation import NamedTool, ToolChoice, ToolUse
+from tampu.messages import Tool
+
+_CHOICES = (
+    'tool_choice must be "auto", "none", "required", {"type": "function", "function": {"name": NAME}} '
+    'or {"type": "allowed_tools", "allowed_tools": {"mode": "auto" or "required", "tools": [...]}}'
+)
+
+
+def read_tools(tools: Sequence[Tool], choice: Any) -> tuple[tuple[Tool, ...], ToolChoice]:
+    """The tools that may be called, and whether they must be; raises BadRequest."""
+    unknown = next((tool for tool in tools if tool.type not in {"", "function"} and not tool.function.name), None)
+    if unknown is not None:
+        raise BadRequest(f'tools of type "{unknown.type}" are not supported; describe it as a function')
+    match choice:
+        case None:
+            return tuple(tools), ToolUse.AUTO
+        case "auto" | "none" | "required":
+            return tuple(tools), ToolUse(choice)
+        case {"type": "function", "function": {"name": str(name)}} if name:
+            return tuple(tools), NamedTool(name)
+        case {"type": "allowed_tools", "allowed_tools": {"mode": "auto" | "required" as mode, "tools": list(allowed)}}:
+            return _allowed(tools, allowed), ToolUse(mode)
+        case _:
+            raise BadRequest(_CHOICES)
+
+
+def _allowed(tools: Sequence[Tool], allowed: Sequence[Any]) -> tuple[Tool, ...]:
+    """Those of `tools` that are named; what is not offered to the model cannot be called."""
+    names = [_name(item) for item in allowed]
+    offered = {tool.function.name for tool in tools}
+    strange = next((name for name in names if name not in offered), None)
+    if strange is not None:
+        raise BadRequest(f'tool_choice names "{strange}", which is not among the tools of the request')
+    return tuple(tool for tool in tools if tool.function.name in names)
+
+
+def _name(item: Any) -> str:
+    match item:
+        case {"function": {"name": str(name)}} | {"name": str(name)}:
+            return name
+        case _:
+            raise BadRequest(_CHOICES)
