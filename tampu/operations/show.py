@@ -3,16 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from anyio import to_thread
 
 from tampu.descriptions import ModelDescription, ModelDetails, TensorDescription
-from tampu.errors import BadRequest, BlobNotFound, CorruptBlob, InvalidModelFile, ModelNotFound
+from tampu.errors import BadRequest, BlobNotFound, ModelNotFound
 from tampu.gguf.header import ArraySummary, Header
 from tampu.gguf.metadata import facts_of, parameter_count
-from tampu.gguf.reader import NOT_GGUF, read_header
 from tampu.gguf.shards import join_headers
 from tampu.management import ShowRequest
 from tampu.messages import Message
@@ -72,22 +70,8 @@ def _parts_of(library: Library, model: Model, *, verbose: bool) -> _Parts:
         raise ModelNotFound(model.name.short)
     for path in (*model.weights, *model.projectors, *model.adapters, *model.drafts):
         path.stat()
-    weights = join_headers([_header(library, path, verbose=verbose) for path in model.weights])
-    return _Parts(model, weights, tuple(_header(library, path, verbose=verbose) for path in model.projectors))
-
-
-def _header(library: Library, path: Path, *, verbose: bool) -> Header:
-    try:
-        return read_header(path, arrays=True) if verbose else library.header(path)
-    except (InvalidModelFile, CorruptBlob) as error:
-        raise CorruptBlob(_stored_fault(path, error.message)) from None
-
-
-def _stored_fault(path: Path, fault: str) -> str:
-    """What clients see of a damaged file that is stored: not the words that they see while it is made."""
-    if fault != NOT_GGUF:
-        return fault
-    return "invalid file magic" if path.stat().st_size else "EOF"
+    header = library.whole_header if verbose else library.header
+    return _Parts(model, join_headers([header(path) for path in model.weights]), tuple(map(header, model.projectors)))
 
 
 def describe(

@@ -11,7 +11,8 @@ Every method may be called from any thread; those that may read the disk say so 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -214,20 +215,19 @@ class Library:
         known = self._headers.get(path)
         if known is not None and self._is_recent(known.checked):
             return known.header
-        try:
+        with _reading(path):
             stamp = _content_stamp(path)
             if known is None or known.stamp != stamp:
                 header = read_header(path)
                 known = _KnownHeader(header, stamp, self._clock(), header.memory_bytes)
-        except FileNotFoundError:
-            raise BlobNotFound(path.name.replace("-", ":", 1)) from None
-        except InvalidModelFile as error:
-            raise CorruptBlob(_stored_reason(error, path)) from error
-        except OSError as error:
-            raise store_fault(error, "reading a model") from error
         known.checked = self._clock()
         self._remember(path, known)
         return known.header
+
+    def whole_header(self, path: Path) -> Header:
+        """As `header`, with the arrays, which are too large to be remembered: read anew each time."""
+        with _reading(path):
+            return read_header(path, arrays=True)
 
     def _remember(self, path: Path, known: _KnownHeader) -> None:
         with self._lock:
@@ -282,6 +282,19 @@ class Library:
             self._loaded.pop(name, None)
             self._listed.pop(name, None)
             self._spellings.clear()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """What goes wrong with the header of a stored file, as errors about the blob."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise BlobNotFound(path.name.replace("-", ":", 1)) from None
+    except InvalidModelFile as error:
+        raise CorruptBlob(_stored_reason(error, path)) from error
+    except OSError as error:
+        raise store_fault(error, "reading a model") from error
 
 
 def _stored_reason(error: InvalidModelFile, path: Path) -> str:

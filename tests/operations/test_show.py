@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tampu.errors import BadRequest, BlobNotFound, CorruptBlob, InvalidModelFile, InvalidName, ModelNotFound
+from tampu.errors import BadRequest, CorruptBlob, InvalidName, ModelNotFound
 from tampu.generation import Capability
 from tampu.gguf.reader import read_header
 from tampu.management import ShowRequest
@@ -13,6 +13,7 @@ from tampu.modelfile.parameters import parameters
 from tampu.modelfile.parse import parse_modelfile
 from tampu.names import ModelName
 from tampu.operations.show import describe, parameters_text, show
+from tampu.store.library import Library
 from tampu.store.model import Manifest, Model, ModelConfig
 from tests.fakes.gguf_files import GgufFile, small_model
 from tests.recordings import recorded_bytes, recording
@@ -48,13 +49,14 @@ def model(weights):
     )
 
 
-class Library:
-    """A library of one model, which counts the headers that it was asked for."""
+class OneModel:
+    """A library of one model, which reads headers as every library does and counts them."""
 
     def __init__(self, model):
         self.model = model
         self.headers_read = 0
         self.origins = SimpleNamespace(read=lambda name, digest: None)
+        self._library = Library(Path("/nowhere"))
 
     def get(self, name):
         if name != self.model.name:
@@ -63,16 +65,14 @@ class Library:
 
     def header(self, path):
         self.headers_read += 1
-        try:
-            return read_header(path)
-        except FileNotFoundError:
-            raise BlobNotFound(path.name) from None
-        except InvalidModelFile as error:
-            raise CorruptBlob(error.message) from error
+        return self._library.header(path)
+
+    def whole_header(self, path):
+        return self._library.whole_header(path)
 
 
 def services_for(model):
-    return SimpleNamespace(library=Library(model), settings=SimpleNamespace(go_template=None))
+    return SimpleNamespace(library=OneModel(model), settings=SimpleNamespace(go_template=None))
 
 
 def described(model, request=REQUEST, **more):
