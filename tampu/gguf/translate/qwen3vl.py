@@ -40,6 +40,7 @@ def translate_projector(made: Translation) -> None:
     made.rename("v.pos_embed.weight", "v.position_embd.weight")
     for index, block in enumerate(deep):
         for old, new in (("norm", "norm"), ("linear_fc1", "fc1"), ("linear_fc2", "fc2")):
+            made.require(f"v.deepstack_merger.{index}.{old}.weight")
             made.rename_each(((f"v.deepstack_merger.{index}.{old}", f"v.deepstack.{block}.{new}"),), _ENDINGS)
     made.replace(
         (".norm1", ".ln1"), (".norm2", ".ln2"), (".mlp.linear_fc1", ".ffn_up"), (".mlp.linear_fc2", ".ffn_down")

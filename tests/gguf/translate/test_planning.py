@@ -11,8 +11,12 @@ from tampu.gguf.reader import read_header
 from tampu.gguf.soundness import problems
 from tampu.gguf.translate.plan import Copied
 from tampu.gguf.translate.planning import BLOCK, projector_view, text_view
+from tests.gguf.translate.spoiling import Spoiled
 from tests.published import NAMES, NATIVE, views_of, written
 
+VOCABULARY = 260_000
+SLOW_TO_READ = {"llama3-tokenizer"}
+"""The foreign reader takes a quarter of a minute for its 128,000 tokens."""
 TRANSLATED = [name for name in NAMES if any(views_of(name))]
 
 
@@ -30,7 +34,8 @@ def test_views_are_sound_files_and_are_not_translated_again(name: str, tmp_path:
             expected += tensor.nbytes + -tensor.nbytes % header.alignment
         assert text_view(path, header) is None
         assert projector_view(path, header) is None
-        assert len(gguf.GGUFReader(path).tensors) == len(header.tensors)
+        if name not in SLOW_TO_READ:
+            assert len(gguf.GGUFReader(path).tensors) == len(header.tensors)
 
 
 @pytest.mark.parametrize("name", NATIVE)
@@ -53,31 +58,18 @@ def test_a_text_is_nearly_all_copied_in_a_few_runs(name: str) -> None:
 
 
 def test_a_large_vocabulary_is_planned_quickly(tmp_path: Path) -> None:
-    path = tmp_path / "large.gguf"
-    writer = gguf.GGUFWriter(path, "gptoss")
-    writer.add_uint32("gptoss.block_count", 1)
-    writer.add_uint32("gptoss.embedding_length", 32)
-    writer.add_uint32("gptoss.context_length", 512)
-    for name in ("head_count", "head_count_kv"):
-        writer.add_uint32(f"gptoss.attention.{name}", 1)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.close()
-    tokens = b"".join(struct.pack("<Q", 7) + b"%07d" % number for number in range(260_000))
-    key = b"tokenizer.ggml.tokens"
-    fact = struct.pack("<Q", len(key)) + key + struct.pack("<IIQ", 9, 8, 260_000) + tokens
-    head = bytearray(path.read_bytes())
-    head[16:24] = struct.pack("<Q", struct.unpack_from("<Q", head, 16)[0] + 1)
-    path.write_bytes(_with_fact(bytes(head), fact))
+    large = Spoiled("gemma3-vision")
+    facts = dict(large.facts)
+    texts = b"".join(struct.pack("<Q", 7) + b"%07d" % number for number in range(VOCABULARY))
+    facts[b"tokenizer.ggml.tokens"] = struct.pack("<IIQ", 9, 8, VOCABULARY) + texts
+    facts[b"tokenizer.ggml.scores"] = struct.pack("<IIQ", 9, 6, VOCABULARY) + bytes(4 * VOCABULARY)
+    facts[b"tokenizer.ggml.token_type"] = struct.pack("<IIQ", 9, 5, VOCABULARY) + bytes(4 * VOCABULARY)
+    large.facts = list(facts.items())
+    path = large.write(tmp_path / "large.gguf")
     header = read_header(path)
     took = []
     for _ in range(3):
         start = time.process_time()
-        text_view(path, header)
+        assert text_view(path, header) is not None
         took.append(time.process_time() - start)
     assert min(took) < 0.15
-
-
-def _with_fact(head: bytes, fact: bytes) -> bytes:
-    """The head of a file without tensors with one more fact at its beginning."""
-    return head[:24] + fact + head[24:] + bytes(64)

@@ -1,0 +1,120 @@
+"""The tensors without which the engine does not take a model, by the architecture that a translated file names.
+
+Only what is certain stands here: what is left out the engine tells itself, once it has been started.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """`each`: what every block has. `one_of`: of each row, every block has all of one group at least.
+
+    `is_even`: whether a tensor has the same shape in all blocks that have it.
+    """
+
+    each: Names
+    one_of: tuple[tuple[Names, ...], ...] = ()
+    outside: Names = ("token_embd.weight", "output_norm.weight")
+    is_even: bool = False
+
+
+def _weights(names: str) -> Names:
+    return tuple(f"{name}.weight" for name in names.split())
+
+
+_ATTENTION: Final = _weights("attn_q attn_k attn_v attn_output")
+_NORMED_ATTENTION: Final = (*_ATTENTION, *_weights("attn_q_norm attn_k_norm"))
+_DENSE: Final = _weights("ffn_gate ffn_up ffn_down")
+_EXPERTS: Final = _weights("ffn_gate_inp ffn_down_exps")
+_EITHER: Final = ((_DENSE, _EXPERTS),)
+_NORMS: Final = _weights("attn_norm ffn_norm")
+_ALL_NORMS: Final = (*_NORMS, *_weights("post_attention_norm post_ffw_norm"))
+_QKV_BIASES: Final = ("attn_q.bias", "attn_k.bias", "attn_v.bias")
+_RECURRENT: Final = ("ssm_conv1d.weight", "ssm_dt.bias", "ssm_a", "ssm_norm.weight", "ssm_out.weight")
+
+_GEMMA: Final = Needs((*_ALL_NORMS, *_NORMED_ATTENTION, *_DENSE), is_even=True)
+_LLAMA: Final = Needs((*_NORMS, *_ATTENTION), _EITHER)
+_NEMOTRON: Final = Needs(
+    ("attn_norm.weight",),
+    ((_RECURRENT, _ATTENTION, _weights("ffn_gate_inp ffn_up_exps ffn_down_exps"), _weights("ffn_up ffn_down")),),
+)
+_QWEN_MIXED: Final = (_NORMED_ATTENTION, ("attn_qkv.weight", *_RECURRENT))
+
+NEEDS: Final[dict[str, Needs]] = {
+    "bert": Needs(
+        (
+            *_weights("attn_output ffn_up ffn_down attn_output_norm layer_output_norm"),
+            "attn_output_norm.bias",
+            "layer_output_norm.bias",
+        ),
+        ((_weights("attn_q attn_k attn_v"), ("attn_qkv.weight",)),),
+        ("token_embd.weight", "token_embd_norm.weight", "token_embd_norm.bias"),
+        is_even=True,
+    ),
+    "deepseek2": Needs(
+        (*_NORMS, *_weights("attn_kv_a_mqa attn_kv_a_norm attn_output")),
+        (
+            (_weights("attn_q_a attn_q_a_norm attn_q_b"), ("attn_q.weight",)),
+            (_weights("attn_k_b attn_v_b"), ("attn_kv_b.weight",)),
+            *_EITHER,
+        ),
+    ),
+    "deepseek2-ocr": _LLAMA,
+    "gemma-embedding": _GEMMA,
+    "gemma3": _GEMMA,
+    "gemma3n": Needs(
+        (
+            *_GEMMA.each,
+            *_weights("inp_gate proj post_norm laurel_l laurel_r laurel_post_norm altup_correct_coef"),
+            *_weights("altup_correct_scale altup_predict_coef altup_router altup_router_norm"),
+        ),
+        outside=(
+            *_weights("token_embd output_norm per_layer_token_embd per_layer_model_proj per_layer_proj_norm"),
+            *_weights("altup_proj altup_unembd_proj"),
+        ),
+    ),
+    # Some of its blocks share what others have remembered.
+    "gemma4": Needs((*_ALL_NORMS, *_weights("attn_q attn_output attn_q_norm"), *_DENSE)),
+    "glm4": Needs((*_ALL_NORMS, *_ATTENTION, *_weights("ffn_up ffn_down"))),
+    "gpt-oss": Needs(
+        (
+            *_weights("attn_norm post_attention_norm attn_sinks ffn_gate_exps ffn_up_exps"),
+            *(*_ATTENTION, *_EXPERTS, *_QKV_BIASES, "attn_output.bias", "ffn_gate_inp.bias"),
+            *("ffn_gate_exps.bias", "ffn_up_exps.bias", "ffn_down_exps.bias"),
+        ),
+        is_even=True,
+    ),
+    "laguna": _LLAMA,
+    "lfm2": Needs(
+        (*_NORMS, *_DENSE),
+        ((_NORMED_ATTENTION, _weights("shortconv.conv shortconv.in_proj shortconv.out_proj")),),
+        ("token_embd.weight", "token_embd_norm.weight"),
+    ),
+    "llama": _LLAMA,
+    "llama4": _LLAMA,
+    "mistral3": _LLAMA,
+    "nemotron_h": _NEMOTRON,
+    "nemotron_h_moe": _NEMOTRON,
+    "olmo2": Needs(
+        (*_NORMED_ATTENTION, *_weights("post_attention_norm post_ffw_norm"), *_DENSE),
+        is_even=True,
+    ),
+    "qwen2vl": Needs((*_NORMS, *_ATTENTION, *_QKV_BIASES, *_DENSE), is_even=True),
+    "qwen35": Needs((*_weights("attn_norm post_attention_norm"), *_DENSE), (_QWEN_MIXED,)),
+    "qwen35moe": Needs((*_weights("attn_norm post_attention_norm"), *_EXPERTS), (_QWEN_MIXED,)),
+    "qwen3next": Needs((*_weights("attn_norm post_attention_norm"), *_EXPERTS), ((_NORMED_ATTENTION, _RECURRENT),)),
+    "qwen3vl": Needs((*_NORMS, *_NORMED_ATTENTION, *_DENSE), is_even=True),
+    "qwen3vlmoe": Needs((*_NORMS, *_NORMED_ATTENTION, *_EXPERTS), is_even=True),
+}
+
+WIDTH_FIRST: Final = frozenset(
+    _weights("attn_norm ffn_norm post_attention_norm post_ffw_norm attn_q attn_k attn_v attn_qkv attn_q_a")
+    + _weights("attn_kv_a_mqa ffn_gate ffn_up ffn_gate_inp ffn_gate_exps")
+)
+"""Tensors of a block whose first dimension is the width of the model."""
+WIDTH_SECOND: Final = frozenset(_weights("attn_output ffn_down"))
+"""Tensors of a block whose second dimension is the width of the model."""
