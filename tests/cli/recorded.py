@@ -3,9 +3,11 @@
 import contextlib
 import importlib
 import re
+import subprocess
 import sys
+import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -57,7 +59,7 @@ def amended(file: str, case: dict[str, Any]) -> dict[str, Any]:
         for rule in table["rules"]:
             if _covers(rule, file, case["name"]):
                 case = _changed(case, rule)
-    return case
+    return {**case, "mask": [*case.get("mask", ["DIGEST"]), "SECONDS"]}
 
 
 def _changed(case: dict[str, Any], rule: dict[str, Any]) -> dict[str, Any]:
@@ -115,6 +117,7 @@ class Tools:
         try:
             if serves:
                 stage.serve(more.get("serve_env"))
+                assert stage.server.poll() is None, (Path(stage.root) / "serve.log").read_text()
                 stage.create(models)
                 if more.get("ages"):
                     stage.restart(more["ages"], more.get("serve_env"))
@@ -123,9 +126,44 @@ class Tools:
             stage.close()
 
 
+def run_until_it_listens(stage: Any, case: dict[str, Any]) -> dict[str, Any]:
+    """A case in the background, stopped once it says that it listens; the tool waits for a time instead."""
+    out, err = Path(stage.dir) / "out", Path(stage.dir) / "err"
+    with out.open("wb") as output, err.open("wb") as errors:
+        child = subprocess.Popen(
+            [stage.program, *stage.fill(case["argv"])],
+            env=stage.environment(case.get("env")),
+            cwd=stage.dir,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+        )
+    until = time.monotonic() + 60
+    while child.poll() is None and b"Listening on" not in err.read_bytes():
+        assert time.monotonic() < until, err.read_text()
+        time.sleep(0.05)
+    child.terminate()
+    child.wait(60)
+    return {
+        "stdout": stage.unfill(out.read_text()),
+        "stderr": stage.unfill(err.read_text()),
+        "exit": child.returncode,
+    }
+
+
 def tools_in(folder: Path, program: Path) -> Tools:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder / "cli"))
         patch.setattr(sys, "dont_write_bytecode", True)
         named = {name: importlib.import_module(name) for name in ("stage", "commands", "session")}
+    # The age of a model that has just been made depends on how busy the machine is.
+    named["stage"].MASKS["SECONDS"] = (r"\b\d\d seconds ago", "{SECONDS}")
+    named["commands"].run_piped = _in_the_background_or(named["commands"].run_piped)
     return Tools(folder, program=program, **named)
+
+
+def _in_the_background_or(run: Callable[[Any, dict[str, Any]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def run_either(stage: Any, case: dict[str, Any]) -> dict[str, Any]:
+        return run_until_it_listens(stage, case) if case.get("background") else run(stage, case)
+
+    return run_either
