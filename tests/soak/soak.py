@@ -26,6 +26,9 @@ EARLY: Final = 100
 LATE: Final = 10_000
 MOST_GROWTH: Final = 1.1
 VARIABLES: Final = {"OLLAMA_MAX_LOADED_MODELS": "2", "OLLAMA_MAX_QUEUE": "6", "OLLAMA_KEEP_ALIVE": "20s"}
+KILL_SHARE: Final = 0.001
+PAUSE_S: Final = 0.2
+"""How long a client waits that was refused, or the few that are would make most of the requests."""
 _MODELS: Final = ("short", "loop", "other", "fine")
 _EXPECTED: Final = (
     # What a kill, a full queue and a cancelled request are answered with.
@@ -69,7 +72,7 @@ class Soak:
             self.requests += 1
             if self.requests in {EARLY, LATE}:
                 self.memory[self.requests] = Footprint.of(self.served.process.pid).resident
-            if self.kills and self.chance.random() < 0.004:
+            if self.kills and self.chance.random() < KILL_SHARE:
                 self._kill()
             if self.chance.random() < 0.05:
                 await self._cancel_somebody()
@@ -82,6 +85,8 @@ class Soak:
             self.lost.append(f"{errand}: {error!r}")
             return
         self.done[f"{errand.path.split('/')[2]} {_kind(outcome)}"] += 1
+        if outcome.status >= 499:
+            await asyncio.sleep(PAUSE_S)
         if outcome.error and not any(text in outcome.error for text in _EXPECTED):
             self.lost.append(f"{errand}: {outcome}")
 
