@@ -38,6 +38,16 @@ def scripted_model(*scripts: list[str], **facts: Any) -> Path:
     return scripted_model_of({"name": "made", **facts, "scripts": [{"pieces": pieces} for pieces in scripts]})
 
 
+def padding_words(model: Path) -> Path:
+    """The model with a tokenizer that puts a blank in front of a text, as that of Llama 2 and Mistral does."""
+    data = bytearray(model.read_bytes())
+    key = b"tokenizer.ggml.add_space_prefix"
+    data[data.index(key) + len(key) + 4] = 1
+    path = model.with_name(f"padding-{model.name}")
+    path.write_bytes(data)
+    return path
+
+
 def scripted_model_of(spec: dict[str, Any]) -> Path:
     """A model made of a whole specification of make_scripted.py."""
     text = json.dumps(spec, sort_keys=True)

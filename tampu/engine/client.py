@@ -13,7 +13,7 @@ import msgspec
 
 from tampu import wire
 from tampu.engine.connection import Address, Answer, exchange, request_bytes
-from tampu.engine.constraint import constraint, followable_schema, plain_constraint
+from tampu.engine.constraint import constraint, followable_schema, older_constraint, plain_constraint
 from tampu.engine.constraint_log import ConstraintLog
 from tampu.engine.grammar import tags_of
 from tampu.engine.prompts import Prompts, Slot
@@ -140,6 +140,8 @@ class EngineClient:
         told = await self._ask("GET", "/props", None, _Properties)
         bos = await self.tokenize(told.bos_token, add_special=False) if told.bos_token else []
         added = await self.tokenize("", add_special=True)
+        # Some vocabularies put a blank in front of a text; the grammars' engine loses it.
+        pads_words = len(await self.tokenize("\n", add_special=False)) > 1
         self._properties = EngineProperties(
             num_ctx=told.default_generation_settings.n_ctx,
             slots=told.total_slots,
@@ -147,7 +149,7 @@ class EngineClient:
             adds_bos=bool(bos) and added[:1] == bos[:1],
             bos_text=told.bos_token,
             memory_bytes=memory_bytes,
-            takes_grammars=self._constraints is not None,
+            takes_grammars=self._constraints is not None and not pads_words,
         )
         return self._properties
 
@@ -161,9 +163,13 @@ class EngineClient:
 
     def complete(self, request: EngineCompletion) -> AsyncGenerator[EngineEvent, None]:
         is_held = schema_of(request.format) is not None or request.calls is not None
-        if self._constraints is not None and is_held:
+        if self._constraints is None:
+            return self._complete(request, plain_constraint(request))
+        if not self.properties.takes_grammars:
+            return self._complete(request, older_constraint(request))
+        if is_held:
             return self._prove(request, self._constraints)
-        return self._complete(request, plain_constraint(request))
+        return self._complete(request, {})
 
     def chat(self, request: EngineChat) -> AsyncGenerator[EngineEvent, None]:
         reader = ChatReader(alternatives=request.logprobs, is_muted=request.sampling.num_predict == 0)

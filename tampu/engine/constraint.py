@@ -3,11 +3,13 @@
 1. Any engine takes a schema; one that no engine can follow is refused here, in words.
 2. The bundled engine takes grammars too, and gets one where a schema does not say it all: for thoughts and calls, and
    for an object without a schema, whose blanks only a grammar bounds.
+3. With vocabularies that put a blank in front of words it errs; for them it gets a grammar in its older language.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from tampu.engine.gbnf import NotWritable, json_grammar
 from tampu.engine.grammar import TokenIds, grammar_of
 from tampu.engine.protocol import EngineChat, EngineCompletion
 from tampu.engine.replies import schema_refusal
@@ -29,6 +31,16 @@ def plain_constraint(request: EngineCompletion) -> Body:
     """For any engine: the schema alone."""
     schema = followable_schema(request)
     return {} if schema is None else {"json_schema": schema}
+
+
+def older_constraint(request: EngineCompletion) -> Body:
+    """For the bundled engine with a vocabulary that puts a blank in front of words."""
+    followable_schema(request)
+    try:
+        grammar = json_grammar(request.format)
+    except NotWritable as reason:
+        raise schema_refusal([str(reason)], is_chat=False) from None
+    return {} if grammar is None else {"grammar": grammar}
 
 
 def followable_schema(request: EngineCompletion | EngineChat) -> Mapping[str, Any] | None:

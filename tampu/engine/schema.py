@@ -141,6 +141,11 @@ def _told(problem: str, place: _Place) -> str:
     return problem if place is _ROOT else f"{problem} (at {place})"
 
 
+def resolved(schema: Mapping[str, Any], reference: str) -> Any:
+    """What `reference` points at in a schema without problems."""
+    return _resolve(schema, reference)[0]
+
+
 def _resolve(schema: Mapping[str, Any], reference: str) -> tuple[Any, str]:
     """What `reference` points at, and a problem where it points nowhere."""
     if not reference.startswith("#"):

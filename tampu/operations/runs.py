@@ -21,7 +21,7 @@ async def run_for(selection: Selection, engine: Engine) -> Run:
     if not reads_answer_itself(selection, chat, properties):
         return ChatRun(selection, chat, engine)
     if is_demanded(chat.tool_choice) and not properties.takes_grammars:
-        raise BadRequest("this engine cannot be held to a tool_choice; leave it out, or use the bundled engine")
+        raise BadRequest("this model cannot be held to a tool_choice by its engine; leave it out, or ask another model")
     source = chat_prompt(selection, chat, engine)
     if thinks_first(selection, properties):
         return ThinkingFirstRun(selection, engine, source)

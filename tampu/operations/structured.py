@@ -4,7 +4,7 @@
    the answer is written: for a format, a demanded call, or tools that are only described.
 2. A family that thinks in a format of its own is asked twice where a format is wanted: nothing tells the grammar where
    such thoughts end.
-3. Where only the engine can read the model's answers (or takes no grammars), it is asked to see to it itself.
+3. Where only the engine can read the model's answers (or takes no grammars for calls), it is asked to see to it itself.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from typing import Final
 from tampu.engine.protocol import EngineProperties
 from tampu.engine.shape import CallForm, Thoughts
 from tampu.generation import ChatInput, NamedTool, ToolChoice, ToolUse
-from tampu.messages import Message, Tool
+from tampu.messages import Tool
 from tampu.operations.selection import Selection
 from tampu.templates.call_style import DESCRIBED, CallStyle
 from tampu.templates.choose import PromptPath
@@ -27,10 +27,11 @@ def reads_answer_itself(selection: Selection, chat: ChatInput, properties: Engin
     request, facts = selection.request, selection.facts
     if facts.paths.chat is not PromptPath.ENGINE or selection.describes_tools:
         return True
-    if not properties.takes_grammars or facts.has_channels or _has_images(chat.messages):
+    if facts.has_channels:
         return False
     if chat.tools:
-        return facts.calls is not None and (is_demanded(chat.tool_choice) or request.format is not None)
+        has_form = is_demanded(chat.tool_choice) or request.format is not None
+        return properties.takes_grammars and facts.calls is not None and has_form
     return request.format is not None
 
 
@@ -77,7 +78,14 @@ def call_form(selection: Selection) -> CallForm | None:
         return None
     style = call_style(selection)
     most = 1 if isinstance(chat.tool_choice, NamedTool) else MOST_CALLS
-    return CallForm(tag=style.tag, key=style.key, tools=allowed_tools(chat), is_required=is_required, at_most=most)
+    return CallForm(
+        tag=style.tag,
+        key=style.key,
+        tools=allowed_tools(chat),
+        is_required=is_required,
+        at_most=most,
+        schemas=chat.schemas,
+    )
 
 
 def thoughts_before(selection: Selection, prompt: str) -> Thoughts | None:
@@ -86,7 +94,3 @@ def thoughts_before(selection: Selection, prompt: str) -> Thoughts | None:
     if not selection.request.think or tags is None:
         return None
     return Thoughts(tags.opening, tags.closing, is_open=prompt.rstrip().endswith(tags.opening))
-
-
-def _has_images(messages: Sequence[Message]) -> bool:
-    return any(message.images for message in messages)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import json
 import wave
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +71,20 @@ def test_a_picture_counts_and_changes_the_answer(served: Served, model: str) -> 
     assert red["prompt_eval_count"] == blue["prompt_eval_count"] >= blind["prompt_eval_count"] + IMAGE_TOKENS
     texts = {answer["message"]["content"] for answer in (blind, red, blue)}
     assert len(texts) == 3
+
+
+@EVERY_PATH
+def test_an_answer_about_a_picture_is_held_to_its_form(served: Served, model: str) -> None:
+    form = {"type": "object", "properties": {"n": {"enum": [7]}}, "required": ["n"], "additionalProperties": False}
+    options = {**GREEDY, "num_predict": 60}
+    blind, red = (
+        chat(served, model, message("what?", *images), format=form, options=options) for images in ((), (RED,))
+    )
+    assert json.loads(red["message"]["content"]) == {"n": 7}
+    assert red["prompt_eval_count"] >= blind["prompt_eval_count"] + IMAGE_TOKENS
+    never = {"type": "object", "properties": {"n": {"pattern": "(?=x)"}}, "required": ["n"]}
+    asked = {"model": model, "messages": [message("what?", RED)], "format": never}
+    assert "#/properties/n" in refusal(served, "/api/chat", **asked)
 
 
 @EVERY_PATH
