@@ -78,14 +78,7 @@ def call_form(selection: Selection) -> CallForm | None:
         return None
     style = call_style(selection)
     most = 1 if isinstance(chat.tool_choice, NamedTool) else MOST_CALLS
-    return CallForm(
-        tag=style.tag,
-        key=style.key,
-        tools=allowed_tools(chat),
-        is_required=is_required,
-        at_most=most,
-        schemas=chat.schemas,
-    )
+    return CallForm(tag=style.tag, key=style.key, tools=allowed_tools(chat), is_required=is_required, at_most=most)
 
 
 def thoughts_before(selection: Selection, prompt: str) -> Thoughts | None:
