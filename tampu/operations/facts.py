@@ -9,7 +9,7 @@ from anyio import to_thread
 
 from tampu.config import Settings
 from tampu.descriptions import ModelDetails
-from tampu.errors import BlobNotFound, CorruptBlob, InvalidTemplate, TampuError, TemplateFailed
+from tampu.errors import BlobNotFound, CorruptBlob, EngineStartFailed, InvalidTemplate, TampuError, TemplateFailed
 from tampu.generation import Capability
 from tampu.gguf.adapter import check_fit
 from tampu.gguf.footprint import Footprint, footprint
@@ -89,11 +89,6 @@ class FactsCache:
 
     def _derive(self, model: Model) -> ModelFacts:
         header = self._weights_header(model)
-        if header is not None:
-            for problem in unfit_numbers(header):
-                raise CorruptBlob(f"the weights cannot be run: {problem}")
-            for path in model.adapters:
-                check_fit(self._library.header(path), header)
         planned = self._plan(model, header) if header is not None else None
         weights = facts_of(header) if header else None
         jinja = weights.chat_template or None if weights else None
@@ -139,15 +134,28 @@ class FactsCache:
 
     def _plan(self, model: Model, header: Header) -> Planned:
         """What is loaded instead of the weights, whose header is `header`, be they in one file or several."""
-        stored_bytes = sum(tensor.nbytes for tensor in header.tensors)
+        for problem in unfit_numbers(header):
+            raise CorruptBlob(f"the weights cannot be run: {problem}")
+        _refuse_early_llama_vision(model)
         first = model.weights[0]
-        return plan_model(first, self._library.header(first), stored_bytes, translates=self._translates)
+        planned = plan_model(first, self._library.header(first), header, translates=self._translates)
+        for path in model.adapters:
+            check_fit(self._library.header(path), planned.header)
+        return planned
 
     def _facts_of_projector(self, path: Path) -> Facts | None:
         try:
             return facts_of(self._library.header(path))
         except TampuError:
             return None
+
+
+def _refuse_early_llama_vision(model: Model) -> None:
+    if model.projectors and "mllama" in (model.config.model_families or ()):
+        raise EngineStartFailed(
+            "'llama3.2-vision' is no longer compatible with your version of Ollama and has been replaced by a newer "
+            "version. To re-download, run 'ollama pull llama3.2-vision'"
+        )
 
 
 def _footprint(header: Header, planned: Planned) -> Footprint:

@@ -25,30 +25,37 @@ _WITHOUT_ENGINE: Final = frozenset({"mllama", "solar"})
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What an engine opens in the place of a model's file. `weights_bytes`: what its tensors take then."""
+    """What an engine sees of a model: its header, and the bytes of its tensors and of a projector inside."""
 
+    header: Header
     weights_bytes: int
     holds_projector: bool
 
 
-def plan_model(path: Path, header: Header, stored_bytes: int, *, translates: bool) -> Planned:
-    """What becomes of a model whose first file and its header these are, and whose tensors take `stored_bytes`.
+def plan_model(path: Path, first: Header, header: Header, *, translates: bool) -> Planned:
+    """What becomes of a model. `path` and `first`: its first file, which is the only one as a rule; `header`: of all.
 
     Raises InvalidModelFile, EngineStartFailed for what no engine can run.
     """
+    stored_bytes = sum(tensor.nbytes for tensor in header.tensors)
     architecture = architecture_of(header)
     if architecture in _WITHOUT_ENGINE:
         text = f"unknown model architecture: '{architecture}'; no engine of this version runs such models"
         raise EngineStartFailed(f"{text}, use another model")
-    has_projector = holds_projector(header)
+    has_projector = holds_projector(first)
     if not translates:
-        return Planned(stored_bytes, has_projector)
+        return Planned(header, stored_bytes, has_projector)
     with _reading():
-        text_part = text_view(path, header)
-        projector = projector_view(path, header) if has_projector else None
+        text_part = text_view(path, first)
+        projector = projector_view(path, first) if has_projector else None
     if text_part is None:
-        return Planned(stored_bytes, has_projector)
-    return Planned(text_part.weights_bytes + (projector.weights_bytes if projector else 0), has_projector)
+        return Planned(header, stored_bytes, has_projector)
+    metadata = {**header.metadata, "general.architecture": text_part.architecture}
+    return Planned(
+        replace(header, metadata=metadata, tensors=text_part.tensors),
+        text_part.weights_bytes + (projector.weights_bytes if projector else 0),
+        has_projector,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,15 @@
 
 import base64
 import hashlib
+import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy as np
 import psutil
 import pytest
 
@@ -71,7 +75,11 @@ def test_memory_of_a_view_goes_with_its_engine(served: Served) -> None:
 
 def descriptors(process: psutil.Process) -> list[str]:
     folder = Path(f"/proc/{process.pid}/fd")
-    return [str(path.readlink()) for path in folder.iterdir()] if folder.is_dir() else []
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found.append(str(path.readlink()))
+    return found
 
 
 def test_a_layout_with_a_hole_is_refused_in_words_and_starts_no_engine(served: Served) -> None:
@@ -94,6 +102,49 @@ def test_an_architecture_without_an_engine_is_refused_by_name(served: Served) ->
     status, answer = served.request("POST", "/api/generate", {"model": "solar", "prompt": "x", "stream": False})
     assert status == 500
     assert "unknown model architecture: 'solar'" in answer.decode()
+
+
+def test_an_adapter_is_for_the_model_as_the_engine_sees_it(served: Served) -> None:
+    path = served.home / "adapter.gguf"
+    writer = gguf.GGUFWriter(path, "gpt-oss")
+    writer.add_string("general.type", "adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 4)
+    chance = np.random.default_rng(1)
+    for side, shape in (("a", (4, 64)), ("b", (64, 4))):
+        writer.add_tensor(f"blk.1.attn_output.weight.lora_{side}", chance.normal(size=shape).astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    content = path.read_bytes()
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert served.request("POST", f"/api/blobs/{digest}", content)[0] in {200, 201}
+    served.ask("/api/create", {"model": "adapted", "from": "gptoss", "adapters": {"a.gguf": digest}, "stream": False})
+    assert generate(served, "adapted", "the sky")["response"] != generate(served, "gptoss", "the sky")["response"]
+
+
+def test_llama_vision_of_the_first_kind_is_refused_as_ollama_does(served: Served) -> None:
+    manifest = served.models / "manifests/registry.ollama.ai/library/gemma3-vision/latest"
+    old = json.loads(manifest.read_text())
+    config = json.loads((served.models / "blobs" / old["config"]["digest"].replace(":", "-")).read_text())
+    data = json.dumps({**config, "model_families": ["mllama"]}).encode()
+    digest = hashlib.sha256(data).hexdigest()
+    (served.models / "blobs" / f"sha256-{digest}").write_bytes(data)
+    projector = {**old["layers"][0], "mediaType": "application/vnd.ollama.image.projector"}
+    early = {
+        **old,
+        "config": {**old["config"], "digest": f"sha256:{digest}", "size": len(data)},
+        "layers": [*old["layers"], projector],
+    }
+    target = manifest.parent.parent / "early/latest"
+    target.parent.mkdir()
+    target.write_text(json.dumps(early))
+    status, answer = served.request("POST", "/api/generate", {"model": "early", "prompt": "x", "stream": False})
+    assert status == 500
+    assert json.loads(answer)["error"].startswith(
+        "'llama3.2-vision' is no longer compatible with your version of Ollama"
+    )
 
 
 def test_translation_can_be_switched_off(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tampu.gguf.header import TensorInfo
+
 
 @dataclass(frozen=True, slots=True)
 class Copied:
@@ -43,12 +45,14 @@ Piece = Copied | Given | Computed
 class View:
     """One file for the engine, made of one stored file: `pieces` follow one another from its first byte on.
 
-    `weights_bytes` is what its tensors take without padding.
+    `weights_bytes` is what its tensors take without padding; `architecture` and `tensors` are what it says of itself.
     """
 
     source: Path
     pieces: tuple[Piece, ...]
     weights_bytes: int
+    architecture: str = ""
+    tensors: tuple[TensorInfo, ...] = ()
 
     @property
     def nbytes(self) -> int:

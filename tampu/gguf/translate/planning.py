@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Final
 
 from tampu.errors import InvalidModelFile
-from tampu.gguf.header import Header
+from tampu.gguf.header import Header, TensorInfo
 from tampu.gguf.metadata import architecture_of
 from tampu.gguf.rewrite import LONGEST_HEADER, WrittenTensor, padding, read_facts, write_head
 from tampu.gguf.shards import is_split
 from tampu.gguf.soundness import problems
 from tampu.gguf.translate.checks import check_projector, check_text
-from tampu.gguf.translate.facts import words
+from tampu.gguf.translate.facts import text_of, words
 from tampu.gguf.translate.families import FAMILIES, WITH_PROJECTOR, Family
 from tampu.gguf.translate.plan import Copied, Given, Piece, View
 from tampu.gguf.translate.translation import Tensor, Translation
@@ -91,7 +91,21 @@ def _view(source: Path, header: Header, facts: dict[str, bytes], tensors: dict[s
     if body and isinstance(body[0], Copied) and BLOCK % header.alignment == 0:
         missing = (body[0].start - len(head)) % BLOCK
         head = _head({**facts, _PAD_KEY: words(" " * missing)}, written, header.alignment)
-    return View(source, (Given(head), *body), sum(each.nbytes for each in tensors.values()))
+    return View(
+        source,
+        pieces=(Given(head), *body),
+        weights_bytes=sum(each.nbytes for each in tensors.values()),
+        architecture=text_of(facts["general.architecture"]) or "",
+        tensors=tuple(_told(tensors, header.alignment)),
+    )
+
+
+def _told(tensors: dict[str, Tensor], alignment: int) -> Iterable[TensorInfo]:
+    """The tensors as a reader of the view would see them."""
+    offset = 0
+    for name, tensor in tensors.items():
+        yield TensorInfo(name, tensor.shape, tensor.type, offset, tensor.nbytes)
+        offset += tensor.nbytes + padding(tensor.nbytes, alignment)
 
 
 def _head(facts: dict[str, bytes], written: list[WrittenTensor], alignment: int) -> bytes:
