@@ -50,7 +50,7 @@ class LogTail:
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """A line that names a cause, and the sentence it becomes; each `{}` takes the next group that matched."""
+    """Lines that name a cause, and the sentence they become; each `{}` takes the next group that matched."""
 
     pattern: re.Pattern[str]
     sentence: str
@@ -65,7 +65,7 @@ def _out_of_memory(message: str, tail: str) -> EngineError:  # noqa: ARG001  # o
     return EngineOutOfMemory(message)
 
 
-# The first row that fits any line wins, so causes stand before their consequences.
+# The first row that fits wins, so causes stand before their consequences.
 _SIGNS: Final[tuple[_Sign, ...]] = tuple(
     _Sign(re.compile(pattern, re.IGNORECASE), sentence, kind)
     for pattern, sentence, kind in (
@@ -92,14 +92,21 @@ _SIGNS: Final[tuple[_Sign, ...]] = tuple(
         ),
         (r"error loading model: (.{1,300})", "error loading model: {}", _start_failed),
         (
-            r"mismatch between text model \(n_embd = (\d{1,9})\) and mmproj \(n_embd = (\d{1,9})\)",
             (
-                "the projector was made for another model: this one takes vectors of {} numbers, the projector gives "
-                "{}; create the model with the projector that was published with it"
+                r"mismatch between text model \(n_embd = (\d{1,9})\) and mmproj \(n_embd = (\d{1,9})\)"
+                r"[^']{0,300}failed to load multimodal model, '[^'\n]*?([^'/\n]{1,99})'"
+            ),
+            (
+                "the projector {2} was made for another model: this one takes vectors of {0} numbers, the projector "
+                "gives {1}; create the model with the projector that was published with it"
             ),
             _start_failed,
         ),
-        (r"clip_init: failed to load model '[^']*': (.{1,300})", "the projector cannot be loaded: {}", _start_failed),
+        (
+            r"clip_init: failed to load model '[^'\n]*?([^'/\n]{1,99})': (.{1,300})",
+            "the projector {} cannot be loaded: {}",
+            _start_failed,
+        ),
         (r"GGML_ASSERT\((.{1,200})\) failed", "the engine gave up on a check of its own: {}", _start_failed),
         (r"couldn't bind", "the engine cannot open its socket", _start_failed),
         (r"No module named '?xllamacpp|ImportError: (.{1,200})", "the engine library cannot be loaded", _start_failed),
@@ -110,14 +117,12 @@ _SIGNS: Final[tuple[_Sign, ...]] = tuple(
 
 def cause_of_failure(lines: Iterable[str]) -> EngineError | None:
     """The error that the lines of an engine's log speak of; None where they name no cause that we know."""
-    lines = [_STAMP.sub("", line) for line in lines]
-    tail = "\n".join(lines)
+    tail = "\n".join(_STAMP.sub("", line) for line in lines)
     for sign in _SIGNS:
-        for line in lines:
-            found = sign.pattern.search(line)
-            if found is not None:
-                details = [without_paths(group.strip()) for group in found.groups() if group]
-                return sign.kind(sign.sentence.format(*details, ""), tail)
+        found = sign.pattern.search(tail)
+        if found is not None:
+            details = [without_paths(group.strip()) for group in found.groups() if group]
+            return sign.kind(sign.sentence.format(*details, ""), tail)
     return None
 
 

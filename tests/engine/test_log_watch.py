@@ -52,15 +52,21 @@ STAMP = "0.00.004.432 E "
             "the engine gave up on a check of its own: n_outputs_max <= cparams.n_outputs_max",
         ),
         (
-            "mtmd_init_from_file: error: mismatch between text model (n_embd = 160) and mmproj (n_embd = 48)",
+            (
+                "mtmd_init_from_file: error: mismatch between text model (n_embd = 160) and mmproj (n_embd = 48)\n"
+                "hint: you may be using wrong mmproj\n\n"
+                f"{STAMP}srv    load_model: failed to load multimodal model, '/home/ann/blobs/sha256-5'"
+            ),
             EngineStartFailed,
-            "the projector was made for another model: this one takes vectors of 160 numbers, the projector gives 48; "
-            "create the model with the projector that was published with it",
+            (
+                "the projector sha256-5 was made for another model: this one takes vectors of 160 numbers, the projector "
+                "gives 48; create the model with the projector that was published with it"
+            ),
         ),
         (
             "clip_init: failed to load model '/home/ann/p.gguf': load_hparams: unknown projector type: x",
             EngineStartFailed,
-            "the projector cannot be loaded: load_hparams: unknown projector type: x",
+            "the projector p.gguf cannot be loaded: load_hparams: unknown projector type: x",
         ),
     ],
 )
