@@ -23,11 +23,12 @@ class Verified:
 
 
 class LeftoverKind(Enum):
-    """Why a file of the blobs folder is there although no model uses it. The values are words for people."""
+    """What a file is that is there although no model needs it. The values are words for people."""
 
     BLOB = "unused blob"
     PARTIAL = "unfinished download"
     TEMPORARY = "temporary file"
+    PROMPT = "kept prompt"
 
 
 @dataclass(frozen=True, slots=True)

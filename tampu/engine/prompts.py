@@ -1,7 +1,7 @@
 """Prompts that outlive their engine: when one engine's slots are written to the shelf, and when they are read back.
 
 The rules:
-1. Nothing here may fail a request, nor hold it up for longer than reading its prompt would take.
+1. Nothing here may fail a request, nor hold it up noticeably longer than reading its prompt would take.
 2. A prompt is looked for before it is sent, where it is long and the shelf has something that this engine never held.
 3. It is restored into a slot that is free and holds least; the engine finds the slot with the longest beginning itself.
 4. Slots are written down when the engine has been idle for a while, and again before it ends: only then is that free.
@@ -30,6 +30,8 @@ _HELD: Final = 16
 _MS_PER_TOKEN: Final = 1.0
 """What reading a token of a prompt takes, where it is not measured yet."""
 _LONGEST_S: Final = 5.0
+_SHORTEST_S: Final = 0.25
+"""A wait that nobody notices is granted in any case: a busy disk needs it."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,9 +68,10 @@ class _Reading:
     tokens: int = 0
     ms: float = 0.0
 
-    def seconds_of(self, tokens: int) -> float:
+    def patience_s(self, tokens: int) -> float:
+        """How long one may wait so as not to have to read so many tokens."""
         ms = self.ms / self.tokens if self.tokens >= LEAST_TOKENS else _MS_PER_TOKEN
-        return tokens * ms / 1000
+        return min(max(tokens * ms / 1000, _SHORTEST_S), _LONGEST_S)
 
 
 class Prompts:
@@ -106,7 +109,7 @@ class Prompts:
                 self._hold(tokens)
                 if best is None or len(tokens) < LEAST_TOKENS:
                     return 0
-                with anyio.move_on_after(min(_LONGEST_S, self._reading.seconds_of(len(best.tokens)))):
+                with anyio.move_on_after(self._reading.patience_s(len(best.tokens))):
                     return await self._restore(best)
         except (EngineError, OverflowError) as error:
             _log.debug("a kept prompt was not restored: %s", error)
@@ -145,7 +148,7 @@ class Prompts:
 
     async def write_down(self) -> None:
         """Write the long prompts of all idle slots to the shelf, for no longer than reading them again would take."""
-        limit_s = min(_LONGEST_S, self._reading.seconds_of(self._unwritten))
+        limit_s = self._reading.patience_s(self._unwritten)
         self._unwritten = 0
         try:
             with anyio.move_on_after(limit_s):

@@ -32,10 +32,8 @@ class Reuse:
 NO_REUSE: Final = Reuse()
 
 
-def shelf_of(settings: Settings) -> Shelf | None:
-    """Where the settings have long prompts kept; None where they do not."""
-    if not settings.prompt_cache_mib or settings.isolate:
-        return None
+def shelf_in(settings: Settings) -> Shelf:
+    """Where long prompts are kept, if they are; what an earlier server kept lies there in any case."""
     return Shelf(settings.home / "prompts", settings.prompt_cache_mib * _MIB)
 
 
@@ -45,9 +43,9 @@ def reuse_of(spec: EngineSpec, placement: Placement, settings: Settings, payoffs
         return Reuse(shares=False, parameters={"cache_ram_mib": 0})
     payoff = payoffs.of(spec.model_path)
     parameters = guessing_parameters(spec, placement) if settings.speculation and payoff.pays else {}
-    shelf = None if spec.embedding or spec.projector_paths or spec.draft_path else shelf_of(settings)
-    if shelf is None:
+    if not settings.prompt_cache_mib or spec.embedding or spec.projector_paths or spec.draft_path:
         return Reuse(payoff=payoff, parameters=parameters)
+    shelf = shelf_in(settings)
     # The engine tells which of its slots is busy only where it tells all of them; its key keeps both to us.
     parameters |= {"slot_save_path": f"{shelf.folder}/", "endpoint_slots": True}
     return Reuse(payoff=payoff, shelf=shelf, fingerprint=_fingerprint(spec, placement), parameters=parameters)

@@ -31,7 +31,9 @@ class StoreServices:
 
 
 def services_in(folder: Path, **settings: Any) -> StoreServices:
-    return StoreServices(Settings(models_folder=folder, **settings), Library(folder, recheck_s=0.0))
+    return StoreServices(
+        Settings(models_folder=folder, home=folder / "home", **settings), Library(folder, recheck_s=0.0)
+    )
 
 
 def create_request(body: dict[str, Any]) -> CreateRequest:

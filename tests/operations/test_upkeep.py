@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tampu.engine.reuse import shelf_in
 from tampu.errors import ModelNotFound
 from tampu.management import DeleteRequest, PurgeRequest, VerifyRequest
 from tampu.operations.blobs import receive_blob
@@ -15,7 +16,7 @@ from tampu.operations.catalog import delete_model
 from tampu.operations.purge import purge
 from tampu.operations.verify import verify
 from tampu.progress import Progress
-from tampu.upkeep import Damage, Purged, Verified
+from tampu.upkeep import Damage, Leftover, LeftoverKind, Purged, Verified
 from tests.operations.store_steps import StoreServices, digest_of, model_file, pieces, run_create, services_in
 
 pytestmark = pytest.mark.anyio
@@ -145,6 +146,16 @@ async def test_purging(services: StoreServices) -> None:
     assert await purged(services) == told
     assert (await purged(services)).leftovers == ()
     assert (await verified(services)).damages == ()
+
+
+async def test_purging_takes_the_kept_prompts_along(services: StoreServices) -> None:
+    shelf = shelf_in(services.settings)
+    shelf.prepare()
+    (shelf.folder / "0-1.kv").write_bytes(b"state")
+    told = await purged(services, dry_run=True)
+    assert told.leftovers == (Leftover("0-1.kv", LeftoverKind.PROMPT, 5),)
+    assert await purged(services) == told
+    assert shelf.files() == []
 
 
 async def test_an_upload_that_waits_for_its_create_stays(services: StoreServices) -> None:
