@@ -17,7 +17,7 @@ _PROBLEM: Final = re.compile(r"llg error: (?:at [0-9()]+: )?(?:failed to compile
 _MARK: Final = re.compile(r"\b(constraint-[0-9]+)\b")
 _BARRIER: Final = re.compile(r"\b(barrier-[0-9]+)\b")
 _STAMPED: Final = re.compile(r"^[0-9]+(?:\.[0-9]+){2,3} [A-Z] ")
-_LISTING: Final = re.compile(r"^\s*1 \| |^<state>")
+_LISTING: Final = re.compile(r"^\s*[0-9]+ \| |^<state>")
 
 
 class ConstraintLog:

@@ -201,3 +201,13 @@ def test_a_schema_that_cannot_be_followed_is_refused_and_says_where(models: Serv
     status, raw = models.request("POST", path, {"model": model, "format": form, **asked})
     assert status == 400
     assert "#/properties/a" in json.loads(raw)["error"]
+
+
+@pytest.mark.parametrize("think", [True, False])
+def test_a_refusal_shows_nothing_of_our_grammar(models: Served, think: bool) -> None:
+    form = {"type": "object", "properties": {"a": {"minLength": "x"}}, "required": ["a"]}
+    asked = {"model": "go", "format": form, "think": think, "messages": [{"role": "user", "content": "hi"}]}
+    status, raw = models.request("POST", "/api/chat", asked)
+    assert status == 400
+    message = json.loads(json.loads(raw)["error"])["error"]["message"]
+    assert message.endswith("Expected positive integer for 'minLength', got \"x\" (at #/properties/a)")
