@@ -59,8 +59,8 @@ STAMP = "0.00.004.432 E "
             ),
             EngineStartFailed,
             (
-                "the projector sha256-5 was made for another model: this one takes vectors of 160 numbers, the projector "
-                "gives 48; create the model with the projector that was published with it"
+                "the projector sha256-5 was made for another model: this one takes vectors of 160 numbers, the "
+                "projector gives 48; create the model with the projector that was published with it"
             ),
         ),
         (
