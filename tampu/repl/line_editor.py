@@ -54,7 +54,7 @@ class LineEditor:
             enable_suspend=True,
             reserve_space_for_menu=0,
             input=terminal_input(),
-            output=_output(),
+            output=_output(coloured=coloured),
         )
 
     def read(self) -> str:
@@ -87,11 +87,12 @@ class _NextLine(Processor):
         return Transformation(fragments)
 
 
-def _output() -> Output | None:
+def _output(*, coloured: bool) -> Output | None:
     """The terminal, never asked where its cursor is: many do not answer, and the answer would look typed."""
     if sys.platform == "win32":
         return None
-    return Vt100_Output(sys.stdout, _size, default_color_depth=ColorDepth.DEPTH_8_BIT, enable_cpr=False)
+    depth = ColorDepth.DEPTH_8_BIT if coloured else ColorDepth.MONOCHROME
+    return Vt100_Output(sys.stdout, _size, default_color_depth=depth, enable_cpr=False)
 
 
 def _size() -> Size:

@@ -10,6 +10,7 @@ from tampu.errors import BadRequest
 from tampu.terminal.console import Console
 
 MAX_BYTES: Final = 100 << 20
+_SNIFFED_BYTES: Final = 512
 _PATH = re.compile(
     r"(?:[a-zA-Z]:)?(?:\./|/|\\)[\S\\ ]{1,4096}?\.(?:jpg|jpeg|png|webp|wav)\b",
     re.IGNORECASE,
@@ -68,8 +69,9 @@ def _read(path: str) -> Attachment | None:
     file = Path(path)
     try:
         with file.open("rb") as stream:
-            head = stream.read(512)
-            kind = sniff(head)
+            head = stream.read(_SNIFFED_BYTES)
+            # Ollama looks at 512 bytes, zeros behind the end of a short file: that is no text.
+            kind = sniff(head.ljust(_SNIFFED_BYTES, b"\0"))
             if kind not in _ACCEPTED:
                 raise BadRequest(f"invalid file type: {kind}")
             if file.stat().st_size > MAX_BYTES:

@@ -35,6 +35,11 @@ class Terminal:
             shown.pop()
         return shown
 
+    @property
+    def colours(self) -> set[str]:
+        """The colours of all that the screen shows."""
+        return {cell.fg for row in self._screen.buffer.values() for cell in row.values()}
+
     def send(self, keys: str) -> None:
         self._child.send(keys)
 

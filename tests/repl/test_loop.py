@@ -217,6 +217,15 @@ def test_a_model_that_another_machine_runs(tmp_path: Path, place: str, notice: s
         assert stub.bodies("/api/generate") == [], "nothing is loaded here"
 
 
+@pytest.mark.parametrize(("variables", "colours"), [({}, {"default", "8a8a8a"}), ({"NO_COLOR": "1"}, {"default"})])
+def test_colours_can_be_switched_off(tmp_path: Path, variables: dict[str, str], colours: set[str]) -> None:
+    thinking = Answer(lines=[{"message": {"thinking": "hm"}}, {"message": {"content": "Yes"}}, {"done": True}])
+    with session(tmp_path, thinking, variables=variables) as (terminal, _):
+        terminal.send("hi\r")
+        terminal.wait_for("...done thinking.", "", "Yes", "", PROMPT)
+        assert terminal.colours == colours
+
+
 def test_thinking_is_kept_and_marked(tmp_path: Path) -> None:
     lines = [{"message": {"thinking": "I think"}}, {"message": {"content": "Yes."}}, {"done": True}]
     with session(tmp_path, Answer(lines=lines), capabilities=["completion", "thinking"]) as (terminal, stub):

@@ -29,9 +29,10 @@ def test_a_file_that_is_not_there_is_text() -> None:
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_text("just text")
-    with pytest.raises(BadRequest, match="invalid file type: text/plain"):
-        extract_media(f"{tmp_path}/a.png")
+    for text, kind in (("just text" * 100, "text/plain"), ("short", "application/octet-stream")):
+        (tmp_path / "a.png").write_text(text)
+        with pytest.raises(BadRequest, match=f"invalid file type: {kind}"):
+            extract_media(f"{tmp_path}/a.png")
 
 
 @pytest.mark.parametrize(
