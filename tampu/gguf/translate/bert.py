@@ -8,7 +8,7 @@ from tampu.gguf.translate.facts import TEXT, array, items_of, texts_of
 from tampu.gguf.translate.translation import Translation
 
 _KEY = "tokenizer.ggml.precompiled_charsmap"
-_MOST_BYTES = 16 << 20
+_MOST_LETTERS = 2 << 20
 _UINT8 = 0
 
 
@@ -21,7 +21,7 @@ def is_published(file: Translation) -> bool:
 
 def translate_text(made: Translation) -> None:
     items = items_of(made.facts[_KEY])
-    if items is None or items.count > _MOST_BYTES:
+    if items is None or items.count > _MOST_LETTERS:
         raise InvalidModelFile(f'the key "{_KEY}" is too long')
     letters = list(texts_of(items))
     if any(len(letter) != 1 for letter in letters):

@@ -15,6 +15,8 @@ _BYTES: Final = {kind: struct.calcsize(code) for kind, code in _CODES.items()}
 _ARRAY_HEAD: Final = 16
 """Its own type, that of its items, and their number."""
 _UINT32_MOST: Final = 2**32 - 1
+_MOST_NUMBERS: Final = 2 << 20
+"""Longer arrays than any vocabulary are not looked into."""
 
 Number = bool | int | float
 u32, words = uint32_fact, text_fact
@@ -73,9 +75,9 @@ def items_of(fact: bytes) -> Items | None:
 
 
 def numbers_of(fact: bytes) -> list[Number] | None:
-    """The numbers of an array; None for anything else."""
+    """The numbers of an array; None for anything else, and for an absurdly long one."""
     items = items_of(fact)
-    if items is None or items.kind not in _CODES:
+    if items is None or items.kind not in _CODES or items.count > _MOST_NUMBERS:
         return None
     return list(struct.unpack(f"<{items.count}{_CODES[items.kind]}", items.body))
 
