@@ -75,7 +75,8 @@ class ChatInput:
     """The input of a chat: the conversation so far and the tools on offer.
 
     `describe_tools`: offer them to a model whose template has no place for tools, too; None: as the settings say.
-    `parallel_calls` False: the answer makes one call at most.
+    `parallel_calls` False: the answer makes one call at most. `schemas`: the whole schemas of tools' arguments, by the
+    tool's name, for holding calls to them; tools themselves keep only what templates show.
     """
 
     messages: tuple[Message, ...] = ()
@@ -83,6 +84,7 @@ class ChatInput:
     tool_choice: ToolChoice = ToolUse.AUTO
     describe_tools: bool | None = None
     parallel_calls: bool = True
+    schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

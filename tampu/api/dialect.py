@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from tampu.errors import TampuError
-from tampu.generation import Dropped
+from tampu.generation import Dropped, Embeddings
 
 JSON_UTF8 = "application/json; charset=utf-8"
 JSON = "application/json"
+_MOST_PLACES = 500
+"""Of cut inputs in a header, whose length clients bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +126,11 @@ def dropped_headers(dropped: Dropped) -> tuple[tuple[str, str], ...]:
         ("x-tampu-dropped-messages", str(dropped.messages)),
         ("x-tampu-dropped-tokens", str(dropped.tokens)),
     )
+
+
+def cut_headers(answer: Embeddings) -> tuple[tuple[str, str], ...]:
+    """Ours: how many inputs were cut, and which; old clients may refuse a body with more in it than they know."""
+    if not answer.truncated:
+        return ()
+    places = ",".join(map(str, answer.truncated[:_MOST_PLACES]))
+    return (("x-tampu-truncated", str(len(answer.truncated))), ("x-tampu-truncated-inputs", places))

@@ -8,7 +8,8 @@
    the engine's own has no bound for blanks, and a model that loves them would write nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +25,7 @@ _ANYTHING: Final = "/(?s:.*)/"
 _ANY_OBJECT: Final[Mapping[str, Any]] = {"type": "object"}
 _MOST_SCHEMA: Final = 64 * 1024
 """Characters of the schema of all calls; the engine stands still while it compiles one."""
+_COMPOSED: Final = frozenset({"anyOf", "oneOf", "allOf", "$ref", "patternProperties"})
 _BARE: Final = frozenset({"{", "["})
 
 # Layout and numbers are as free as in the grammars of the engine that Ollama uses.
@@ -110,8 +112,9 @@ def _calls(calls: CallForm, ids: TokenIds, mark: str) -> list[str]:
 
 def _call(calls: CallForm, mark: str) -> str:
     """One call of any of the tools. Tools that are too large together keep their names, and lose their arguments."""
-    for parameters_of in (parameters_schema, lambda _: _ANY_OBJECT):
-        call = {"anyOf": [_call_schema(tool.function.name, calls.key, parameters_of(tool)) for tool in calls.tools]}
+    ways: tuple[Callable[[Tool], Mapping[str, Any]], ...] = (partial(_arguments_schema, calls), lambda _: _ANY_OBJECT)
+    for parameters_of in ways:
+        call = _call_of_any([(tool.function.name, parameters_of(tool)) for tool in calls.tools], calls.key)
         text = _json(guided(call, mark, layout=COMPACT))
         if len(text) <= _MOST_SCHEMA:
             break
@@ -128,6 +131,44 @@ def _closing(tag: str) -> str:
     if tag.startswith("<") and tag.endswith(">") and "|" not in tag:
         return f"blanks {_json('</' + tag[1:])}"
     return ""
+
+
+def _call_of_any(tools: Sequence[tuple[str, Mapping[str, Any]]], key: str) -> Mapping[str, Any]:
+    """A call of one of `tools`. A schema that refers to itself stands at the root, where its references lead to."""
+    choices, definitions = [], {}
+    for number, (name, parameters) in enumerate(tools):
+        root = f"#/$defs/{number}"
+        led = _led_to(parameters, root)
+        if led != parameters:
+            definitions[str(number)] = led
+            led = {"$ref": root}
+        choices.append(_call_schema(name, key, led))
+    return {"anyOf": choices, **({"$defs": definitions} if definitions else {})}
+
+
+def _led_to(part: Any, root: str) -> Any:
+    """A part of a schema whose references lead to `root` instead of to the whole document."""
+    match part:
+        case {"$ref": str(reference), **others} if reference.startswith("#"):
+            return {"$ref": root + reference[1:], **{name: _led_to(item, root) for name, item in others.items()}}
+        case dict():
+            return {name: _led_to(item, root) for name, item in part.items()}
+        case list():
+            return [_led_to(item, root) for item in part]
+        case _:
+            return part
+
+
+def _arguments_schema(calls: CallForm, tool: Tool) -> Mapping[str, Any]:
+    """The schema of a tool's arguments as it was sent, where that is known and the engine can follow it."""
+    told = calls.schemas.get(tool.function.name)
+    if told is None:
+        return parameters_schema(tool)
+    schema = {**told, "type": "object"}
+    if not _COMPOSED & told.keys():
+        # What is not described is not to be made up.
+        schema.setdefault("additionalProperties", False)
+    return parameters_schema(tool) if excesses_of(schema) or problems_of(schema) else schema
 
 
 def _call_schema(name: str, key: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:

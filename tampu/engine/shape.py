@@ -1,7 +1,8 @@
 """The shape of an answer beyond one schema: thoughts that come first and stay free, calls of tools instead of text."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from tampu.messages import Tool
 
@@ -20,7 +21,8 @@ class CallForm:
     """How a model writes the calls of `tools`: a tag, then an object with a name and, under `key`, the arguments.
 
     A tag that ends with `[` opens a list of such objects. `is_required`: nothing but calls is an answer; else the
-    answer may be what the request's format says, or any text that does not begin like the tag.
+    answer may be what the request's format says, or any text that does not begin like the tag. `schemas`: of arguments,
+    by the tool's name, where more of them is known than the tool tells.
     """
 
     tag: str
@@ -28,3 +30,4 @@ class CallForm:
     key: str = "arguments"
     is_required: bool = True
     at_most: int = 1
+    schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -77,8 +77,16 @@ def call_form(selection: Selection) -> CallForm | None:
     if not (is_required or selection.describes_tools or selection.request.format):
         return None
     style = call_style(selection)
-    most = 1 if isinstance(chat.tool_choice, NamedTool) else MOST_CALLS
-    return CallForm(tag=style.tag, key=style.key, tools=allowed_tools(chat), is_required=is_required, at_most=most)
+    is_single = isinstance(chat.tool_choice, NamedTool) or not chat.parallel_calls
+    most = 1 if is_single else MOST_CALLS
+    return CallForm(
+        tag=style.tag,
+        key=style.key,
+        tools=allowed_tools(chat),
+        is_required=is_required,
+        at_most=most,
+        schemas=chat.schemas,
+    )
 
 
 def thoughts_before(selection: Selection, prompt: str) -> Thoughts | None:

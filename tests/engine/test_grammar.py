@@ -120,6 +120,26 @@ async def test_a_call_is_made_although_the_model_would_rather_talk() -> None:
     assert call["arguments"]["name"] in {"Lima", "Cusco"}
 
 
+@pytest.mark.parametrize("number", [0, 1])
+async def test_arguments_keep_to_a_schema_that_refers_to_itself(number: int) -> None:
+    """Each tool has definitions of its own, under the same name."""
+    first = {
+        "$defs": {"Leg": {"type": "object", "properties": {"by": {"enum": ["bus"]}}, "required": ["by"]}},
+        "properties": {"leg": {"$ref": "#/$defs/Leg"}},
+        "required": ["leg"],
+    }
+    second = {**first, "$defs": {"Leg": {"type": "integer", "minimum": 7, "maximum": 8}}}
+    schemas = {"trip_0": first, "trip_1": second}
+    tools = [tool(name) for name in schemas]
+    form = CallForm(tag="<tool_call>", tools=tools, schemas=schemas)
+    model = scripted_model(["<tool_call>", f'{{"name":"trip_{number}",'])
+    async with running(model, num_ctx=512) as child:
+        text = await said(child, 0, calls=form, num_predict=100)
+    call = json.loads(text.strip().removeprefix("<tool_call>").removesuffix("</tool_call>"))
+    assert call["name"] == f"trip_{number}"
+    assert call["arguments"] in ([{"leg": {"by": "bus"}}], [{"leg": 7}, {"leg": 8}])[number]
+
+
 async def test_calls_or_a_schema_or_words() -> None:
     model = scripted_model(
         ['{"a"', ": 5}"],

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
+from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply, cut_headers
 from tampu.api.fields import read_keep_alive
 from tampu.api.native.asking import LoadingBody
 from tampu.api.native.errors import EMBED, EMBEDDINGS, native_error
@@ -18,9 +18,6 @@ from tampu.wire import encode as encode_json
 
 _MANY_VECTORS = 16
 """So many take about as long to write down as another thread takes to begin."""
-
-_MOST_PLACES = 500
-"""Of cut inputs in a header, whose length clients bound."""
 
 
 class _Body(LoadingBody):
@@ -81,15 +78,7 @@ def _encode(request: EmbeddingRequest, answer: Embeddings) -> Reply:
             prompt_eval_count=answer.prompt_tokens,
         )
     answered = {"model": request.model, "embeddings": msgspec.Raw(_lists(answer)), **counts}
-    return Reply(200, encode_json(answered), JSON_UTF8, _cut_headers(answer))
-
-
-def _cut_headers(answer: Embeddings) -> tuple[tuple[str, str], ...]:
-    """Ours: how many inputs were cut, and which; old clients may refuse a body with more in it than they know."""
-    if not answer.truncated:
-        return ()
-    places = ",".join(map(str, answer.truncated[:_MOST_PLACES]))
-    return (("x-tampu-truncated", str(len(answer.truncated))), ("x-tampu-truncated-inputs", places))
+    return Reply(200, encode_json(answered), JSON_UTF8, cut_headers(answer))
 
 
 def _lists(answer: Embeddings) -> bytes:

@@ -14,7 +14,7 @@ from tampu.api.openai.envelope import Envelope
 from tampu.api.openai.errors import CHAT, openai_error
 from tampu.api.openai.formats import read_response_format
 from tampu.api.openai.messages import MessageBody, read_messages
-from tampu.api.openai.tools import read_tools
+from tampu.api.openai.tools import ToolsBody, read_schemas, read_tools
 from tampu.api.openai.writer import AnswersWriter, last_of
 from tampu.errors import BadRequest
 from tampu.generation import (
@@ -33,8 +33,8 @@ from tampu.generation import (
     TokenLogprob,
     ToolCallReady,
 )
-from tampu.messages import Tool, ToolCall
-from tampu.wire import Int64
+from tampu.messages import ToolCall
+from tampu.wire import Int64, convert
 from tampu.wire import decode as decode_json
 from tampu.wire import encode as encode_json
 
@@ -62,7 +62,7 @@ class _Reasoning(msgspec.Struct):
 
 class _Body(AskingBody):
     messages: list[MessageBody] = msgspec.field(default_factory=list)
-    tools: list[Tool] = msgspec.field(default_factory=list)
+    tools: Any = msgspec.field(default_factory=list)
     tool_choice: Any = None
     parallel_tool_calls: bool = True
     describe_tools: bool | None = None
@@ -85,13 +85,15 @@ def _decode(call: Call) -> Asked:
     _check_unsupported(body)
     if body.max_completion_tokens is not None:
         body.max_tokens = body.max_completion_tokens
-    tools, choice = read_tools(body.tools, body.tool_choice)
+    offered = convert(ToolsBody, {"tools": body.tools}).tools
+    tools, choice = read_tools(offered, body.tool_choice)
     wanted = ChatInput(
         messages=messages,
         tools=tools,
         tool_choice=choice,
         describe_tools=body.describe_tools,
         parallel_calls=body.parallel_tool_calls,
+        schemas=read_schemas(body.tools),
     )
     choices = read_choices(
         body,

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tampu.api.dialect import JSON, AnswerCodec, Call, Reply
+from tampu.api.dialect import JSON, AnswerCodec, Call, Reply, cut_headers
 from tampu.api.fields import read_keep_alive
 from tampu.api.openai.errors import EMBEDDINGS, openai_error
 from tampu.api.words import check_reference
@@ -89,7 +89,7 @@ def _encode(call: EmbeddingCall, answer: Embeddings) -> Reply:
     ]
     usage = {"prompt_tokens": answer.prompt_tokens, "total_tokens": answer.prompt_tokens}
     told = {"object": "list", "data": data, "model": call.request.model, "usage": usage}
-    return Reply(200, encode_json(told), JSON)
+    return Reply(200, encode_json(told), JSON, cut_headers(answer))
 
 
 def _numbers(vector: Sequence[float]) -> bytes:

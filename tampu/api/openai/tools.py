@@ -1,7 +1,9 @@
 """Tools on offer, and which of them the answer may or must call."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from tampu.errors import BadRequest
 from tampu.generation import NamedTool, ToolChoice, ToolUse
@@ -11,6 +13,22 @@ _CHOICES = (
     'tool_choice must be "auto", "none", "required", {"type": "function", "function": {"name": NAME}} '
     'or {"type": "allowed_tools", "allowed_tools": {"mode": "auto" or "required", "tools": [...]}}'
 )
+
+
+class ToolsBody(msgspec.Struct):
+    """The tools of a request."""
+
+    tools: list[Tool] = []
+
+
+def read_schemas(tools: Sequence[Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The schemas of all arguments as they were sent, by the tool's name."""
+    found = {}
+    for tool in tools:
+        match tool:
+            case {"function": {"name": str(name), "parameters": dict(parameters)}}:
+                found[name] = parameters
+    return found
 
 
 def read_tools(tools: Sequence[Tool], choice: Any) -> tuple[tuple[Tool, ...], ToolChoice]:
