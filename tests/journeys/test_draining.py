@@ -1,0 +1,54 @@
+"""A server that is told to stop lets short answers end, tells the others, and leaves no engine behind."""
+
+import http.client
+import json
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.journeys.conftest import Served, serving, wait_until
+
+
+class Asking(threading.Thread):
+    """A request in a thread: its status, its headers, its lines as they come."""
+
+    def __init__(self, served: Served, **body: Any) -> None:
+        super().__init__(daemon=True)
+        self.served, self.body = served, {"model": "loop", "prompt": "x", **body}
+        self.status, self.headers, self.lines = 0, dict[str, str](), list[Any]()
+        self.start()
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.served.port, timeout=60)
+        connection.request("POST", "/api/generate", json.dumps(self.body))
+        answer = connection.getresponse()
+        self.status, self.headers = answer.status, {name.lower(): value for name, value in answer.getheaders()}
+        for line in answer:
+            self.lines.append(json.loads(line))
+        connection.close()
+
+
+def test_a_server_that_is_told_to_stop_drains(tmp_path: Path) -> None:
+    with serving(tmp_path, OLLAMA_NUM_PARALLEL="1") as served:
+        served.upload("scripted.gguf", "loop", template="{{ .Prompt }}<|s3|>")
+        served.upload("second.gguf", "other", template="{{ .Prompt }}<|s0|>")
+        endless = Asking(served, options={"num_predict": -1})
+        waiting = Asking(served)
+        wait_until(lambda: len(served.ask("/api/queue", method="GET")["requests"]) == 2)
+        short = Asking(served, model="other")
+        wait_until(lambda: endless.lines and short.lines)
+        engines = psutil.Process(served.process.pid).children()
+        served.process.send_signal(signal.SIGTERM)
+        for client in (endless, waiting, short):
+            client.join(60)
+        assert short.lines[-1]["done_reason"] == "stop", "it ended within the time of grace"
+        assert endless.status == 200
+        assert endless.lines[-1] == {"error": "the server is stopping; try again later"} or endless.lines[-1]["done"]
+        assert waiting.status == 503
+        assert int(waiting.headers["retry-after"]) > 0
+        assert served.process.wait(60) == 0
+        assert [engine for engine in engines if engine.is_running()] == []
+    assert "Traceback" not in served.log
