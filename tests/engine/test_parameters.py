@@ -139,3 +139,16 @@ def test_more_than_the_engine_leaves_on_devices_is_asked_for() -> None:
     margins = device_margins(3 << 30)["fit_params_target"]
     assert isinstance(margins, list)
     assert set(margins) == {3 << 30}
+
+
+def test_limits_of_pictures_reach_both_kinds_of_engine() -> None:
+    spec = EngineSpec(
+        model_path=Path("/m.gguf"), projector_paths=(Path("/p.gguf"),), least_image_tokens=40, most_image_tokens=280
+    )
+    made = bundled(spec, Placement(num_ctx=4))
+    assert (made["image_min_tokens"], made["image_max_tokens"]) == (40, 280)
+    flags = binary_flags(spec, Placement(num_ctx=4), endpoint=Endpoint(socket=Path("/s")))
+    assert flags[flags.index("--image-min-tokens") + 1] == "40"
+    assert flags[flags.index("--image-max-tokens") + 1] == "280"
+    silent = bundled(EngineSpec(model_path=Path("/m.gguf"), projector_paths=(Path("/p.gguf"),)), Placement(num_ctx=4))
+    assert "image_min_tokens" not in silent
