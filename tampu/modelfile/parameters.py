@@ -100,7 +100,7 @@ def parameters(modelfile: Modelfile) -> dict[str, object]:
             values[name] = lists.setdefault(name, [])
             lists[name].append(text)
         else:
-            values[name] = _read(name, text, line=instruction.line)
+            values[name] = _read(name, text, line=instruction.line or None)
     return values
 
 
@@ -115,7 +115,7 @@ def deprecation_warning(name: str) -> str:
     return f"warning: parameter {name} is deprecated"
 
 
-def _read(name: str, text: str, *, line: int) -> object:
+def _read(name: str, text: str, *, line: int | None) -> object:
     if name not in _READERS:
         raise InvalidModelfile(f"unknown parameter '{name}'", line=line)
     kind, read = _READERS[name]

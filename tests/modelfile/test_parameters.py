@@ -3,6 +3,7 @@ import time
 import pytest
 
 from tampu.errors import InvalidModelfile
+from tampu.modelfile.document import Instruction, Kind, Modelfile
 from tampu.modelfile.parameters import deprecated_parameters, deprecation_warning, parameters
 from tampu.modelfile.parse import parse_modelfile
 from tampu.options import OPTION_READERS, merge_options
@@ -71,6 +72,12 @@ def test_every_option_of_a_run_can_be_set():
     found = parameters(read(*(f"{name} {samples.get(name, '1')}" for name in OPTION_READERS)))
     assert found.keys() == OPTION_READERS.keys()
     merge_options(found)
+
+
+def test_no_line_is_named_of_what_was_not_read_from_a_file():
+    typed = Modelfile((Instruction(Kind.PARAMETER, ("num_ctx", "many")),))
+    with pytest.raises(InvalidModelfile, match=r"^invalid int value \[many\]$"):
+        parameters(typed)
 
 
 def test_many_words_to_stop_at_take_time_in_proportion():
