@@ -111,7 +111,7 @@ class FactsCache:
             calls=_call_style(sources, paths),
             has_channels=paths.chat is PromptPath.ENGINE and has_channels(jinja or ""),
             details=details_of(model, weights),
-            footprint=_footprint(header, planned) if header and planned else Footprint(weights_bytes=0),
+            footprint=self._footprint(model, header, planned) if header and planned else Footprint(weights_bytes=0),
             architecture=weights.architecture if weights else "",
             holds_projector=planned is not None and planned.holds_projector,
             trained_ctx=weights.context_length if weights else 0,
@@ -143,6 +143,17 @@ class FactsCache:
             check_fit(self._library.header(path), planned.header)
         return planned
 
+    def _footprint(self, model: Model, header: Header, planned: Planned) -> Footprint:
+        """That of the stored header, whose keys we know, with the tensors that are loaded."""
+        projector_bytes = sum(map(self._tensor_bytes, model.projectors[:1]))
+        return replace(footprint(header), weights_bytes=planned.weights_bytes + projector_bytes)
+
+    def _tensor_bytes(self, path: Path) -> int:
+        try:
+            return sum(tensor.nbytes for tensor in self._library.header(path).tensors)
+        except TampuError:
+            return 0
+
     def _facts_of_projector(self, path: Path) -> Facts | None:
         try:
             return facts_of(self._library.header(path))
@@ -156,10 +167,6 @@ def _refuse_early_llama_vision(model: Model) -> None:
             "'llama3.2-vision' is no longer compatible with your version of Ollama and has been replaced by a newer "
             "version. To re-download, run 'ollama pull llama3.2-vision'"
         )
-
-
-def _footprint(header: Header, planned: Planned) -> Footprint:
-    return replace(footprint(header), weights_bytes=planned.weights_bytes)
 
 
 def run_template(text: str) -> Template:

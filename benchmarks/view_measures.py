@@ -1,0 +1,93 @@
+"""Claims about published models: planning what the engine gets, and writing it to memory."""
+
+import shutil
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from benchmarks.measures import Row
+from tampu.engine.view import Places, has_memory_files, opened
+from tampu.gguf.reader import read_header
+from tampu.gguf.rewrite import WrittenTensor, padding, text_fact, uint32_fact, write_head
+from tampu.gguf.translate.plan import Copied, Given, View
+from tampu.gguf.translate.planning import text_view
+
+WORDS: Final = 262_144
+BIG_FILE: Final = 1 << 30
+TURNS: Final = 5
+_MEMORY_FOLDER: Final = Path("/dev/shm")  # noqa: S108  # not for files of ours but to compare with
+_WIDTH: Final = 32
+_SQUARE: Final = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+_FLAT: Final = ("attn_norm", "ffn_norm", "post_attention_norm", "post_ffw_norm", "attn_q_norm", "attn_k_norm")
+
+
+def view_rows() -> Iterator[Row]:
+    """What it costs that a model comes in another layout than the engine's."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield _planning_row(Path(folder) / "published.gguf")
+        if has_memory_files() and _MEMORY_FOLDER.is_dir():
+            yield _writing_row(Path(folder))
+
+
+def _planning_row(path: Path) -> Row:
+    _write_published(path)
+    header = read_header(path)
+    taken = []
+    for _ in range(TURNS):
+        begin = time.perf_counter()
+        text_view(path, header)
+        taken.append((time.perf_counter() - begin) * 1e3)
+    took = min(taken)
+    what = "planning the translation of a vocabulary of 262,144 words"
+    return Row(what, "", f"{took:.0f} ms", "", "at most 150 ms", took <= 150)
+
+
+def _write_published(path: Path) -> None:
+    """A gemma3 of one block as Ollama's converter writes it: it does not tell how its numbers are kept from zero."""
+    words = b"".join(struct.pack("<Q", 9) + b"w%08d" % number for number in range(WORDS))
+    facts = {
+        b"general.architecture": text_fact("gemma3"),
+        b"tokenizer.ggml.tokens": struct.pack("<IIQ", 9, 8, WORDS) + words,
+        b"tokenizer.ggml.scores": struct.pack("<IIQ", 9, 6, WORDS) + bytes(4 * WORDS),
+        b"tokenizer.ggml.token_type": struct.pack("<IIQ", 9, 5, WORDS) + bytes(4 * WORDS),
+        b"gemma3.block_count": uint32_fact(1),
+        b"gemma3.embedding_length": uint32_fact(_WIDTH),
+        b"gemma3.context_length": uint32_fact(512),
+    }
+    shapes = {
+        **{f"blk.0.{name}.weight": (_WIDTH, _WIDTH) for name in _SQUARE},
+        **{f"blk.0.{name}.weight": (_WIDTH,) for name in _FLAT},
+        "output_norm.weight": (_WIDTH,),
+        "token_embd.weight": (_WIDTH, WORDS),
+    }
+    tensors = [WrittenTensor(name, shape, 0, 4 * shape[0] * (*shape, 1)[1]) for name, shape in shapes.items()]
+    with path.open("wb") as file:
+        file.write(write_head(facts, tensors, 32))
+        file.truncate(file.tell() + sum(each.nbytes + padding(each.nbytes, 32) for each in tensors))
+
+
+def _writing_row(folder: Path) -> Row:
+    """Against `cp` into a file system in memory, from pages that are in memory by then; in turn, the best of each."""
+    source = folder / "big"
+    with source.open("wb") as file:
+        for _ in range(BIG_FILE >> 20):
+            file.write(bytes(1 << 20))
+    view = View(source, (Given(bytes(5000)), Copied(904, BIG_FILE - 904)), BIG_FILE)
+    places = Places(folder=folder, prefix="view-", memory_bytes=4 * BIG_FILE)
+    program = shutil.which("cp") or "/bin/cp"
+    copied, ours = [], []
+    for _ in range(TURNS):
+        with tempfile.TemporaryDirectory(dir=_MEMORY_FOLDER) as target:
+            begin = time.perf_counter()
+            subprocess.run([program, source, f"{target}/big"], check=True)
+            copied.append(time.perf_counter() - begin)
+        begin = time.perf_counter()
+        with opened(view, places):
+            ours.append(time.perf_counter() - begin)
+    a, b = (BIG_FILE / min(times) / 1e6 for times in (copied, ours))
+    what = "writing a view to memory"
+    return Row(what, f"cp: {a:.0f} MB/s", f"{b:.0f} MB/s", f"{b / a:.2f}x", "at least 0.7", b / a >= 0.7)
