@@ -24,6 +24,8 @@ from tampu.api.openai import chat as openai_chat
 from tampu.api.openai import completions as openai_completions
 from tampu.api.openai import embeddings as openai_embeddings
 from tampu.api.openai import models as openai_models
+from tampu.api.openai import rerank as openai_rerank
+from tampu.api.openai import tokens as openai_tokens
 from tampu.api.openai.asking import Asked
 from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary, QueuedRequest
 from tampu.errors import Forbidden, TampuError
@@ -82,6 +84,10 @@ async def _detokenize(request: DetokenizeRequest, exchange: Exchange) -> JoinedT
 
 async def _rerank(request: RerankRequest, exchange: Exchange) -> Ranking:
     return await exchange.behind.operations.rerank(request, arrival=exchange.arrival)
+
+
+async def _rerank_call(call: openai_rerank.RerankCall, exchange: Exchange) -> Ranking:
+    return await exchange.behind.operations.rerank(call.request, arrival=exchange.arrival)
 
 
 async def _tags(_: None, exchange: Exchange) -> Sequence[ModelSummary]:
@@ -205,6 +211,9 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("POST", "/v1/chat/completions", streaming(openai_chat.CODEC, _generate_choices)),
     Route("POST", "/v1/completions", streaming(openai_completions.CODEC, _generate_choices)),
     Route("POST", "/v1/embeddings", answering(openai_embeddings.CODEC, _embed_call)),
+    Route("POST", "/v1/rerank", answering(openai_rerank.CODEC, _rerank_call)),
+    Route("POST", "/v1/tokenize", answering(openai_tokens.TOKENIZE_CODEC, _tokenize)),
+    Route("POST", "/v1/detokenize", answering(openai_tokens.DETOKENIZE_CODEC, _detokenize)),
     Route("GET", "/v1/models", answering(openai_models.LIST_CODEC, _tags)),
     Route("GET", "/v1/models/*model", answering(openai_models.MODEL_CODEC, _model_of)),
     Route("POST", "/api/me", fixed(about.NOT_SIGNED_IN)),

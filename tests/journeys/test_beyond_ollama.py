@@ -62,6 +62,9 @@ def test_documents_are_ranked(served: Served) -> None:
     assert found["prompt_eval_count"] > 0
     best = served.ask("/api/rerank", {"model": "ranks", "query": "hello", "documents": documents, "top_n": 2})
     assert best["results"] == found["results"][:2]
+    shared = {"model": "ranks", "query": "hello", "documents": documents, "top_n": 1, "return_documents": True}
+    (first,) = served.ask("/v1/rerank", shared)["results"]
+    assert first == found["results"][0] | {"document": {"text": documents[first["index"]]}}
     assert served.ask("/api/rerank", {"model": "ranks", "query": "hello", "documents": []})["results"] == []
     status, text = refused(served, "/api/rerank", {"model": "ranks", "query": "a", "documents": ["hello " * 5000]})
     assert (status, "tokens together, more than the" in text) == (400, True)

@@ -206,6 +206,15 @@ def test_models(client: openai.OpenAI) -> None:
         client.models.retrieve("nothing/there:1b")
 
 
+def test_tokens_and_ranks(speaking: Served) -> None:
+    told = speaking.ask("/v1/tokenize", {"model": "v-embed", "prompt": "the sky"})
+    assert told["count"] == len(told["tokens"]) > 0
+    bare = speaking.ask("/v1/tokenize", {"model": "v-embed", "content": "the sky"})["tokens"]
+    assert "sky" in speaking.ask("/v1/detokenize", {"model": "v-embed", "tokens": bare})["content"]
+    status, raw = speaking.request("POST", "/v1/rerank", {"model": "v-embed", "query": "q", "documents": ["d"]})
+    assert (status, json.loads(raw)["error"]["type"]) == (400, "invalid_request_error")
+
+
 def test_errors_are_the_sdks_own(client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="'v-nothing' not found"):
         client.chat.completions.create(model="v-nothing", messages=HI, stream=True)

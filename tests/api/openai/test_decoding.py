@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tampu.api.dialect import Call
-from tampu.api.openai import chat, completions, embeddings
+from tampu.api.openai import chat, completions, embeddings, rerank, tokens
 from tampu.api.openai.asking import Asked
 from tampu.errors import BadRequest, NotFound, TampuError
 from tampu.generation import AnyJson, JsonSchema, NamedTool, ToolUse
@@ -192,6 +192,29 @@ def test_inputs_of_embeddings() -> None:
     for wrong in (None, [], [1, "a"], [[]], [True], {"a": 1}, 5, [[1, 2.5]]):
         with pytest.raises(BadRequest, match="invalid input"):
             _embedding(input=wrong)
+
+
+def test_documents_are_texts_in_either_form() -> None:
+    def decoded(**fields: Any) -> Any:
+        return rerank.CODEC.decode(Call(json.dumps({"model": "m", "query": "q", **fields}).encode()))
+
+    call = decoded(documents=["a", {"text": "b"}], top_n=1, return_documents=True)
+    assert (call.request.documents, call.request.top, call.returns_documents) == (("a", "b"), 1, True)
+    for wrong in ({"documents": [1]}, {"documents": ["a"], "top_n": 0}):
+        with pytest.raises(BadRequest):
+            decoded(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("fields", "adds"),
+    [({"prompt": "a"}, True), ({"content": "a"}, False), ({"content": "a", "add_special": True}, True)],
+)
+def test_a_text_for_tokens_has_one_of_three_names(fields: dict[str, Any], adds: bool) -> None:
+    request = tokens.TOKENIZE_CODEC.decode(Call(json.dumps({"model": "m", **fields}).encode()))
+    assert (request.text, request.add_special) == ("a", adds)
+    for wrong in ({}, {"prompt": "a", "content": "a"}):
+        with pytest.raises(BadRequest, match="send the text"):
+            tokens.TOKENIZE_CODEC.decode(Call(json.dumps({"model": "m", **wrong}).encode()))
 
 
 _json = st.recursive(
