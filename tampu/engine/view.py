@@ -80,7 +80,10 @@ def opened(view: View, places: Places, still_wanted: StillWanted = lambda: None)
 
 
 def _made(view: View, places: Places, still_wanted: StillWanted, stack: ExitStack) -> OpenView:
-    shared = stack.enter_context(_shared(view, places, still_wanted))
+    try:
+        shared = stack.enter_context(_shared(view, places, still_wanted))
+    except OSError:
+        shared = None  # of a folder that cannot be written or is full; memory may do
     if shared is not None:
         return shared
     if has_memory_files() and view.nbytes + _MEMORY_MARGIN <= places.memory_bytes:
@@ -97,7 +100,7 @@ def release_unmapped(view: OpenView, pid: int) -> int:
     """Give back the memory of all that a process has not mapped of a file in memory; the bytes given back.
 
     An engine that keeps its weights on a device maps none or few of them; what nobody has mapped would stay as long as
-    the rest does.
+    the rest does. Where it has mapped nothing at all, closing is enough, or another process is the engine.
     """
     if view.descriptor is None:
         return 0
@@ -106,8 +109,8 @@ def release_unmapped(view: OpenView, pid: int) -> int:
         maps = Path(f"/proc/{pid}/maps").read_text()
     except OSError:
         return 0
-    freed = 0
-    for start, end in gaps(mapped_ranges(maps, status.st_ino), status.st_size):
+    mapped, freed = mapped_ranges(maps, status.st_ino), 0
+    for start, end in gaps(mapped, status.st_size) if mapped else ():
         with suppress(OSError):
             _punch(view.descriptor, start, end - start)
             freed += end - start

@@ -199,6 +199,28 @@ def test_memory_that_an_engine_does_not_map_is_given_back(tmp_path: Path, source
         os.close(file)
 
 
+@needs_memory_files
+@pytest.mark.usefixtures("cannot_share")
+def test_nothing_is_taken_from_an_engine_that_is_another_process(tmp_path: Path, source: Path) -> None:
+    with opened(view_of(source), places(tmp_path, memory_bytes=ROOM)) as made:
+        assert release_unmapped(made, os.getpid()) == 0
+        assert made.path.read_bytes() == content_of(view_of(source))
+
+
+@needs_memory_files
+def test_a_folder_that_cannot_be_written_is_no_hindrance_where_memory_does(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(views.tempfile, "mkstemp", refuse)
+    with opened(view_of(source), places(tmp_path, memory_bytes=ROOM)) as made:
+        assert made.path.read_bytes() == content_of(view_of(source))
+    with pytest.raises(EngineStartFailed, match="cannot be written"), opened(view_of(source), places(tmp_path)):
+        pass
+
+
 def test_a_file_on_disk_gives_nothing_back() -> None:
     assert release_unmapped(OpenView(Path("/nowhere")), os.getpid()) == 0
 
