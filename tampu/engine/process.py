@@ -19,7 +19,7 @@ from tampu.engine.loading import (
 )
 from tampu.engine.protocol import LoadProgress
 from tampu.engine.pulse import LOOK_S, Pulse, Vitals
-from tampu.engine.reuse import NO_REUSE, Reuse, reuse_of
+from tampu.engine.reuse import Reuse, reuse_of
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.engine.speculation import Payoffs
 from tampu.errors import EngineCrashed, EngineStartFailed
@@ -117,7 +117,9 @@ async def start_engine(
     keeper = Keeper(
         launch.command, environment=launch.environment, first_line=launch.first_line, mark=launch.ready_mark
     )
-    child = ChildEngine(keeper, _client(launch, keeper, reuse if launch.is_bundled else NO_REUSE), launch)
+    child = ChildEngine(
+        keeper, _client(launch, keeper, reuse if launch.is_bundled else Reuse(shares=reuse.shares)), launch
+    )
     try:
         await _load(child, keeper, launch, on_progress, settings.load_timeout_s)
     except BaseException:

@@ -148,16 +148,17 @@ class Prompts:
 
     async def write_down(self) -> None:
         """Write the long prompts of all idle slots to the shelf, for no longer than reading them again would take."""
-        limit_s = self._reading.patience_s(self._unwritten)
-        self._unwritten = 0
+        news = self._unwritten
         try:
-            with anyio.move_on_after(limit_s):
+            with anyio.move_on_after(self._reading.patience_s(news)):
                 for slot in await self._slots.slots():
                     await self._write(slot)
         except EngineError as error:
             _log.debug("prompts were not kept: %s", error)
         except OSError as error:
             self._give_up(f"the folder cannot be written: {error.strerror or error}")
+        # Not where it was cancelled: then the end of the engine, which is near, tries again.
+        self._unwritten -= news
 
     async def _write(self, slot: Slot) -> None:
         mark = slot.id, slot.id_task
@@ -165,7 +166,8 @@ class Prompts:
             return
         name = self._shelf.new_name()
         try:
-            await self._slots.save_slot(slot.id, name)
+            if await self._slots.save_slot(slot.id, name) < LEAST_TOKENS:
+                return
             self._kept, added = await to_thread.run_sync(self._shelf.add, name, self._fingerprint, self._kept)
         except UnknownLayout:
             self._give_up("this engine writes what cannot be read here")

@@ -74,7 +74,8 @@ class Shelf:
 
     def prepare(self) -> None:
         """Make the folder, for nobody else to enter, and remove what was never finished; raises OSError."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
         before = time.time() - _UNFINISHED_AGE_S
         for path in self.folder.glob(f"*{_UNFINISHED}"):
             with suppress(OSError):

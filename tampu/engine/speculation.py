@@ -77,6 +77,9 @@ def guessing_parameters(spec: EngineSpec, placement: Placement) -> dict[str, Par
     """
     if spec.embedding or spec.draft_path is not None or spec.projector_paths:
         return {}
+    # An answer that fills a context which is not shifted would end early, by as much as was guessed.
+    if not spec.context_shift:
+        return {}
     if batch_size(spec, placement) < placement.slots * (1 + _LONGEST_GUESS):
         return {}
     return {"speculative.types": ["COMMON_SPECULATIVE_TYPE_NGRAM_MOD"]}

@@ -17,6 +17,7 @@ _PACKING: Final = 1
 _WORD: Final = 4
 _HEAD_WORDS: Final = 6
 _MOST_TOKENS: Final = 1 << 24
+_FIRST_STEP: Final = 8
 
 Tokens: TypeAlias = "array[int]"
 """Token ids, 32 bits each."""
@@ -42,8 +43,12 @@ def tokens_of(path: Path) -> Tokens:
 
 
 def common_length(one: Tokens, other: Tokens) -> int:
-    """How many tokens both begin with."""
-    low, high = 0, min(len(one), len(other))
+    """How many tokens both begin with; costs as much as there are, however long both are."""
+    low, step, limit = 0, _FIRST_STEP, min(len(one), len(other))
+    while low < limit and one[low : low + step] == other[low : low + step]:
+        low, step = low + step, step * 2
+    # What follows `low` differs somewhere within the step, or one of them ends there.
+    low, high = min(low, limit), min(low + step, limit)
     while low < high:
         middle = (low + high + 1) // 2
         if one[low:middle] == other[low:middle]:
