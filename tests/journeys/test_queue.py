@@ -104,11 +104,12 @@ def test_a_full_queue_says_when_to_come_again(small: Served) -> None:
         clients.append(Client(small, "other"))
         wait_until(lambda count=count: len(queue(small)) == count)
 
-    for path, body in {
+    bodies: dict[str, dict[str, Any]] = {
         "/api/generate": {"prompt": "x"},
         "/api/chat": {"messages": [{"role": "user", "content": "x"}]},
         "/api/embed": {"input": "x"},
-    }.items():
+    }
+    for path, body in bodies.items():
         connection = http.client.HTTPConnection("127.0.0.1", small.port, timeout=60)
         connection.request("POST", path, json.dumps({"model": "other", **body}))
         refused = connection.getresponse()

@@ -14,7 +14,7 @@ from tests.recordings import recorded_bytes, recording
 
 CASES = {case["name"]: case for case in recording("store/scheduler.json")["cases"]}
 ELSEWHERE = {
-    "openai stream killed": "the line 'Streams end as they should' and tests/journeys/test_openai_faults.py",
+    "openai stream killed": "tests/journeys/test_openai_faults.py: here the stream ends with an error",
     "queue full, /v1/chat/completions": "tests/journeys/test_queue.py plays the full queue on the native routes",
     "queue full, /api/chat": "tests/journeys/test_queue.py",
     "queue full, /api/embed": "tests/journeys/test_queue.py; recorded when the queue had room again",
@@ -257,3 +257,25 @@ def test_a_repaired_file_is_tried_at_once(tmp_path: Path) -> None:
 
 def _size(name: str) -> int:
     return len(recorded_bytes(f"models/{name}"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"OLLAMA_KV_CACHE_TYPE": "q8_0", "OLLAMA_FLASH_ATTENTION": "1", "OLLAMA_GPU_OVERHEAD": str(3 << 30)}, ""),
+        (
+            {"OLLAMA_KV_CACHE_TYPE": "q8_0", "OLLAMA_FLASH_ATTENTION": "0", "OLLAMA_LLM_LIBRARY": "cpu"},
+            "a quantized key/value cache needs flash attention, which is off; it is f16",
+        ),
+        (
+            {"OLLAMA_LLM_LIBRARY": "cuda_v99", "OLLAMA_SCHED_SPREAD": "1", "OLLAMA_KV_CACHE_TYPE": "bf16"},
+            "OLLAMA_LLM_LIBRARY=cuda_v99 chooses nothing here",
+        ),
+    ],
+)
+def test_settings_of_the_engine_are_heeded_or_told(tmp_path: Path, variables: dict[str, str], told: str) -> None:
+    with serving(tmp_path, **variables) as served:
+        furnish(served)
+        assert say(served, "third")["done_reason"] == "stop"
+        assert told in served.log
+        assert ("level=WARN" in served.log) is bool(told)
