@@ -3,10 +3,12 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +36,8 @@ def edited(text: str, words: Sequence[str]) -> str:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        done = subprocess.run([*words, name], check=False)
+        with _deaf_to_interrupts():
+            done = subprocess.run([*words, name], check=False)
         if done.returncode != 0:
             raise BadRequest(f"editor exited with error: exit status {done.returncode}")
         return path.read_text("utf-8", "replace").rstrip("\r\n")
@@ -42,3 +45,13 @@ def edited(text: str, words: Sequence[str]) -> str:
         raise BadRequest(f"editor exited with error: {error.strerror or error}") from None
     finally:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Inside, Ctrl-C is the editor's alone, though the terminal sends it to both."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -34,12 +34,12 @@ def is_later(file: str, name: str) -> bool:
 
 
 def explained_cases() -> Iterator[tuple[str, str, str]]:
-    """(line of docs/differences.md, file, case) of all rules that meet a case."""
+    """(line of docs/differences.md, file, case) of all rules that change a case, or leave it for later."""
     for line, table in EXPLAINED.items():
         for rule in table["rules"]:
-            for name in [case["name"] for case in _plain_cases(rule["file"])]:
-                if _covers(rule, rule["file"], name):
-                    yield line, rule["file"], name
+            for case in _plain_cases(rule["file"]):
+                if _covers(rule, rule["file"], case["name"]) and (line == LATER or _changed(case, rule) != case):
+                    yield line, rule["file"], case["name"]
 
 
 def _plain_cases(file: str) -> list[Any]:

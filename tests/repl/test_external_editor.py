@@ -1,5 +1,6 @@
 """Ctrl-G: which editor, and what becomes of what it leaves."""
 
+import signal
 import tempfile
 from pathlib import Path
 
@@ -40,3 +41,10 @@ def test_an_editor_that_fails(tmp_path: Path) -> None:
         edited("x", editor_words(script(tmp_path, "exit 3")))
     with pytest.raises(BadRequest, match="editor exited with error: "):
         edited("x", editor_words(script(tmp_path, 'rm "$1"')))
+
+
+def test_ctrl_c_in_the_editor_is_the_editors(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    words = editor_words(script(tmp_path, 'kill -INT $PPID; printf kept > "$1"'))
+    assert edited("x", words) == "kept"
+    assert signal.getsignal(signal.SIGINT) is before
