@@ -132,4 +132,4 @@ def last_of(events: Sequence[GenerationEvent]) -> Finished | PromptRendered:
 
 
 def _told_apart(event: ChoicesEvent) -> tuple[int, GenerationEvent]:
-    return (event.choice, event.event) if type(event) is ChoiceEvent else (0, event)  # type: ignore[return-value]
+    return (event.choice, event.event) if isinstance(event, ChoiceEvent) else (0, event)

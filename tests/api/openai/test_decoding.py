@@ -33,7 +33,7 @@ def _embedding(**fields: Any) -> embeddings.EmbeddingCall:
 
 
 def _messages(*messages: dict[str, Any]) -> Any:
-    return _chat(messages=messages).first.input.messages  # type: ignore[union-attr]
+    return _chat(messages=messages).first.input.messages
 
 
 def test_temperature_and_top_p_are_one_where_nothing_is_said() -> None:
@@ -61,7 +61,7 @@ def test_answers_and_biases() -> None:
     assert _chat(n=3).choices.alternatives == 3
     assert dict(_chat(logit_bias={"7": -100, "12": 1.5}).first.logit_bias) == {7: -100.0, 12: 1.5}
     asked = _completion(prompt=["a", "b"], n=2, echo=True, best_of=2)
-    assert [request.input.prompt for request in asked.choices.requests] == ["a", "b"]  # type: ignore[union-attr]
+    assert [request.input.prompt for request in asked.choices.requests] == ["a", "b"]
     assert asked.echoes == ("a", "b")
 
 
@@ -142,7 +142,7 @@ def test_tools_that_may_and_must_be_called() -> None:
     assert [tool.function.name for tool in allowed.tools] == ["g"]
     with pytest.raises(BadRequest, match='names "h"'):
         chosen({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{"name": "h"}]}})
-    assert not _chat(tools=[TOOL], parallel_tool_calls=False).first.input.parallel_calls  # type: ignore[union-attr]
+    assert not _chat(tools=[TOOL], parallel_tool_calls=False).first.input.parallel_calls
 
 
 @pytest.mark.parametrize(
