@@ -18,6 +18,7 @@ import anyio
 from anyio import to_thread
 
 from tampu.errors import DigestMismatch, RegistryError
+from tampu.registry.failures import first_failure
 from tampu.registry.fetcher import BlobFetcher, NoRangesError
 from tampu.registry.origin import Origin
 from tampu.registry.pace import Pace
@@ -132,7 +133,7 @@ class _Download:
                 group.start_soon(self._hash_prefix, state)
                 await self._fetch(streams)
         except ExceptionGroup as failures:
-            raise _first(failures) from None
+            raise first_failure(failures) from None
         return f"sha256:{state.hexdigest()}"
 
     async def _fetch(self, streams: int) -> None:
@@ -203,9 +204,3 @@ class _Comparison:
         if self._partial.read(position, len(data)) != data:
             self._partial.overwrite(position, data)
             self.has_changed = True
-
-
-def _first(failures: ExceptionGroup[Exception]) -> Exception:
-    """The first failure in a group of groups; the others came of it."""
-    inner = failures.exceptions[0]
-    return _first(inner) if isinstance(inner, ExceptionGroup) else inner

@@ -22,6 +22,7 @@ from yarl import URL
 
 from tampu.errors import CorruptBlob, RegistryError, RegistryNotFound, RegistryUnreachable, StoreError
 from tampu.registry.client import RegistryAnswer, RegistryClient
+from tampu.registry.failures import first_failure
 from tampu.registry.retries import when_asked_to_wait
 from tampu.registry.sending import PartSender, Sent
 from tampu.registry.transport import error_text, named_place, redirect_target
@@ -165,7 +166,7 @@ class _Upload:
                     else:
                         group.start_soon(self._send_elsewhere, part, slots)
         except ExceptionGroup as failures:
-            raise _first(failures) from None
+            raise first_failure(failures) from None
 
     async def _offer_next(self) -> _Part | None:
         """One try to send the next part; the part, if it is to go elsewhere."""
@@ -360,9 +361,3 @@ def _check_content(blob: LocalBlob) -> None:
         got = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     if got != blob.digest:
         raise CorruptBlob(f"blob {blob.digest} is damaged: its content is {got}; pull or create the model again")
-
-
-def _first(failures: ExceptionGroup[Exception]) -> Exception:
-    """The first failure in a group of groups; the others came of it."""
-    inner = failures.exceptions[0]
-    return _first(inner) if isinstance(inner, ExceptionGroup) else inner
