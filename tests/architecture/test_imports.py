@@ -3,7 +3,10 @@
 from tests.architecture.source import Module, imports, modules
 
 VOCABULARY = frozenset(
-    "tampu arrival errors names messages media generation options progress units wire config descriptions management upkeep secret sharing".split()
+    (
+        "arrival config descriptions errors generation management media messages "
+        "names options progress secret sharing tampu units upkeep wire"
+    ).split()
 )
 EVERYTHING_BELOW_OPERATIONS = frozenset(
     "gguf modelfile templates parsing hardware telemetry store registry engine scheduler".split()
