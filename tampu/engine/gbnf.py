@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from tampu.engine.schema import resolved
+from tampu.engine.schema import misshapen, resolved
 from tampu.generation import AnyJson, InvalidFormat, JsonSchema, OutputFormat
 
 _PRIMITIVES: Final = r"""
@@ -48,7 +48,13 @@ def json_grammar(wanted: OutputFormat | None) -> str | None:
         case AnyJson():
             return f"root ::= object\n{_PRIMITIVES}\n"
         case JsonSchema(schema=schema):
-            return _Writer(schema).grammar()
+            if problems := misshapen(schema):
+                raise NotWritable(problems[0])
+            try:
+                return _Writer(schema).grammar()
+            except (TypeError, AttributeError) as error:
+                # A reference may lead to what is no schema at all.
+                raise NotWritable(f"a keyword has a value that it cannot have: {error}") from None
         case None | InvalidFormat():
             return None
 

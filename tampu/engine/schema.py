@@ -68,6 +68,19 @@ def problems_of(schema: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def misshapen(schema: Mapping[str, Any]) -> list[str]:
+    """The keywords of `schema` whose values are of a wrong type, each with its place."""
+    found: list[str] = []
+    waiting: list[tuple[_Place, Any]] = [(_ROOT, schema)]
+    while waiting:
+        place, part = waiting.pop()
+        if isinstance(part, Mapping):
+            wrong = [name for name, is_sound in _SHAPES.items() if name in part and not is_sound(part[name])]
+            found += [f"`{name}` has a value that it cannot have (at {place})" for name in wrong]
+            waiting += _parts(place, part, (*_TABLES, *_DEFINITIONS))
+    return found
+
+
 def guided(schema: Mapping[str, Any], mark: str, *, layout: Mapping[str, object] | None = None) -> dict[str, Any]:
     """`schema` with the bundled engine's directions; `mark` shows up in its log if it cannot compile the schema."""
     bare = {key: value for key, value in schema.items() if key not in {"$comment", "x-guidance"}}

@@ -94,7 +94,15 @@ async def test_what_cannot_be_followed_is_refused_with_its_place() -> None:
             await answer(child, "<|s0|>", format=JsonSchema(holding({"type": "string", "pattern": "x"})))
 
 
-@pytest.mark.parametrize("bad", [{"enum": []}, {"type": "number", "maximum": 5}, {"not": {}}, False])
+@pytest.mark.parametrize("bad", [
+    {"enum": []}, {"type": "number", "maximum": 5}, {"not": {}}, False,
+    {"type": "array", "minItems": "x"}, {"type": "integer", "minimum": []}, {"allOf": [{"properties": 5}]},
+])  # fmt: skip
 def test_what_cannot_be_written_says_where(bad: Any) -> None:
     with pytest.raises(NotWritable, match="#/properties/name"):
         json_grammar(JsonSchema(holding(bad)))
+
+
+def test_a_reference_to_what_is_no_schema_is_refused() -> None:
+    with pytest.raises(NotWritable, match="a value that it cannot have"):
+        json_grammar(JsonSchema({"$ref": "#/x", "x": {"type": "array", "minItems": "x"}}))
