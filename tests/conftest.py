@@ -1,8 +1,12 @@
 """Fixtures for every test."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
+
+# A shell's background jobs ignore Ctrl-C, and so would every program that the tests start from one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

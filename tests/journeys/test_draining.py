@@ -10,6 +10,13 @@ from typing import Any
 import psutil
 
 from tests.journeys.conftest import Served, serving, wait_until
+from tests.models import scripted_model_of
+
+ENDLESS = scripted_model_of(
+    {"name": "endless", "context": 65536, "scripts": [{"pieces": [" one", " two"], "end": "loop"}]}
+)
+FOR_MINUTES = {"num_predict": -1, "num_ctx": 65536}
+"""An answer without a bound ends after ten times the context."""
 
 
 class Asking(threading.Thread):
@@ -33,13 +40,15 @@ class Asking(threading.Thread):
 
 def test_a_server_that_is_told_to_stop_drains(tmp_path: Path) -> None:
     with serving(tmp_path, OLLAMA_NUM_PARALLEL="1") as served:
-        served.upload("scripted.gguf", "loop", template="{{ .Prompt }}<|s3|>")
+        (tmp_path / "Modelfile").write_text(f"FROM {ENDLESS}\nTEMPLATE {{{{ .Prompt }}}}<|s0|>\n")
+        assert served.command("create", "loop", "-f", str(tmp_path / "Modelfile")).returncode == 0
         served.upload("second.gguf", "other", template="{{ .Prompt }}<|s0|>")
-        endless = Asking(served, options={"num_predict": -1})
-        waiting = Asking(served)
+        endless = Asking(served, options=FOR_MINUTES)
+        wait_until(lambda: endless.lines)
+        waiting = Asking(served, options=FOR_MINUTES)
         wait_until(lambda: len(served.ask("/api/queue", method="GET")["requests"]) == 2)
         short = Asking(served, model="other")
-        wait_until(lambda: endless.lines and short.lines)
+        wait_until(lambda: short.lines)
         engines = psutil.Process(served.process.pid).children()
         served.process.send_signal(signal.SIGTERM)
         for client in (endless, waiting, short):
