@@ -2,8 +2,9 @@
 
 1. A conversation goes to the engine's own chat where the model's weights bring the template, unless we have to know how
    the answer is written: for a format, a demanded call, or tools that are only described.
-2. A family that thinks in a format of its own is asked twice where a format is wanted: nothing tells the grammar where
-   such thoughts end.
+2. A chat that thinks before an answer in a format is asked twice, as in Ollama: the thoughts come at full speed, free
+   of any grammar, and what follows is read from the cache but for the tags. Where the answer may have to be calls, or the
+   weights bring the template, one grammar holds thoughts and answer in one pass.
 3. Where only the engine can read the model's answers (or takes no grammars for calls), it is asked to see to it itself.
 """
 
@@ -36,11 +37,14 @@ def reads_answer_itself(selection: Selection, chat: ChatInput, properties: Engin
 
 
 def thinks_first(selection: Selection, properties: EngineProperties) -> bool:
-    """Whether an answer with a format takes two passes: no grammar can let the thoughts in front of it free."""
+    """Whether a chat's answer with a format takes two passes."""
     request, facts = selection.request, selection.facts
     if not (request.format and request.think):
         return False
-    return (bool(facts.parser) and not facts.thinking) or (bool(facts.thinking) and not properties.takes_grammars)
+    if facts.parser and not facts.thinking:
+        return True  # nothing tells a grammar where the thoughts of such a family end
+    is_free = facts.paths.chat is PromptPath.GO_TEMPLATE and call_form(selection) is None
+    return bool(facts.thinking) and (is_free or not properties.takes_grammars)
 
 
 def is_demanded(choice: ToolChoice) -> bool:

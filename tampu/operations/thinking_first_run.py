@@ -1,4 +1,4 @@
-"""An answer under a grammar from a model whose thoughts no grammar can let free: it is asked twice."""
+"""An answer under a grammar from a model that thinks first: it thinks freely, and is asked again with its thoughts."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -54,7 +54,8 @@ class ThinkingFirstRun:
         if self._selection.facts.parser == "harmony":
             source = replace(source, suffix=FINAL_MESSAGE)
         is_plain = bool(self._selection.facts.parser)
-        self._pass = CompletionRun(self._selection, self._engine, source, is_plain=is_plain)
+        held = replace(self._selection, request=replace(self._selection.request, think=False))
+        self._pass = CompletionRun(held, self._engine, source, is_plain=is_plain)
         async with aclosing(await self._pass.start(raw)) as events:
             async for event in events:
                 yield event
