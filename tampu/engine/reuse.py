@@ -42,7 +42,8 @@ def reuse_of(spec: EngineSpec, placement: Placement, settings: Settings, payoffs
     if settings.isolate:
         return Reuse(shares=False, parameters={"cache_ram_mib": 0})
     payoff = payoffs.of(spec.model_path)
-    parameters = guessing_parameters(spec, placement) if settings.speculation and payoff.pays else {}
+    guesses = settings.speculation if spec.speculation is None else spec.speculation
+    parameters = guessing_parameters(spec, placement) if guesses and payoff.pays else {}
     if not settings.prompt_cache_mib or spec.embedding or spec.projector_paths or spec.draft_path:
         return Reuse(payoff=payoff, parameters=parameters)
     shelf = shelf_in(settings)

@@ -37,6 +37,11 @@ class EngineSpec:
     least_image_tokens: int | None = None
     most_image_tokens: int | None = None
     """How many tokens one picture becomes; None: as the engine thinks best."""
+    slots: int | None = None
+    kv_cache_type: str | None = None
+    flash_attention: bool | None = None
+    speculation: bool | None = None
+    """How many requests at once, and how: what is set for this model alone; None: as for all models."""
     uses_own_template: bool = True
     """Whether the engine renders chats with the template in the GGUF; False neutralises it."""
 

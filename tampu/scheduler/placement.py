@@ -50,6 +50,7 @@ class DoesNotFit:
 
 def place(request: LoadRequest, *, free_bytes: int, limits: Limits) -> Placement | DoesNotFit:
     """The context and slots that `request` gets in `free_bytes` of memory."""
+    limits = limits.of_model(request.spec)
     ctx = request.spec.num_ctx
     num_ctx = automatic_ctx(request, free_bytes=free_bytes, limits=limits) if ctx is None else wanted_ctx(request, ctx)
     cache_limit = free_bytes if limits.num_parallel else free_bytes // _SLOTS_SHARE
@@ -78,7 +79,7 @@ def smaller(placement: Placement, request: LoadRequest, limits: Limits) -> Place
         num_ctx = max(num_ctx // 4, SMALLEST_AUTOMATIC_CTX)
     else:
         return None
-    needed_bytes = memory_bytes(request.footprint, num_ctx, slots, limits)
+    needed_bytes = memory_bytes(request.footprint, num_ctx, slots, limits.of_model(request.spec))
     return replace(placement, num_ctx=num_ctx, slots=slots, memory_bytes=needed_bytes)
 
 
@@ -91,6 +92,7 @@ def wanted_ctx(request: LoadRequest, num_ctx: int) -> int:
 
 def automatic_ctx(request: LoadRequest, *, free_bytes: int, limits: Limits) -> int:
     """The context that a request gets which leaves it open."""
+    limits = limits.of_model(request.spec)
     longest = min(request.trained_ctx or SMALLEST_AUTOMATIC_CTX, _LARGEST_AUTOMATIC_CTX)
     slots = limits.num_parallel or _AUTOMATIC_SLOTS
     num_ctx = min(SMALLEST_AUTOMATIC_CTX, longest)

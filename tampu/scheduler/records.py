@@ -1,7 +1,7 @@
 """What the scheduler is asked for and what it knows: plain data that policy decides on."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tampu.config import Settings
@@ -69,16 +69,27 @@ class Limits:
             max_queue=settings.max_queue,
             num_parallel=min(settings.num_parallel, _MOST_SLOTS),
             keep_alive=settings.keep_alive,
-            kv_cache_type=_possible_cache_type(settings),
+            kv_cache_type=_possible_cache_type(settings.kv_cache_type, settings.flash_attention),
             flash_attention=settings.flash_attention,
             cores=cores,
         )
 
+    def of_model(self, spec: EngineSpec) -> "Limits":
+        """The limits for one model: what is set for it alone goes before what is set for all."""
+        if spec.slots is None and spec.kv_cache_type is None and spec.flash_attention is None:
+            return self
+        flash_attention = self.flash_attention if spec.flash_attention is None else spec.flash_attention
+        return replace(
+            self,
+            num_parallel=self.num_parallel if spec.slots is None else min(spec.slots, _MOST_SLOTS),
+            kv_cache_type=_possible_cache_type(spec.kv_cache_type or self.kv_cache_type, flash_attention),
+            flash_attention=flash_attention,
+        )
 
-def _possible_cache_type(settings: Settings) -> str:
+
+def _possible_cache_type(kv_cache_type: str, flash_attention: bool | None) -> str:
     """A quantized cache can be read by flash attention alone."""
-    is_quantized = settings.kv_cache_type.startswith("q")
-    return "f16" if is_quantized and settings.flash_attention is False else settings.kv_cache_type
+    return "f16" if kv_cache_type.startswith("q") and flash_attention is False else kv_cache_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,12 @@
 import pytest
 
 from tampu.config import Settings
+from tampu.engine.spec import Placement
+from tampu.scheduler.placement import place
+from tampu.scheduler.policy import serves
 from tampu.scheduler.records import Limits
 from tampu.units import FOREVER, KeepAlive
+from tests.scheduler.wanted import load, plan
 
 
 def limits(**variables: str) -> Limits:
@@ -42,3 +46,22 @@ def test_a_quantized_cache_needs_flash_attention():
     off = limits(OLLAMA_KV_CACHE_TYPE="q8_0", OLLAMA_FLASH_ATTENTION="0")
     assert off.kv_cache_type == "f16"
     assert limits(OLLAMA_KV_CACHE_TYPE="bf16", OLLAMA_FLASH_ATTENTION="0").kv_cache_type == "bf16"
+
+
+def test_what_is_set_for_one_model_goes_before_what_is_set_for_all():
+    everybody = limits(OLLAMA_NUM_PARALLEL="2", OLLAMA_KV_CACHE_TYPE="q8_0")
+    assert everybody.of_model(load("m").spec) is everybody
+    own = everybody.of_model(load("m", slots=999, kv_cache_type="q4_0", flash_attention=True).spec)
+    assert (own.num_parallel, own.kv_cache_type, own.flash_attention) == (256, "q4_0", True)
+    assert own.max_queue == everybody.max_queue
+    assert everybody.of_model(load("m", flash_attention=False).spec).kv_cache_type == "f16"
+
+
+def test_a_model_is_placed_by_its_own_limits_and_loaded_anew_once_they_change():
+    wanted = load("m", slots=1, kv_cache_type="q8_0", flash_attention=True)
+    placed = place(wanted, free_bytes=10**12, limits=limits())
+    assert isinstance(placed, Placement)
+    assert (placed.slots, placed.kv_cache_type, placed.flash_attention) == (1, "q8_0", True)
+    for own in ({"slots": 2}, {"kv_cache_type": "q4_0"}, {"flash_attention": False}, {"speculation": True}):
+        assert not serves(plan(load("m")), load("m", **own))
+        assert serves(plan(load("m", **own)), load("m", **own))
