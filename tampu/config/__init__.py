@@ -7,5 +7,6 @@ from tampu.config.environment import engine_environment as engine_environment
 from tampu.config.settings import BUILT_IN_ORIGINS as BUILT_IN_ORIGINS
 from tampu.config.settings import Settings as Settings
 from tampu.config.table import SETTINGS as SETTINGS
+from tampu.config.table import Setting as Setting
 from tampu.config.values import GO_FALSE as GO_FALSE
 from tampu.config.values import GO_TRUE as GO_TRUE

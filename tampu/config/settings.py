@@ -101,7 +101,7 @@ def _warnings(setting: Setting, text: str, value: object) -> list[str]:
         is_read = not port or (port.isascii() and port.isdigit() and int(port) <= 65535)
         return [] if is_read else [f"invalid port, using default port={port} default={DEFAULT_PORT}"]
     if value is None:
-        default = f" default={setting.default}" if isinstance(setting.default, int) else ""
+        default = f" default={setting.automatic or setting.default}" if isinstance(setting.default, int) else ""
         return [f"invalid environment variable, using default key={setting.variable} value={text}{default}"]
     return []
 

@@ -12,13 +12,17 @@ from tampu.units import KeepAlive
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table: the field it fills, the variable it is read from, how, and what it means."""
+    """One row of the table: the field it fills, the variable it is read from, how, and what it means.
+
+    `automatic`: what logs tell of a default that is no value yet, such as the range that it will lie in.
+    """
 
     name: str
     variable: str
     read: Callable[[str], Any]
     default: Any
     meaning: str
+    automatic: str = ""
 
 
 SETTINGS: Final[tuple[Setting, ...]] = (
@@ -28,13 +32,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("load_timeout_s", "OLLAMA_LOAD_TIMEOUT", values.positive_duration_s, 300.0, "How long a load may go without progress; 0: for ever"),
     Setting("context_length", "OLLAMA_CONTEXT_LENGTH", values.count, 0, "Context length in tokens where neither model nor request says; 0: automatic"),
     Setting("max_loaded_models", "OLLAMA_MAX_LOADED_MODELS", values.count, 0, "Models loaded at once; 0: automatic"),
-    Setting("num_parallel", "OLLAMA_NUM_PARALLEL", values.count, 0, "Requests that a model works on at once; 0: automatic"),
+    Setting("num_parallel", "OLLAMA_NUM_PARALLEL", values.count, 0, "Requests that a model works on at once; 0: automatic", automatic="1-4"),
     Setting("max_queue", "OLLAMA_MAX_QUEUE", values.count, 512, "Requests that may wait for a model to load"),
     Setting("origins", "OLLAMA_ORIGINS", values.origins, (), "Browser origins allowed besides the built-in ones, comma-separated"),
     Setting("no_prune", "OLLAMA_NOPRUNE", values.flag, False, "Do not remove unused blobs at start, nor after pull and create"),
     Setting("go_template", "OLLAMA_GO_TEMPLATE", values.flag, None, "Whether a model's Go template is used before the GGUF's own; unset: whichever can do more"),
     Setting("translates", "OLLAMA_LLAMA_CPP_COMPAT", values.unless_zero, True, "0: load models of Ollama's own layouts as they are stored, which few engines can"),
-    Setting("flash_attention", "OLLAMA_FLASH_ATTENTION", values.flag, None, "Flash attention; unset: the engine decides"),
+    Setting("flash_attention", "OLLAMA_FLASH_ATTENTION", values.flag, None, "Flash attention; unset: the engine decides", automatic="false"),
     Setting("kv_cache_type", "OLLAMA_KV_CACHE_TYPE", values.cache_type, "f16", "Type of the key/value cache: f16, q8_0, q4_0, or f32, bf16, q5_0, q5_1, q4_1"),
     Setting("gpu_overhead_bytes", "OLLAMA_GPU_OVERHEAD", values.count, 0, "Bytes to leave free on each GPU; never less than 1 GiB"),
     Setting("sched_spread", "OLLAMA_SCHED_SPREAD", values.flag, False, "Spread every model over all GPUs, which is done anyway"),

@@ -18,6 +18,7 @@ from tampu.operations.facts import FactsCache
 from tampu.operations.translation import opened_files
 from tampu.registry.pulls import Pulls, open_pulls
 from tampu.registry.pushes import Pushes, open_pushes
+from tampu.scheduler.placement import SMALLEST_AUTOMATIC_CTX
 from tampu.scheduler.records import Limits, ProgressCallback
 from tampu.scheduler.scheduler import Scheduler
 from tampu.store.gc import open_folder
@@ -55,6 +56,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         _log.info("unused blobs removed", extra={"files": pruned.files, "bytes": pruned.bytes})
     if not pruned.skipped:
         _log.info("total blobs: %d", pruned.kept)
+    _log.info("where no context length is set it starts here", extra={"default_num_ctx": SMALLEST_AUTOMATIC_CTX})
     limits = Limits.of_settings(settings, cores=compute_threads())
     _tell_what_is_not_heeded(settings, limits)
     payoffs = Payoffs()

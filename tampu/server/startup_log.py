@@ -2,19 +2,24 @@
 
 import logging
 import math
+import re
 
 from tampu import OLLAMA_VERSION, __version__
-from tampu.config import SETTINGS, Address, Settings
+from tampu.config import SETTINGS, Address, Setting, Settings
 from tampu.units import FOREVER_NS, NS_PER_S, KeepAlive, format_duration
 
 _log = logging.getLogger("tampu.server")
 _LEVELS = ("INFO", "DEBUG", "DEBUG-4")
+_FACT = re.compile(r"\b(key|value|default|port)=(.*?)(?= (?:value|default)=|$)")
 
 
 def log_settings(settings: Settings) -> None:
-    """What the server was told."""
+    """What the server was told, and what of it means nothing. The command has told that already, in no log's form."""
+    for warning in settings.warnings:
+        _log.warning(_FACT.sub("", warning).strip(), extra=dict(_FACT.findall(warning)))
     _log.info("server config", extra={"env": f"map[{' '.join(described_settings(settings))}]"})
-    _log.info("Ollama cloud disabled: true")
+    # What was asked for, as Ollama tells it; there is no cloud behind this server either way.
+    _log.info("Ollama cloud disabled: %s", str(settings.no_cloud).lower())
     if settings.registry:
         who = "whoever has its key" if settings.registry_key else "whoever reaches this server"
         _log.info("a registry at /v2/ shares the stored models with %s", who)
@@ -36,9 +41,13 @@ def described_settings(settings: Settings) -> list[str]:
         "origins": f"[{' '.join(settings.allowed_origins)}]",
     }
     return sorted(
-        f"{setting.variable}:{special.get(setting.name) or _shown(getattr(settings, setting.name))}"
+        f"{setting.variable}:{special.get(setting.name) or _told(setting, getattr(settings, setting.name))}"
         for setting in SETTINGS
     )
+
+
+def _told(setting: Setting, value: object) -> str:
+    return setting.automatic if setting.automatic and value == setting.default else _shown(value)
 
 
 def _shown(value: object) -> str:
