@@ -16,17 +16,17 @@ from typing import Final
 import psutil
 
 from tampu.config import Settings, engine_environment
-from tampu.engine.binary import find_engine
+from tampu.engine.abilities import Program
+from tampu.engine.flags import binary_flags
 from tampu.engine.parameters import (
     FAILS_AT_ONCE,
     QUIET,
     Endpoint,
     Parameter,
     binary_environment,
-    binary_flags,
-    bundled_parameters,
     compute_environment,
     device_margins,
+    engine_parameters,
 )
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.errors import EngineStartFailed
@@ -62,39 +62,38 @@ def prepare_launch(
     spec: EngineSpec,
     placement: Placement,
     settings: Settings,
+    program: Program,
+    *,
     environment: Mapping[str, str] | None = None,
     extras: Mapping[str, Parameter] = MappingProxyType({}),
 ) -> Launch:
-    """Everything decided, the private folder made; a bundled engine gets `extras` besides.
-
-    Raises EngineStartFailed where there is no engine at all.
-    """
-    environment = {**(engine_environment() if environment is None else environment), **FAILS_AT_ONCE}
+    """Everything decided, the private folder made; the engine gets `extras` besides, as far as it knows them."""
     spec = _with_absolute_paths(spec)
     _require_regular_files(spec)
-    binary = find_engine(settings.llama_server, environment)
     placement = replace(placement, threads=_threads(spec, placement))
-    environment = compute_environment(environment, is_bound=binary is None and _fills_machine(placement.threads))
+    is_bound = program.binary is None and _fills_machine(placement.threads)
+    environment = compute_environment(engines_environment(environment), is_bound=is_bound)
     sweep_folders()
     folder = make_folder()
     spec = _with_named_shards(spec, folder)
     endpoint = _endpoint(folder)
     key, ready_mark = secrets.token_urlsafe(32), f"ready-{secrets.token_hex(8)}"
+    parameters = engine_parameters(
+        spec,
+        placement,
+        endpoint=endpoint,
+        key=key,
+        cache_bytes=_prompt_cache_bytes(placement),
+        verbosity=QUIET + settings.log_level,
+        is_unified=program.is_unified,
+    )
+    parameters |= {**device_margins(settings.gpu_overhead_bytes), **extras}
     task: dict[str, object] = {"parent": os.getpid()}
-    if binary is None:
-        parameters = bundled_parameters(
-            spec,
-            placement,
-            endpoint=endpoint,
-            key=key,
-            cache_bytes=_prompt_cache_bytes(placement),
-            verbosity=QUIET + settings.log_level,
-        )
-        parameters |= device_margins(settings.gpu_overhead_bytes)
-        task |= {"import_paths": sys.path, "parameters": {**parameters, **extras}, "ready_mark": ready_mark}
+    if program.abilities is None:
+        task |= {"import_paths": sys.path, "parameters": parameters, "ready_mark": ready_mark}
     else:
-        flags = binary_flags(spec, placement, endpoint=endpoint)
-        task |= {"command": [str(binary), *flags], "environment": binary_environment(environment, key)}
+        command = [str(program.binary), *binary_flags(parameters, program.abilities)]
+        task |= {"command": command, "environment": binary_environment(environment, key)}
     return Launch(
         folder=folder,
         endpoint=endpoint,
@@ -104,10 +103,15 @@ def prepare_launch(
         environment=environment,
         first_line=json.dumps(task).encode() + b"\n",
         ready_mark=ready_mark,
-        is_bundled=binary is None,
+        is_bundled=program.binary is None,
         weights_bytes=_weights_bytes(spec),
         kills_before=out_of_memory_kills(),
     )
+
+
+def engines_environment(given: Mapping[str, str] | None) -> dict[str, str]:
+    """What an engine may see: what is `given`, else this process's environment, scrubbed."""
+    return {**(engine_environment() if given is None else given), **FAILS_AT_ONCE}
 
 
 def make_folder() -> Path:

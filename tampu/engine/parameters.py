@@ -1,4 +1,4 @@
-"""What a child is told to run: parameters of the bundled engine, or the flags of a `llama-server` binary. Pure."""
+"""What a child is told to run: the parameters of an engine, by the names of the bundled one (see `flags.py`). Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,6 @@ _FLASH_ATTENTION: Final = {
     False: "LLAMA_FLASH_ATTN_TYPE_DISABLED",
 }
 _LOAD_MODES: Final = {None: "LLAMA_LOAD_MODE_AUTO", True: "LLAMA_LOAD_MODE_MMAP", False: "LLAMA_LOAD_MODE_NONE"}
-_FLASH_FLAGS: Final = {None: "auto", True: "on", False: "off"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +50,31 @@ class Endpoint:
 def batch_size(spec: EngineSpec, placement: Placement) -> int:
     """Prompt tokens evaluated at once. An embedding model must see a whole input at once."""
     automatic = min(EMBEDDING_BATCH, placement.num_ctx) if spec.embedding else COMPLETION_BATCH
-    wanted = spec.num_batch if spec.num_batch is not None and spec.num_batch > 0 else automatic
+    given = spec.num_batch if spec.num_batch is not None and spec.num_batch > 0 else 0
+    wanted = given or max(automatic, placement.computed_batch)
     # The engine aborts where a batch cannot hold one token of every slot.
     return max(wanted, placement.slots)
 
 
-def bundled_parameters(
-    spec: EngineSpec, placement: Placement, *, endpoint: Endpoint, key: str, cache_bytes: int, verbosity: int = QUIET
+def engine_parameters(
+    spec: EngineSpec,
+    placement: Placement,
+    *,
+    endpoint: Endpoint,
+    key: str,
+    cache_bytes: int,
+    verbosity: int = QUIET,
+    is_unified: bool = True,
 ) -> dict[str, Parameter]:
-    """Parameters of the bundled engine, by their dotted names.
+    """Parameters of an engine, by the dotted names of the bundled one.
 
     All requests share one unified key/value cache that has room for every slot's whole context; the limit of a slot
-    is exactly `num_ctx`, while separate caches would round it up to a multiple of 256.
+    is exactly `num_ctx`, while separate caches would round it up to a multiple of 256. An engine that has none such
+    (not `is_unified`) divides the context evenly among its slots.
     """
     batch = batch_size(spec, placement)
-    slots = max(placement.slots, min(EMBEDDING_SLOTS, batch)) if spec.embedding else placement.slots
+    shares = spec.embedding and is_unified
+    slots = max(placement.slots, min(EMBEDDING_SLOTS, batch)) if shares else placement.slots
     threads = spec.num_thread if spec.num_thread > 0 else placement.threads
     parameters: dict[str, Parameter] = {
         "model.path": str(spec.model_path),
@@ -82,7 +91,7 @@ def bundled_parameters(
         "kv_unified": True,
         "kv_unified_per_slot": placement.num_ctx,
         "n_batch": batch,
-        "n_ubatch": batch if spec.embedding else min(batch, COMPLETION_BATCH),
+        "n_ubatch": batch if spec.embedding else min(batch, placement.computed_batch or COMPLETION_BATCH),
         "n_gpu_layers": spec.num_gpu,
         # Only where the engine chooses what goes to a device may it look how much fits there.
         "fit_params": spec.num_gpu < 0,
@@ -132,58 +141,6 @@ def _optional_parameters(spec: EngineSpec) -> dict[str, Parameter]:
             "speculative.draft.n_max": spec.draft_num_predict,
         }
     return parameters
-
-
-def binary_flags(spec: EngineSpec, placement: Placement, *, endpoint: Endpoint) -> list[str]:
-    """Flags of a `llama-server` binary; only such as releases of some years know. The key is not among them.
-
-    An explicit number of slots divides the context evenly, so the whole is that of one request times the slots.
-    """
-    batch = batch_size(spec, placement)
-    threads = spec.num_thread if spec.num_thread > 0 else placement.threads
-    valued: dict[str, object] = {
-        "--model": spec.model_path,
-        "--host": endpoint.host,
-        "--ctx-size": placement.num_ctx * placement.slots,
-        "--parallel": placement.slots,
-        "--batch-size": batch,
-        "--ubatch-size": batch if spec.embedding else min(batch, COMPLETION_BATCH),
-        "--cache-type-k": placement.kv_cache_type,
-        "--cache-type-v": placement.kv_cache_type,
-        "--flash-attn": _FLASH_FLAGS[placement.flash_attention],
-    }
-    if endpoint.socket is None:
-        valued["--port"] = endpoint.port
-    if threads > 0:
-        valued["--threads"] = threads
-    if spec.num_gpu >= 0:
-        valued["--n-gpu-layers"] = spec.num_gpu
-    if spec.pooling is not None:
-        valued["--pooling"] = spec.pooling
-    if spec.main_gpu is not None:
-        valued["--main-gpu"] = spec.main_gpu
-    if spec.projector_paths:
-        valued["--mmproj"] = spec.projector_paths[0]
-        limits = {"--image-min-tokens": spec.least_image_tokens, "--image-max-tokens": spec.most_image_tokens}
-        valued |= {flag: count for flag, count in limits.items() if count is not None}
-    if spec.draft_path is not None and spec.draft_num_predict > 0:
-        valued |= {"--model-draft": spec.draft_path, "--draft-max": spec.draft_num_predict}
-    flags = [word for flag, value in valued.items() for word in (flag, str(value))]
-    for path in spec.adapter_paths:
-        flags += ["--lora", str(path)]
-    return flags + _switches(spec)
-
-
-def _switches(spec: EngineSpec) -> list[str]:
-    switches = ["--no-webui", "--no-slots", "--offline"]
-    switches += ["--jinja"] if spec.uses_own_template else ["--no-jinja", "--chat-template", "chatml"]
-    if spec.context_shift and not spec.embedding:
-        switches.append("--context-shift")
-    if spec.use_mmap is False:
-        switches.append("--no-mmap")
-    if spec.embedding:
-        switches.append("--embeddings")
-    return switches
 
 
 def compute_environment(environment: Mapping[str, str], *, is_bound: bool) -> dict[str, str]:

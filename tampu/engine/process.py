@@ -1,15 +1,17 @@
 """Starts an engine's process, waits until it is ready, and ends it: nothing of it is left behind."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 import anyio
 
 from tampu.config import Settings
+from tampu.engine.abilities import program_of
 from tampu.engine.client import EngineClient
 from tampu.engine.connection import Address
 from tampu.engine.keeper import Keeper
-from tampu.engine.launch import Launch, prepare_launch, remove_folder
+from tampu.engine.launch import Launch, engines_environment, prepare_launch, remove_folder
 from tampu.engine.loading import (
     failure_of,
     loaded_fraction,
@@ -110,16 +112,14 @@ async def start_engine(
     scrubbed environment of this process. `payoffs`: what guessing ahead brought so far. `opened`: the same spec with
     the files that the engine is to open in the place of stored ones, by which it is known.
     """
-    reuse = await anyio.to_thread.run_sync(reuse_of, spec, placement, settings, payoffs or Payoffs())
-    launch = await anyio.to_thread.run_sync(
-        prepare_launch, opened or spec, placement, settings, environment, reuse.parameters
-    )
+    program = await anyio.to_thread.run_sync(program_of, settings, engines_environment(environment))
+    reuse = await anyio.to_thread.run_sync(reuse_of, spec, placement, settings, payoffs or Payoffs(), program)
+    prepare = partial(prepare_launch, environment=environment, extras=reuse.parameters)
+    launch = await anyio.to_thread.run_sync(prepare, opened or spec, placement, settings, program)
     keeper = Keeper(
         launch.command, environment=launch.environment, first_line=launch.first_line, mark=launch.ready_mark
     )
-    child = ChildEngine(
-        keeper, _client(launch, keeper, reuse if launch.is_bundled else Reuse(shares=reuse.shares)), launch
-    )
+    child = ChildEngine(keeper, _client(launch, keeper, reuse), launch)
     try:
         await _load(child, keeper, launch, on_progress, settings.load_timeout_s)
     except BaseException:

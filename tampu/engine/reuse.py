@@ -1,18 +1,20 @@
 """What an engine may take from earlier requests: prompts in memory and on disk, and guesses that have paid."""
 
-import importlib.metadata
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from tampu.config import Settings
+from tampu.engine.abilities import Program
 from tampu.engine.parameters import Parameter
 from tampu.engine.shelf import Shelf, fingerprint_of
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.engine.speculation import Payoff, Payoffs, guessing_parameters
 
 _MIB: Final = 1 << 20
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,26 +39,40 @@ def shelf_in(settings: Settings) -> Shelf:
     return Shelf(settings.home / "prompts", settings.prompt_cache_mib * _MIB)
 
 
-def reuse_of(spec: EngineSpec, placement: Placement, settings: Settings, payoffs: Payoffs) -> Reuse:
-    """What an engine of the bundled kind may reuse. Reads the size and time of the weights; raises nothing."""
+def reuse_of(spec: EngineSpec, placement: Placement, settings: Settings, payoffs: Payoffs, program: Program) -> Reuse:
+    """What an engine may reuse. Reads the size and time of the weights, and makes the shelf; raises nothing."""
     if settings.isolate:
         return Reuse(shares=False, parameters={"cache_ram_mib": 0})
     payoff = payoffs.of(spec.model_path)
-    guesses = settings.speculation if spec.speculation is None else spec.speculation
-    parameters = guessing_parameters(spec, placement) if guesses and payoff.pays else {}
+    wanted = settings.speculation if placement.speculates is None else placement.speculates
+    guesses = wanted and program.guesses and payoff.pays
+    parameters = guessing_parameters(spec, placement) if guesses else {}
     if not settings.prompt_cache_mib or spec.embedding or spec.projector_paths or spec.draft_path:
         return Reuse(payoff=payoff, parameters=parameters)
     shelf = shelf_in(settings)
+    if not (program.keeps_slots and _is_ready(shelf)):
+        return Reuse(payoff=payoff, parameters=parameters)
     # The engine tells which of its slots is busy only where it tells all of them; its key keeps both to us.
     parameters |= {"slot_save_path": f"{shelf.folder}/", "endpoint_slots": True}
-    return Reuse(payoff=payoff, shelf=shelf, fingerprint=_fingerprint(spec, placement), parameters=parameters)
+    fingerprint = _fingerprint(spec, placement, program)
+    return Reuse(payoff=payoff, shelf=shelf, fingerprint=fingerprint, parameters=parameters)
 
 
-def _fingerprint(spec: EngineSpec, placement: Placement) -> str:
+def _is_ready(shelf: Shelf) -> bool:
+    """Whether there is a shelf, which a binary wants to see before it starts."""
+    try:
+        shelf.prepare()
+    except OSError as error:
+        _log.warning("no prompts are kept on disk: %s", error.strerror or error)
+        return False
+    return True
+
+
+def _fingerprint(spec: EngineSpec, placement: Placement, program: Program) -> str:
     """All that the numbers of a state depend on; the context among it, for some models turn by its length."""
     paths = *(spec.shard_paths or (spec.model_path,)), *spec.adapter_paths
     chosen = placement.num_ctx, placement.kv_cache_type, placement.flash_attention, spec.num_gpu, spec.main_gpu
-    return fingerprint_of([_engine_version(), *(_stamp(path) for path in paths), *chosen])
+    return fingerprint_of([program.identity, *(_stamp(path) for path in paths), *chosen])
 
 
 def _stamp(path: Path) -> str:
@@ -66,10 +82,3 @@ def _stamp(path: Path) -> str:
     except OSError:
         return f"{path} is gone"
     return f"{path.absolute()} {status.st_size} {status.st_mtime_ns}"
-
-
-def _engine_version() -> str:
-    try:
-        return importlib.metadata.version("xllamacpp")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"

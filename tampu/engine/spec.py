@@ -57,5 +57,9 @@ class Placement:
     gpu_bytes: int = 0
     kv_cache_type: str = "f16"
     flash_attention: bool | None = None
+    computed_batch: int = 0
+    """Tokens computed in one step; 0: as many as is usual."""
+    speculates: bool | None = None
+    """Whether to guess ahead; None: as the settings say."""
     prompt_cache_bytes: int | None = None
     """Memory for prompts that left their slots; None: a small share of what is free."""

@@ -18,6 +18,7 @@ from tampu import __version__
 from tampu.config import Settings, engine_environment
 from tampu.engine.binary import find_engine
 from tampu.engine.trial import Trial, try_engine
+from tampu.engine.view_folder import MOST_KEPT_BYTES, kept_views
 from tampu.errors import EngineStartFailed, StoreError
 from tampu.hardware.accelerators import accelerators
 from tampu.hardware.devices import allowed_processors, compute_threads, physical_cores, quota_cores
@@ -42,6 +43,7 @@ async def examine(services: Services) -> Sequence[Finding]:
         ("engine", partial(_engine, services.settings)),
         ("models", partial(_in_thread, partial(_room, services.settings.models_folder))),
         ("models", partial(_models, services)),
+        ("models", partial(_in_thread, partial(_translations, services.library.layout.views))),
         ("network", partial(_in_thread, partial(network, services.settings))),
         ("settings", partial(_in_thread, partial(warnings_of, services.settings))),
     ]
@@ -95,11 +97,11 @@ def memory(usable: Memory, machine_bytes: int) -> Iterator[Finding]:
 async def _engine(settings: Settings) -> Sequence[Finding]:
     environment = engine_environment()
     try:
-        binary = find_engine(settings.llama_server, environment)
+        choice = await to_thread.run_sync(find_engine, settings, environment)
     except EngineStartFailed as error:
         return [Finding("engine", error.message, Verdict.PROBLEM)]
-    trial = await try_engine(binary, environment)
-    return list(engine(binary, trial, accelerators()))
+    trial = await try_engine(choice.engine.binary, environment)
+    return list(engine(choice.engine.binary, trial, accelerators()))
 
 
 def engine(binary: Path | None, trial: Trial, devices: Sequence[str]) -> Iterator[Finding]:
@@ -142,6 +144,14 @@ async def _models(services: Services) -> Sequence[Finding]:
         advice = "pull the models again to go on ('pull --list-partial' names them), or 'purge'"
         findings.append(Finding("models", text, Verdict.NOTE, advice))
     return findings
+
+
+def _translations(folder: Path) -> Iterator[Finding]:
+    """What is kept on disk because memory was short when published models were loaded."""
+    kept = kept_views(folder)
+    if kept:
+        taken = f"{format_bytes(sum(view.bytes for view in kept))} of at most {format_bytes(MOST_KEPT_BYTES)}"
+        yield Finding("models", f"{_counted(len(kept), 'translation')} kept for the next load, {taken}")
 
 
 def _damaged(damage: Damage) -> Finding:

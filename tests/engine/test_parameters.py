@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tampu.engine.flags import COMMON, abilities_told, binary_flags
 from tampu.engine.parameters import (
     BOUND_SPINS,
     EMBEDDING_SLOTS,
@@ -12,10 +13,9 @@ from tampu.engine.parameters import (
     Endpoint,
     batch_size,
     binary_environment,
-    binary_flags,
-    bundled_parameters,
     compute_environment,
     device_margins,
+    engine_parameters,
 )
 from tampu.engine.spec import EngineSpec, Placement
 
@@ -38,7 +38,14 @@ FULL = EngineSpec(
 
 
 def bundled(spec: EngineSpec, placement: Placement) -> dict:
-    return bundled_parameters(spec, placement, endpoint=HERE, key="secret", cache_bytes=64 << 20)
+    return engine_parameters(spec, placement, endpoint=HERE, key="secret", cache_bytes=64 << 20)
+
+
+def flags_of(spec: EngineSpec, placement: Placement, endpoint: Endpoint = HERE) -> list[str]:
+    made = engine_parameters(
+        spec, placement, endpoint=endpoint, key="secret", cache_bytes=64 << 20, is_unified=COMMON.is_unified
+    )
+    return binary_flags(made, COMMON)
 
 
 def test_a_slot_has_exactly_the_context_of_one_request() -> None:
@@ -94,7 +101,7 @@ def test_a_batch_holds_a_token_of_every_slot() -> None:
 
 
 def test_flags_of_a_binary() -> None:
-    flags = binary_flags(FULL, Placement(num_ctx=100, slots=2), endpoint=HERE)
+    flags = flags_of(FULL, Placement(num_ctx=100, slots=2))
     pairs = dict(pairwise(flags))
     assert pairs["--ctx-size"] == "200"
     assert pairs["--parallel"] == "2"
@@ -103,7 +110,7 @@ def test_flags_of_a_binary() -> None:
     assert {"--no-jinja", "--no-mmap", "--no-slots"} <= set(flags)
     assert "--context-shift" not in flags
     assert "--port" not in flags
-    assert binary_flags(PLAIN, Placement(num_ctx=4), endpoint=Endpoint(socket=None, port=7))[2:4] == [
+    assert flags_of(PLAIN, Placement(num_ctx=4), Endpoint(socket=None, port=7))[2:4] == [
         "--host",
         "127.0.0.1",
     ]
@@ -111,7 +118,7 @@ def test_flags_of_a_binary() -> None:
 
 def test_the_key_of_a_binary_is_in_its_environment_alone() -> None:
     assert binary_environment({"PATH": "/bin"}, "secret") == {"PATH": "/bin", "LLAMA_API_KEY": "secret"}
-    assert "secret" not in binary_flags(PLAIN, Placement(num_ctx=4), endpoint=HERE)
+    assert "secret" not in flags_of(PLAIN, Placement(num_ctx=4))
 
 
 def test_vectors_are_made_of_many_texts_at_once_in_the_memory_that_was_planned() -> None:
@@ -121,7 +128,7 @@ def test_vectors_are_made_of_many_texts_at_once_in_the_memory_that_was_planned()
     assert made["pooling_type"] == "LLAMA_POOLING_TYPE_MEAN"
     assert bundled(spec, Placement(num_ctx=100, slots=64))["n_parallel"] == 64
     assert "pooling_type" not in bundled(PLAIN, Placement(num_ctx=100))
-    assert "--pooling mean" in " ".join(binary_flags(spec, Placement(num_ctx=100), endpoint=HERE))
+    assert "--pooling mean" in " ".join(flags_of(spec, Placement(num_ctx=100)))
 
 
 def test_threads_have_cores_of_their_own_unless_told_otherwise() -> None:
@@ -147,8 +154,51 @@ def test_limits_of_pictures_reach_both_kinds_of_engine() -> None:
     )
     made = bundled(spec, Placement(num_ctx=4))
     assert (made["image_min_tokens"], made["image_max_tokens"]) == (40, 280)
-    flags = binary_flags(spec, Placement(num_ctx=4), endpoint=Endpoint(socket=Path("/s")))
+    flags = flags_of(spec, Placement(num_ctx=4), Endpoint(socket=Path("/s")))
     assert flags[flags.index("--image-min-tokens") + 1] == "40"
     assert flags[flags.index("--image-max-tokens") + 1] == "280"
     silent = bundled(EngineSpec(model_path=Path("/m.gguf"), projector_paths=(Path("/p.gguf"),)), Placement(num_ctx=4))
     assert "image_min_tokens" not in silent
+
+
+HELP = """----- common params -----
+
+-h,    --help, --usage                  print usage and exit
+-m,    --model FNAME                    model path to load
+-kvu,  --kv-unified, -no-kvu, --no-kv-unified
+                                        use single unified KV buffer
+--kv-unified-per-slot N                 max context per parallel slot
+-lv,   --verbosity, --log-verbosity N   Set the verbosity threshold. Values:
+                                         - 1: error
+                                         - 2: warning
+-lm,   --load-mode MODE                 model loading mode (default: auto)
+--slots, --no-slots                     expose slots
+--spec-draft-n-max N                    tokens to draft (--draft-min is gone)
+--draft, --draft-n, --draft-max N       the argument has been removed. use --spec-draft-n-max or
+                                        --spec-ngram-mod-n-max
+--draft-min N                           minimum of tokens
+"""
+
+
+def test_what_a_binary_knows_is_what_its_help_lists() -> None:
+    told = abilities_told(HELP)
+    assert told.is_unified
+    assert told.has_levels
+    assert {"--model", "--slots", "--no-slots", "--spec-draft-n-max", "--draft-min"} <= told.flags
+    assert not {"--draft-max", "--draft", "--spec-ngram-mod-n-max"} & told.flags
+    assert not told.guesses
+    assert not abilities_told("usage: something else").flags
+
+
+def test_a_binary_is_told_what_it_knows_by_the_name_it_knows() -> None:
+    told = abilities_told(HELP)
+    made = engine_parameters(FULL, Placement(num_ctx=100, slots=2), endpoint=HERE, key="secret", cache_bytes=0)
+    flags = binary_flags(made, told)
+    pairs = dict(pairwise(flags))
+    assert pairs["--spec-draft-n-max"] == "5"
+    assert pairs["--load-mode"] == "none"
+    assert pairs["--kv-unified-per-slot"] == "100"
+    assert pairs["--verbosity"] == "2"
+    assert "--draft-max" not in flags
+    assert "--ctx-size" not in flags
+    assert not told.keeps_slots

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tampu.config import Settings
+from tampu.engine.abilities import Program
 from tampu.engine.protocol import EngineEnd, StopKind
 from tampu.engine.reuse import reuse_of
 from tampu.engine.spec import EngineSpec, Placement
@@ -14,6 +15,7 @@ from tests.engine.running import answer, running
 from tests.models import recorded_model
 
 SPEC = EngineSpec(model_path=Path("/m.gguf"))
+BUNDLED = Program(None, None, "1")
 PLACE = Placement(num_ctx=4096, slots=4)
 END = EngineEnd(
     stop=StopKind.END, prompt_tokens=0, cached_tokens=0, completion_tokens=0, prompt_ms=0.0, completion_ms=0.0
@@ -69,13 +71,16 @@ def test_who_never_guesses(spec: EngineSpec) -> None:
 
 def test_a_model_on_which_it_does_not_pay_is_loaded_without() -> None:
     asked, payoffs = Settings(speculation=True), Payoffs()
-    assert "speculative.types" not in reuse_of(SPEC, PLACE, Settings(), payoffs).parameters
-    assert "speculative.types" in reuse_of(SPEC, PLACE, asked, payoffs).parameters
+    assert "speculative.types" not in reuse_of(SPEC, PLACE, Settings(), payoffs, BUNDLED).parameters
+    assert "speculative.types" in reuse_of(SPEC, PLACE, asked, payoffs, BUNDLED).parameters
     payoffs.of(SPEC.model_path).drafted = 2000
     payoffs.of(SPEC.model_path).lone_tokens = payoffs.of(SPEC.model_path).batch_tokens = 1000
     payoffs.of(SPEC.model_path).batch_ms = 1.0
-    assert "speculative.types" not in reuse_of(SPEC, PLACE, asked, payoffs).parameters
-    assert "speculative.types" in reuse_of(replace(SPEC, model_path=Path("/n.gguf")), PLACE, asked, payoffs).parameters
+    assert "speculative.types" not in reuse_of(SPEC, PLACE, asked, payoffs, BUNDLED).parameters
+    assert (
+        "speculative.types"
+        in reuse_of(replace(SPEC, model_path=Path("/n.gguf")), PLACE, asked, payoffs, BUNDLED).parameters
+    )
 
 
 @pytest.mark.anyio
