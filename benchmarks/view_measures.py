@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.measures import Row
-from tampu.engine.view import Places, has_memory_files, opened
+from tampu.engine.view import Places, opened
+from tampu.engine.view_memory import has_memory_files
 from tampu.gguf.reader import read_header
 from tampu.gguf.rewrite import WrittenTensor, padding, text_fact, uint32_fact, write_head
 from tampu.gguf.translate.plan import Copied, Given, View
@@ -77,7 +78,7 @@ def _writing_row(folder: Path) -> Row:
         for _ in range(BIG_FILE >> 20):
             file.write(bytes(1 << 20))
     view = View(source, (Given(bytes(5000)), Copied(904, BIG_FILE - 904)), BIG_FILE)
-    places = Places(folder=folder, prefix="view-", memory_bytes=4 * BIG_FILE)
+    places = Places(folder=folder, memory_bytes=4 * BIG_FILE)
     program = shutil.which("cp") or "/bin/cp"
     copied, ours = [], []
     for _ in range(TURNS):

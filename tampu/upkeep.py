@@ -29,6 +29,7 @@ class LeftoverKind(Enum):
     PARTIAL = "unfinished download"
     TEMPORARY = "temporary file"
     PROMPT = "kept prompt"
+    VIEW = "kept translation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,6 @@ def views_of(name: str) -> tuple[View | None, View | None]:
 
 def written(view: View, target: Path) -> Path:
     """A view as a plain file."""
-    with opened(view, Places(folder=target.parent / "views", prefix="view-", memory_bytes=0)) as made:
+    with opened(view, Places(folder=target.parent / "views", memory_bytes=0)) as made:
         target.write_bytes(made.path.read_bytes())
     return target

@@ -8,37 +8,32 @@ stay below a limit.
 import errno
 import hashlib
 import os
-import struct
-import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import disk_usage
-from typing import Final, assert_never
+from typing import Final
 
-from tampu.errors import EngineStartFailed, InvalidModelFile
-from tampu.gguf.translate.plan import Computed, Copied, Given, Piece, View
+from tampu import __version__
+from tampu.engine import view_writer
+from tampu.engine.view_folder import (
+    MOST_KEPT_BYTES,
+    has_paths_of_descriptors,
+    kept_path,
+    make_room,
+    new_file,
+    path_of,
+)
+from tampu.engine.view_memory import has_memory_files, memory_file, release_unmapped
+from tampu.engine.view_writer import StillWanted, is_worth_sharing, write_view
+from tampu.errors import EngineStartFailed
+from tampu.gguf.translate.plan import Computed, Copied, Given, View
 from tampu.units import format_bytes
 
-MOST_KEPT_BYTES: Final = 64 << 30
-"""Disk for kept files. One that is larger by itself is kept until the next one comes."""
 _MEMORY_MARGIN: Final = 256 << 20
 """Memory that a file in memory leaves to others."""
-_STEP: Final = 64 << 20
-"""Bytes between two looks whether anybody still wants the file."""
-_BLOCK: Final = 4096
-_WORTH_SHARING: Final = 1 << 20
-_CLONE_RANGE: Final = 0x4020940D
-_CANNOT_SHARE: Final = frozenset({errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS})
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EFBIG})
-_PUNCH_HOLE: Final = 0x01 | 0x02  # without changing the length
-
-Share = Callable[[int, int, int, int, int], None]
-"""Let a range of a file share the blocks of another: (target, source, start in source, bytes, start in target)."""
-StillWanted = Callable[[], None]
-"""Raises where nobody wants the file any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +43,19 @@ class OpenView:
     path: Path
     descriptor: int | None = None
 
+    def release_unmapped(self, pid: int) -> int:
+        """Give back the memory of what a process has loaded from it and does not use; the bytes given back."""
+        return 0 if self.descriptor is None else release_unmapped(self.descriptor, pid)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where such files may go: a folder, and how their names there begin, by which it knows them.
+    """Where such files may go: a folder on the file system of the stored models, and memory.
 
     `memory_bytes`: what may be taken of memory now, 0 for nothing.
     """
 
     folder: Path
-    prefix: str
     memory_bytes: int
     most_kept_bytes: int = MOST_KEPT_BYTES
 
@@ -88,118 +86,59 @@ def _made(view: View, places: Places, still_wanted: StillWanted, stack: ExitStac
         return shared
     if has_memory_files() and view.nbytes + _MEMORY_MARGIN <= places.memory_bytes:
         return stack.enter_context(_in_memory(view, still_wanted))
-    return OpenView(_on_disk(view, places, still_wanted))
-
-
-def has_memory_files() -> bool:
-    """Whether this system has files that are nowhere but in memory."""
-    return sys.platform == "linux" and hasattr(os, "memfd_create")
-
-
-def release_unmapped(view: OpenView, pid: int) -> int:
-    """Give back the memory of all that a process has not mapped of a file in memory; the bytes given back.
-
-    An engine that keeps its weights on a device maps none or few of them; what nobody has mapped would stay as long as
-    the rest does. Where it has mapped nothing at all, closing is enough, or another process is the engine.
-    """
-    if view.descriptor is None:
-        return 0
-    status = os.fstat(view.descriptor)
-    try:
-        maps = Path(f"/proc/{pid}/maps").read_text()
-    except OSError:
-        return 0
-    mapped, freed = mapped_ranges(maps, status.st_ino), 0
-    for start, end in gaps(mapped, status.st_size) if mapped else ():
-        with suppress(OSError):
-            _punch(view.descriptor, start, end - start)
-            freed += end - start
-    return freed
-
-
-def mapped_ranges(maps: str, inode: int) -> list[tuple[int, int]]:
-    """The ranges of a file that are mapped, from the text of `/proc/PID/maps`."""
-    found = []
-    for line in maps.splitlines():
-        fields = line.split(maxsplit=5)
-        if len(fields) >= 5 and fields[4] == str(inode) and "memfd:" in line:
-            low, high = (int(number, 16) for number in fields[0].split("-"))
-            offset = int(fields[2], 16)
-            found.append((offset, offset + high - low))
-    return sorted(found)
-
-
-def gaps(ranges: Iterable[tuple[int, int]], length: int) -> Iterator[tuple[int, int]]:
-    """What sorted ranges leave uncovered of a length, in whole blocks."""
-    at = 0
-    for start, end in (*ranges, (length, length)):
-        low, high = -(-at // _BLOCK) * _BLOCK, start // _BLOCK * _BLOCK
-        if low < high:
-            yield low, high
-        at = max(at, end)
-
-
-# --- the three ways ------------------------------------------------------------------------------------------------
+    kept = kept_path(places.folder, _key(view))
+    return _kept(view, kept, stack) or stack.enter_context(_on_disk(view, kept, places, still_wanted))
 
 
 @contextmanager
 def _shared(view: View, places: Places, still_wanted: StillWanted) -> Iterator[OpenView | None]:
     """None where the file system cannot share blocks, or there is nothing worth sharing."""
-    if not any(isinstance(piece, Copied) and piece.nbytes >= _WORTH_SHARING for piece in view.pieces):
+    share = view_writer.clone_range
+    if share is None or not is_worth_sharing(view):
         yield None
         return
-    if clone_range is None:
-        yield None
-        return
-    with _unfinished(places) as (descriptor, path):
-        yield OpenView(path) if _write(view, descriptor, still_wanted, clone_range) else None
+    with new_file(places.folder) as file:
+        yield OpenView(file.path) if write_view(view, file.descriptor, still_wanted, share) else None
 
 
 @contextmanager
 def _in_memory(view: View, still_wanted: StillWanted) -> Iterator[OpenView]:
-    descriptor = os.memfd_create("tampu-model", os.MFD_CLOEXEC)
+    with memory_file() as descriptor:
+        write_view(view, descriptor, still_wanted)
+        yield OpenView(path_of(descriptor), descriptor)
+
+
+def _kept(view: View, kept: Path, stack: ExitStack) -> OpenView | None:
+    """The file that an earlier load has kept; None where there is none, or one that somebody has cut."""
     try:
-        _write(view, descriptor, still_wanted)
-        # The engine is another process of the same user; what it has opened or mapped outlives our descriptor.
-        yield OpenView(Path(f"/proc/{os.getpid()}/fd/{descriptor}"), descriptor)
-    finally:
-        os.close(descriptor)
+        file = stack.enter_context(kept.open("rb"))
+    except FileNotFoundError:
+        return None
+    if os.fstat(file.fileno()).st_size != view.nbytes:
+        kept.unlink(missing_ok=True)
+        return None
+    with suppress(OSError):
+        os.utime(kept)  # those that were used last are kept longest
+    # By its descriptor a purge cannot take it away between now and the time when the engine opens it.
+    return OpenView(path_of(file.fileno()) if has_paths_of_descriptors() else kept)
 
 
-def _on_disk(view: View, places: Places, still_wanted: StillWanted) -> Path:
-    kept = places.folder / f"{places.prefix}kept-{_key(view)}"
-    with suppress(FileNotFoundError):
-        os.utime(kept)  # the most recently used are kept
-        return kept
-    places.folder.mkdir(parents=True, exist_ok=True)
-    _make_room(view, places)
-    if view.nbytes > disk_usage(places.folder).free:
-        raise _no_room(view, places)
-    with _unfinished(places) as (descriptor, path):
-        _write(view, descriptor, still_wanted)
-        os.fsync(descriptor)
-        path.replace(kept)
-    return kept
-
-
-def _make_room(view: View, places: Places) -> None:
-    files = sorted(
-        ((path.stat(), path) for path in places.folder.glob(f"{places.prefix}kept-*")),
-        key=lambda file: file[0].st_mtime,
-    )
-    taken = sum(status.st_size for status, _ in files)
-    for status, path in files:
-        if taken + view.nbytes <= places.most_kept_bytes and view.nbytes <= disk_usage(places.folder).free:
-            return
-        path.unlink(missing_ok=True)
-        taken -= status.st_size
+@contextmanager
+def _on_disk(view: View, kept: Path, places: Places, still_wanted: StillWanted) -> Iterator[OpenView]:
+    with new_file(places.folder) as file:
+        make_room(places.folder, view.nbytes, places.most_kept_bytes)
+        if view.nbytes > disk_usage(places.folder).free:
+            raise _no_room(view, places)
+        write_view(view, file.descriptor, still_wanted)
+        file.keep(kept)
+        yield OpenView(file.path)
 
 
 def _key(view: View) -> str:
-    """A name that changes with the stored file and with how it is translated."""
+    """A name that changes with the stored file, with how it is translated, and with the version that does it."""
     status = view.source.stat()
-    digest = hashlib.sha256(f"{status.st_ino} {status.st_size} {status.st_mtime_ns} {view.nbytes}".encode())
-    digest.update(str(view.source).encode())
+    stored = f"{__version__} {status.st_ino} {status.st_size} {status.st_mtime_ns} {view.nbytes} {view.source}"
+    digest = hashlib.sha256(stored.encode())
     for piece in view.pieces:
         digest.update(piece.content if isinstance(piece, Given) else _outline(piece))
     return digest.hexdigest()
@@ -216,121 +155,3 @@ def _no_room(view: View, places: Places) -> EngineStartFailed:
         there = f"{format_bytes(places.memory_bytes)} of memory and {free} of disk are free"
         return EngineStartFailed(f"translating this model takes {format_bytes(view.nbytes)}, but only {there}")
     return EngineStartFailed(f"translating this model takes {format_bytes(view.nbytes)}, for which there is no room")
-
-
-# --- writing -------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _unfinished(places: Places) -> Iterator[tuple[int, Path]]:
-    """A new file in the folder; it is gone afterwards unless it got another name."""
-    places.folder.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=places.prefix, dir=places.folder)
-    try:
-        yield descriptor, Path(name)
-    finally:
-        os.close(descriptor)
-        Path(name).unlink(missing_ok=True)
-
-
-def _write(view: View, target: int, still_wanted: StillWanted, share: Share | None = None) -> bool:
-    """Write all pieces; False where blocks were to be shared and cannot be."""
-    source = os.open(view.source, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
-    try:
-        writer = _Writer(source, target, still_wanted)
-        return all(writer.write(piece, share) for piece in view.pieces)
-    finally:
-        os.close(source)
-
-
-class _Writer:
-    """Writes one file from its beginning on."""
-
-    def __init__(self, source: int, target: int, still_wanted: StillWanted) -> None:
-        self._source, self._target, self._still_wanted = source, target, still_wanted
-        self._at = 0
-
-    def write(self, piece: Piece, share: Share | None) -> bool:
-        """Write what comes next; False where blocks were to be shared and cannot be."""
-        self._still_wanted()
-        match piece:
-            case Given(content=content):
-                self._write(content)
-            case Computed(sources=places, make=make):
-                self._write(make([self._read(place) for place in places]))
-            case Copied() if share and piece.nbytes >= _WORTH_SHARING and (piece.start - self._at) % _BLOCK == 0:
-                return self._share(piece, share)
-            case Copied():
-                self._copy(piece)
-            case _ as never:
-                assert_never(never)
-        return True
-
-    def _share(self, piece: Copied, share: Share) -> bool:
-        low, high = -piece.start % _BLOCK, (piece.start + piece.nbytes) // _BLOCK * _BLOCK - piece.start
-        self._copy(Copied(piece.start, low))
-        try:
-            share(self._target, self._source, piece.start + low, high - low, self._at)
-        except OSError as error:
-            if error.errno in _CANNOT_SHARE:
-                return False
-            raise
-        self._at += high - low
-        self._copy(Copied(piece.start + high, piece.nbytes - high))
-        return True
-
-    def _copy(self, place: Copied) -> None:
-        """Copy without the bytes coming by us, where the system can."""
-        os.lseek(self._target, self._at, os.SEEK_SET)
-        done = 0
-        while done < place.nbytes:
-            self._still_wanted()
-            step = min(_STEP, place.nbytes - done)
-            if sys.platform == "linux":
-                count = os.sendfile(self._target, self._source, place.start + done, step)
-            else:
-                part = self._read(Copied(place.start + done, min(step, _WORTH_SHARING)))
-                count = os.write(self._target, part)
-            if not count:
-                raise _changed()
-            done += count
-        self._at += done
-
-    def _read(self, place: Copied) -> bytes:
-        os.lseek(self._source, place.start, os.SEEK_SET)
-        parts, left = list[bytes](), place.nbytes
-        while left:
-            part = os.read(self._source, left)
-            if not part:
-                raise _changed()
-            parts.append(part)
-            left -= len(part)
-        return b"".join(parts)
-
-    def _write(self, content: bytes) -> None:
-        os.lseek(self._target, self._at, os.SEEK_SET)
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(self._target, rest) :]
-        self._at += len(content)
-
-
-def _changed() -> InvalidModelFile:
-    return InvalidModelFile("the model's file is shorter than when it was looked at; pull or create the model again")
-
-
-def _clone_range(target: int, source: int, start: int, nbytes: int, at: int) -> None:
-    import fcntl  # noqa: PLC0415  # Unix only
-
-    fcntl.ioctl(target, _CLONE_RANGE, struct.pack("qQQQ", source, start, nbytes, at))
-
-
-clone_range: Share | None = _clone_range if sys.platform == "linux" else None
-
-
-def _punch(descriptor: int, start: int, nbytes: int) -> None:
-    import ctypes  # noqa: PLC0415  # Linux only
-
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.fallocate(descriptor, _PUNCH_HOLE, ctypes.c_int64(start), ctypes.c_int64(nbytes)):
-        raise OSError(ctypes.get_errno(), "fallocate")

@@ -9,7 +9,7 @@ from typing import Final
 from anyio import CancelScope, from_thread, to_thread
 
 from tampu.engine.spec import EngineSpec
-from tampu.engine.view import OpenView, Places, opened, release_unmapped
+from tampu.engine.view import OpenView, Places, opened
 from tampu.errors import BlobNotFound, EngineStartFailed
 from tampu.gguf.header import Header
 from tampu.gguf.metadata import architecture_of
@@ -120,8 +120,7 @@ def _plan(library: Library, planned: Callable[[Path, Header], View | None], path
 
 
 def _places(library: Library) -> Places:
-    layout = library.layout
-    return Places(folder=layout.blobs, prefix=layout.view_prefix, memory_bytes=available_memory().available_bytes)
+    return Places(folder=library.layout.views, memory_bytes=available_memory().available_bytes)
 
 
 @contextmanager
@@ -132,4 +131,4 @@ def _reading() -> Iterator[None]:
 
 def _release(views: list[OpenView], pid: int) -> None:
     for view in views:
-        release_unmapped(view, pid)
+        view.release_unmapped(pid)

@@ -44,9 +44,9 @@ class Layout:
         return self.blobs / f"sha256-{match[1]}"
 
     @property
-    def view_prefix(self) -> str:
-        """How files among the blobs begin that stand in for a blob while an engine is started."""
-        return temporary_name("view-")
+    def views(self) -> Path:
+        """The folder of our own translations of blobs, on the file system of the blobs; Ollama does not look there."""
+        return self.root / ".tampu" / "views"
 
     def origin(self, name: ModelName) -> Path:
         """The path of our own note of where a name's model came from; Ollama does not look there."""

@@ -3,8 +3,10 @@
 import errno
 import mmap
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,10 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tampu.engine import view as views
-from tampu.engine.view import OpenView, Places, gaps, has_memory_files, mapped_ranges, opened, release_unmapped
+from tampu.engine import view_folder, view_writer
+from tampu.engine.view import OpenView, Places, opened
+from tampu.engine.view_folder import has_paths_of_descriptors, kept_views, remove_view
+from tampu.engine.view_memory import gaps, has_memory_files, mapped_ranges, release_unmapped
 from tampu.errors import EngineStartFailed, InvalidModelFile
 from tampu.gguf.translate.plan import Computed, Copied, Given, View
-from tampu.store.layout import Layout, digest_of_file
 
 BLOCK = 4096
 LARGE = 3 << 20
@@ -56,7 +60,7 @@ def content_of(view: View) -> bytes:
 
 
 def places(tmp_path: Path, **fields: Any) -> Places:
-    return Places(**{"folder": tmp_path / "blobs", "prefix": "sha256-view-", "memory_bytes": 0, **fields})
+    return Places(**{"folder": tmp_path / "views", "memory_bytes": 0, **fields})
 
 
 class _Cancelled(BaseException):
@@ -69,7 +73,7 @@ def open_files() -> int:
 
 
 def left_in(tmp_path: Path) -> list[str]:
-    folder = tmp_path / "blobs"
+    folder = tmp_path / "views"
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
@@ -78,7 +82,7 @@ def cannot_share(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: int) -> None:
         raise OSError(errno.EOPNOTSUPP, "no")
 
-    monkeypatch.setattr(views, "clone_range", refuse)
+    monkeypatch.setattr(view_writer, "clone_range", refuse)
 
 
 @needs_memory_files
@@ -106,7 +110,7 @@ def test_blocks_are_shared_where_the_file_system_can(
         shared.append(nbytes)
         os.pwrite(target, os.pread(origin, nbytes, start), at)
 
-    monkeypatch.setattr(views, "clone_range", share)
+    monkeypatch.setattr(view_writer, "clone_range", share)
     view = view_of(source)
     with opened(view, places(tmp_path)) as made:
         assert made.path.read_bytes() == content_of(view)
@@ -131,19 +135,123 @@ def test_a_file_on_disk_is_kept_for_the_next_time(tmp_path: Path, source: Path) 
 
 @pytest.mark.usefixtures("cannot_share")
 def test_the_least_recently_used_files_make_room(tmp_path: Path, source: Path) -> None:
-    some = [View(source, (Given(bytes([number]) * 1000),), 1000) for number in range(4)]
-    limited = places(tmp_path, most_kept_bytes=2500)
+    size = 16 * BLOCK
+    some = [View(source, (Given(bytes([number]) * size),), size) for number in range(4)]
+    limited = places(tmp_path, most_kept_bytes=5 * size // 2)
 
-    def kept(view: View) -> Path:
-        with opened(view, limited) as made:
-            return made.path
+    def kept(view: View) -> str:
+        before = left_in(tmp_path)
+        with opened(view, limited):
+            pass
+        return next((name for name in left_in(tmp_path) if name not in before), "")
 
-    paths = [kept(view) for view in some[:2]]
-    for number, path in enumerate(paths):
-        os.utime(path, (number, number))
-    assert kept(some[0]) == paths[0]  # now the younger one
+    first, second = kept(some[0]), kept(some[1])
+    for number, name in enumerate((first, second)):
+        os.utime(tmp_path / "views" / name, (number, number))
+    assert kept(some[0]) == ""  # now the younger one
     third = kept(some[2])
-    assert sorted(left_in(tmp_path)) == sorted([paths[0].name, third.name])
+    assert left_in(tmp_path) == sorted([first, third])
+    assert [view.bytes for view in kept_views(tmp_path / "views")] == [size, size]
+    assert remove_view(tmp_path / "views", first)
+    assert not remove_view(tmp_path / "views", first)
+
+
+@pytest.mark.usefixtures("cannot_share")
+def test_a_kept_file_that_was_cut_is_made_anew(tmp_path: Path, source: Path) -> None:
+    view = view_of(source)
+    with opened(view, places(tmp_path)):
+        (name,) = left_in(tmp_path)
+    os.truncate(tmp_path / "views" / name, 5)
+    with opened(view, places(tmp_path)) as made:
+        assert made.path.read_bytes() == content_of(view)
+
+
+@pytest.mark.usefixtures("cannot_share")
+@pytest.mark.skipif(not has_paths_of_descriptors(), reason="only Linux opens a file by a descriptor of another process")
+@pytest.mark.parametrize("is_kept_already", [False, True])
+def test_a_purge_takes_nothing_from_a_load(tmp_path: Path, source: Path, is_kept_already: bool) -> None:
+    view = view_of(source)
+    if is_kept_already:
+        with opened(view, places(tmp_path)):
+            pass
+    with opened(view, places(tmp_path)) as made:
+        assert [remove_view(tmp_path / "views", name) for name in left_in(tmp_path)] == [True]
+        assert made.path.read_bytes() == content_of(view)
+
+
+@pytest.mark.usefixtures("cannot_share")
+def test_two_loads_at_once_share_what_is_kept(tmp_path: Path, source: Path) -> None:
+    view, meeting, made = view_of(source), threading.Barrier(2), list[bytes]()
+
+    def load() -> None:
+        met = False
+
+        def meet() -> None:
+            nonlocal met
+            if not met:
+                met = True
+                meeting.wait(10)
+
+        with opened(view, places(tmp_path), meet) as file:
+            made.append(file.path.read_bytes())
+
+    loads = [threading.Thread(target=load) for _ in range(2)]
+    for each in loads:
+        each.start()
+    for each in loads:
+        each.join()
+    assert made == [content_of(view)] * 2
+    assert len(left_in(tmp_path)) == 1
+
+
+@pytest.mark.skipif(not has_paths_of_descriptors(), reason="elsewhere a file has a name while it is written")
+@pytest.mark.parametrize("shares", [False, True])
+@pytest.mark.parametrize("memory_bytes", [0, ROOM])
+def test_a_kill_leaves_nothing(tmp_path: Path, source: Path, memory_bytes: int, shares: bool) -> None:
+    program = f"""
+import os, signal
+from pathlib import Path
+from tampu.engine import view_writer
+from tampu.engine.view import Places, opened
+from tampu.gguf.translate.plan import Copied, Given, View
+
+def share(target, origin, start, nbytes, at):
+    os.pwrite(target, os.pread(origin, nbytes, start), at)
+
+def refuse(*_):
+    raise OSError({errno.EOPNOTSUPP}, "no")
+
+view_writer.clone_range = share if {shares} else refuse
+source = Path({str(source)!r})
+view = View(source, (Given(b"h" * {BLOCK + 100}), Copied(100, {LARGE}), Copied(0, 500)), {LARGE})
+looks = iter(range(9))
+
+def still_wanted():
+    if next(looks) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with opened(view, Places(folder=Path({str(tmp_path)!r}) / "views", memory_bytes={memory_bytes}), still_wanted):
+    print("not killed")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout) == (-signal.SIGKILL, b""), ended.stderr
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.usefixtures("cannot_share")
+def test_what_a_kill_leaves_where_files_have_names_goes_later(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view_folder, "has_paths_of_descriptors", lambda: False)
+    folder = tmp_path / "views"
+    folder.mkdir()
+    for name, age in (("making-old", 7200), ("making-new", 60)):
+        (folder / name).touch()
+        os.utime(folder / name, (folder.stat().st_mtime - age,) * 2)
+    with opened(view_of(source), places(tmp_path)) as made:
+        assert made.path.parent == folder
+        assert made.path.read_bytes() == content_of(view_of(source))
+    assert left_in(tmp_path) == sorted([made.path.name, "making-new"])
 
 
 @pytest.mark.usefixtures("cannot_share")
@@ -192,7 +300,7 @@ def test_memory_that_an_engine_does_not_map_is_given_back(tmp_path: Path, source
     with opened(view, places(tmp_path, memory_bytes=ROOM)) as made:
         file = os.open(made.path, os.O_RDONLY)
         with mmap.mmap(file, 1 << 20, mmap.MAP_SHARED, mmap.PROT_READ, offset=1 << 20) as mapped:
-            freed = release_unmapped(made, os.getpid())
+            freed = made.release_unmapped(os.getpid())
             assert freed >= view.nbytes - (1 << 20) - 2 * BLOCK
             assert mapped[:] == content_of(view)[1 << 20 : 2 << 20]
             assert os.fstat(file).st_blocks * 512 <= (1 << 20) + 2 * BLOCK
@@ -203,18 +311,13 @@ def test_memory_that_an_engine_does_not_map_is_given_back(tmp_path: Path, source
 @pytest.mark.usefixtures("cannot_share")
 def test_nothing_is_taken_from_an_engine_that_is_another_process(tmp_path: Path, source: Path) -> None:
     with opened(view_of(source), places(tmp_path, memory_bytes=ROOM)) as made:
-        assert release_unmapped(made, os.getpid()) == 0
+        assert made.release_unmapped(os.getpid()) == 0
         assert made.path.read_bytes() == content_of(view_of(source))
 
 
 @needs_memory_files
-def test_a_folder_that_cannot_be_written_is_no_hindrance_where_memory_does(
-    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EROFS, "Read-only file system")
-
-    monkeypatch.setattr(views.tempfile, "mkstemp", refuse)
+def test_a_folder_that_cannot_be_written_is_no_hindrance_where_memory_does(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "views").write_text("no folder")
     with opened(view_of(source), places(tmp_path, memory_bytes=ROOM)) as made:
         assert made.path.read_bytes() == content_of(view_of(source))
     with pytest.raises(EngineStartFailed, match="cannot be written"), opened(view_of(source), places(tmp_path)):
@@ -222,7 +325,14 @@ def test_a_folder_that_cannot_be_written_is_no_hindrance_where_memory_does(
 
 
 def test_a_file_on_disk_gives_nothing_back() -> None:
-    assert release_unmapped(OpenView(Path("/nowhere")), os.getpid()) == 0
+    assert OpenView(Path("/nowhere")).release_unmapped(os.getpid()) == 0
+
+
+@needs_memory_files
+def test_a_process_that_is_gone_gives_nothing_back(tmp_path: Path, source: Path) -> None:
+    with opened(view_of(source), places(tmp_path, memory_bytes=ROOM)) as made:
+        assert made.descriptor is not None
+        assert release_unmapped(made.descriptor, 2**22 + 1) == 0
 
 
 def test_ranges_are_read_from_what_the_system_tells() -> None:
@@ -242,7 +352,3 @@ def test_gaps_and_ranges_never_meet(blocks: list[tuple[int, int]], length: int) 
         assert low % BLOCK == high % BLOCK == 0
         assert all(high <= start or end <= low for start, end in ranges)
         assert high <= length
-
-
-def test_files_left_by_a_kill_count_as_temporary_ones() -> None:
-    assert digest_of_file(f"{Layout(Path('/models')).view_prefix}{'a' * 64}") is None

@@ -158,6 +158,17 @@ async def test_purging_takes_the_kept_prompts_along(services: StoreServices) -> 
     assert shelf.files() == []
 
 
+async def test_purging_takes_the_kept_translations_along(services: StoreServices) -> None:
+    views = services.library.layout.views
+    views.mkdir(parents=True)
+    (views / "kept-a").write_bytes(b"x" * 8192)
+    (views / "making-b").touch()
+    told = await purged(services, dry_run=True)
+    assert told.leftovers == (Leftover("kept-a", LeftoverKind.VIEW, 8192),)
+    assert await purged(services) == told
+    assert [path.name for path in views.iterdir()] == ["making-b"]
+
+
 async def test_an_upload_that_waits_for_its_create_stays(services: StoreServices) -> None:
     content = model_file("a-f16.gguf")
     await receive_blob(services, digest_of("a-f16.gguf"), pieces(content))
