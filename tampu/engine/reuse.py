@@ -44,7 +44,7 @@ def reuse_of(spec: EngineSpec, placement: Placement, settings: Settings, payoffs
     if settings.isolate:
         return Reuse(shares=False, parameters={"cache_ram_mib": 0})
     payoff = payoffs.of(spec.model_path)
-    wanted = settings.speculation if placement.speculates is None else placement.speculates
+    wanted = settings.speculation if spec.speculation is None else spec.speculation
     guesses = wanted and program.guesses and payoff.pays
     parameters = guessing_parameters(spec, placement) if guesses else {}
     if not settings.prompt_cache_mib or spec.embedding or spec.projector_paths or spec.draft_path:

@@ -59,7 +59,5 @@ class Placement:
     flash_attention: bool | None = None
     computed_batch: int = 0
     """Tokens computed in one step; 0: as many as is usual."""
-    speculates: bool | None = None
-    """Whether to guess ahead; None: as the settings say."""
     prompt_cache_bytes: int | None = None
     """Memory for prompts that left their slots; None: a small share of what is free."""
