@@ -30,6 +30,8 @@ _ENTRIES: Final = (
     Entry("stop", "stop", "Stop a running model"),
     Entry("pull", "pull", "Pull a model from a registry"),
     Entry("push", "push", "Push a model to a registry"),
+    Entry("signin", "signin", "Sign in to ollama.com", ("login",)),
+    Entry("signout", "signout", "Sign out from ollama.com", ("logout",)),
     Entry("list", "list", "List models", ("ls",)),
     Entry("ps", "ps", "List running models"),
     Entry("cp", "cp", "Copy a model"),

@@ -46,7 +46,8 @@ def command_line(
         spinner = Spinner("gathering model components")
         progress.add(spinner)
         components = gather(modelfile, folder)
-        body = {"model": words[0], **_body(modelfile, components), **_levels(quantize, draft_quantize, components)}
+        told = _told(modelfile, components, with_lines=invocation.console.tells_terminal)
+        body = {"model": words[0], **told, **_levels(quantize, draft_quantize, components)}
         for name in dict.fromkeys(deprecated_parameters(modelfile)):
             invocation.console.write(f"{deprecation_warning(name)}\n")
         spinner.settled = True
@@ -75,6 +76,16 @@ def _read(path: Path) -> tuple[Modelfile, Path]:
     if len(data) > _LONGEST_MODELFILE:
         raise InvalidModelfile(f"{path} is no Modelfile: it has more than {format_bytes(_LONGEST_MODELFILE)}")
     return parse_modelfile(data), path.absolute().parent
+
+
+def _told(modelfile: Modelfile, components: Components, *, with_lines: bool) -> dict[str, object]:
+    """`_body`; what is wrong with a value is told without its line to programs, which know Ollama's words alone."""
+    try:
+        return _body(modelfile, components)
+    except InvalidModelfile as error:
+        if with_lines or error.line is None:
+            raise
+        raise InvalidModelfile(error.message.removeprefix(f"(line {error.line}): ")) from None
 
 
 def _body(modelfile: Modelfile, components: Components) -> dict[str, object]:

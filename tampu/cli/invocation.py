@@ -1,12 +1,13 @@
 """One run of the program: what it was called, its streams and settings, and the server that it talks to."""
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 
 from tampu.client.client import Client
 from tampu.config import Settings
 from tampu.errors import ServerUnreachable
-from tampu.terminal.console import Console
+from tampu.terminal.console import Console, printable
 
 
 @dataclass
@@ -25,10 +26,18 @@ class Invocation:
             self._start_server(client)
         return client
 
+    def warn(self, *, of: str = "") -> None:
+        """Tell which settings mean nothing; `of`: only those whose warning has these words."""
+        for warning in self.settings.warnings:
+            if of in warning:
+                self.console.tell(f"{time.strftime('%Y/%m/%d %H:%M:%S')} WARN {printable(warning)}\n")
+
     def _start_server(self, client: Client) -> None:
         address = self.settings.address
         can_start = address.is_loopback and address.scheme == "http" and not address.path
         if not self.settings.autostart or not can_start:
+            # Nothing answers, perhaps because this is not the port that was meant: say it again beside the error.
+            self.warn(of="invalid port")
             raise ServerUnreachable(
                 f"could not connect to {self.program} server, run '{self.program} serve' to start it"
             )

@@ -5,7 +5,6 @@ Exit codes: 0 success, 1 an error, 2 a setting with an impossible value, 130 int
 
 import os
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -21,7 +20,7 @@ from tampu.cli.help import program_page
 from tampu.cli.invocation import Invocation
 from tampu.config import Settings
 from tampu.errors import BadRequest, ConfigError, TampuError
-from tampu.terminal.console import SHOW_CURSOR, Console, printable
+from tampu.terminal.console import SHOW_CURSOR, Console
 
 FAILED: Final = 1
 MISCONFIGURED: Final = 2
@@ -48,9 +47,9 @@ def run(arguments: Sequence[str], program: str, console: Console) -> int:
         settings = Settings.read()
         is_verbose = settings.log_level > 0
         console.colour = not settings.no_color
-        for warning in settings.warnings:
-            console.tell(f"{time.strftime('%Y/%m/%d %H:%M:%S')} WARN {printable(warning)}\n")
-        code = _dispatch(arguments, Invocation(program, console, settings))
+        invocation = Invocation(program, console, settings)
+        invocation.warn()
+        code = _dispatch(arguments, invocation)
     except BrokenPipeError:
         return _leave_quietly()
     except KeyboardInterrupt:

@@ -4,7 +4,7 @@ from tampu.cli.command import command
 from tampu.cli.grammar import exactly, flag
 from tampu.cli.invocation import Invocation
 from tampu.cli.registry_hints import with_hint
-from tampu.cli.signin import tell_where_to_sign_in
+from tampu.cli.sign_in_hints import tell_where_to_sign_in
 from tampu.errors import ServerError, SignInRequired
 from tampu.names import DEFAULT_HOST, DEFAULT_TAG, ModelName
 from tampu.terminal.progress import Progress, follow

@@ -10,7 +10,7 @@ from tampu.cli.grammar import at_least, flag
 from tampu.cli.help import RUN_VARIABLES
 from tampu.cli.invocation import Invocation
 from tampu.cli.pull import described_or_pulled
-from tampu.cli.signin import tell_where_to_sign_in
+from tampu.cli.sign_in_hints import FOR_CLOUD_MODELS, tell_where_to_sign_in
 from tampu.cli.vector import print_vector
 from tampu.client.answers import Description
 from tampu.errors import BadRequest, SignInRequired
@@ -67,7 +67,7 @@ def command_line(invocation: Invocation, words: tuple[str, ...], insecure: bool,
         else:
             _answer(invocation, model, " ".join(prompts), description, chosen)
     except SignInRequired as error:
-        invocation.console.write("You need to be signed in to Ollama to run Cloud models.\n\n")
+        invocation.console.write(FOR_CLOUD_MODELS)
         tell_where_to_sign_in(invocation.console, error.url)
 
 
@@ -138,7 +138,7 @@ def _talk(invocation: Invocation, session: Session) -> None:
     )
     # As an exception it passes through the line editor, which then gives the terminal back as it was.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
-    run_session(Talk(session, invocation.client, console, _read_parameter), editor)
+    run_session(Talk(session, invocation.client, console, _read_parameter, invocation.program), editor)
 
 
 def _read_parameter(name: str, values: Sequence[str]) -> object:

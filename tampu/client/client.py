@@ -166,6 +166,10 @@ class Client:
         """The name of the signed-in user; raises SignInRequired."""
         return self._post("/api/me", None, _Named).name
 
+    def sign_out(self) -> None:
+        """Make the server forget who is signed in; raises SignInRequired where nobody is."""
+        self._post("/api/signout", None, msgspec.Struct)
+
     def has_blob(self, digest: str) -> bool:
         """Whether the server has the bytes of that digest already."""
         with self._server.exchange("HEAD", f"/api/blobs/{digest}") as response:

@@ -17,6 +17,7 @@ from tampu.terminal.description import description_page
 from tampu.terminal.listings import models_table
 from tampu.terminal.progress import Progress, follow
 
+OLLAMA: Final = "ollama"
 Handler = Callable[[Talk, Editor, str], None]
 
 
@@ -109,7 +110,9 @@ def _leave(_: Talk, __: Editor, ___: str) -> None:
 def _help(talk: Talk, _: Editor, line: str) -> None:
     topic = (line.split()[1:] or [""])[0]
     if not topic:
-        talk.console.tell(listings.overview(is_multimodal=is_multimodal(talk.session.description)))
+        sees = is_multimodal(talk.session.description)
+        # Under Ollama's name the screen is Ollama's; `/? more` answers there too.
+        talk.console.tell(listings.overview(is_multimodal=sees, knows_more=talk.program != OLLAMA))
     elif listing := _TOPICS.get(topic):
         talk.console.tell(listing())
 

@@ -13,8 +13,8 @@ _COMMANDS: Final[Sequence[Row]] = (
     ("/bye", "Exit"),
     ("/?, /help", "Help for a command"),
     ("/? shortcuts", "Help for keyboard shortcuts"),
-    ("/? more", "Help for what Ollama does not have"),
 )
+_OWN_HELP: Final[Row] = ("/? more", "Help for what Ollama does not have")
 _MORE: Final[Sequence[Row]] = (
     ("/retry", "Have the last message answered again"),
     ("/undo", "Take the last message and its answer back"),
@@ -75,10 +75,11 @@ _SHORTCUTS: Final[Sequence[Row]] = (
 _MEDIA_HINT: Final = "Use /path/to/file to include .jpg, .png, .webp images, or .wav audio files.\n"
 
 
-def overview(*, is_multimodal: bool) -> str:
-    """What `/?` prints."""
+def overview(*, is_multimodal: bool, knows_more: bool) -> str:
+    """What `/?` prints; `knows_more`: with a line that leads to our own commands."""
+    rows = (*_COMMANDS, _OWN_HELP) if knows_more else _COMMANDS
     hint = 'Use """ to begin a multi-line message.\n' + (_MEDIA_HINT if is_multimodal else "")
-    return f"{_listing('Available Commands:', _COMMANDS, 15)}{hint}\n"
+    return f"{_listing('Available Commands:', rows, 15)}{hint}\n"
 
 
 def set_listing() -> str:

@@ -18,9 +18,12 @@ _IN_MESSAGE: Final = has_focus(DEFAULT_BUFFER)
 """While the history is searched, keys are the search's."""
 
 
-def bindings(edit: Callable[[str], str]) -> KeyBindings:
-    """The table. `edit` lets the person change a text in an editor, or says why not and leaves it as it is."""
-    keys = KeyBindings()
+def bindings(edit: Callable[[str], str], on_paste: Callable[[str], None]) -> KeyBindings:
+    """The table. `edit` lets the person change a text in an editor, or says why not and leaves it as it is.
+
+    `on_paste` is told the whole text after a paste.
+    """
+    keys = _pasting(on_paste)
 
     @keys.add("enter", filter=_IN_MESSAGE)
     def _(event: KeyPressEvent) -> None:
@@ -55,6 +58,17 @@ def bindings(edit: Callable[[str], str]) -> KeyBindings:
                 buffer.cursor_position = len(text)
 
         event.app.create_background_task(_in_terminal(change))
+
+    return keys
+
+
+def _pasting(on_paste: Callable[[str], None]) -> KeyBindings:
+    keys = KeyBindings()
+
+    @keys.add(Keys.BracketedPaste, filter=_IN_MESSAGE)
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text(event.data.replace("\r\n", "\n").replace("\r", "\n"))
+        on_paste(event.current_buffer.text)
 
     return keys
 

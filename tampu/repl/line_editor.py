@@ -41,14 +41,15 @@ class LineEditor:
         self._file = history_file
         self._lines = load_lines(history_file)
         self._style = _GREY if coloured else ""
+        next_line = _NextLine(self._style)
         self._prompts: PromptSession[str] = PromptSession(
             message=PROMPT,
             multiline=True,
             prompt_continuation=CONTINUATION,
             placeholder=self._placeholder,
             history=InMemoryHistory(self._lines),
-            key_bindings=bindings(edit),
-            input_processors=[_NextLine(self._style)],
+            key_bindings=bindings(edit, next_line.note_paste),
+            input_processors=[next_line],
             style=_PLAIN_AFTERWARDS,
             enable_open_in_editor=False,
             enable_suspend=True,
@@ -73,17 +74,23 @@ class LineEditor:
 
 
 class _NextLine(Processor):
-    """Says on an empty last line what Enter does."""
+    """Says on an empty last line what Enter does. Behind a paste that is what it says at the start, as in Ollama."""
 
     def __init__(self, style: str) -> None:
         self._style = style
+        self._pasted = ""
+
+    def note_paste(self, text: str) -> None:
+        """Keep the text as it is after a paste."""
+        self._pasted = text
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
         fragments, document = transformation_input.fragments, transformation_input.document
         last = document.line_count - 1
         is_empty_end = 0 < transformation_input.lineno == last == document.cursor_position_row
         if is_empty_end and not document.lines[last] and not get_app().is_done:
-            return Transformation([*fragments, (self._style, NEXT_LINE)])
+            told = PLACEHOLDER if document.text == self._pasted else NEXT_LINE
+            return Transformation([*fragments, (self._style, told)])
         return Transformation(fragments)
 
 
