@@ -7,7 +7,7 @@ from typing import Final
 
 from tampu.errors import InvalidModelFile
 from tampu.gguf.translate.facts import F32, I32, TEXT, U32, Items, items_of, kind_of, number_of
-from tampu.gguf.translate.needs import NEEDS, WIDTH_FIRST, WIDTH_SECOND, Names, Needs
+from tampu.gguf.translate.needs import NEEDS, SEEING, WIDTH_FIRST, WIDTH_SECOND, Names, Needs
 from tampu.gguf.translate.translation import Translation, shape_text
 
 _SIZES: Final = ("embedding_length", "attention.head_count", "feed_forward_length", "block_count", "projection_dim")
@@ -127,8 +127,10 @@ def _check_tensors(made: Translation, needs: Needs) -> None:
             raise InvalidModelFile(f'the tensor "{name}" is missing')
     width = made.require_number(f"{own}.embedding_length")
     blocks = _blocks(made, _BLOCK)
+    # Blocks that look ahead come last, and the engine does without them.
+    count = made.require_number(f"{own}.block_count") - max(0, made.number(f"{own}.nextn_predict_layers") or 0)
     # The first block that is not there ends this, however many the file says there are.
-    for block in range(made.require_number(f"{own}.block_count")):
+    for block in range(count):
         for name in _absent(blocks.get(block, {}), needs):
             raise InvalidModelFile(f'the tensor "blk.{block}.{name}" is missing')
         _check_widths(block, blocks[block], width)
@@ -141,6 +143,9 @@ def _absent(shapes: dict[str, tuple[int, ...]], needs: Needs) -> Iterator[str]:
     for groups in needs.one_of:
         fitting = max(groups, key=lambda group: _share(shapes, group))
         yield from (name for name in fitting if name not in shapes)
+    for group in needs.together:
+        if not shapes.keys().isdisjoint(group):
+            yield from (name for name in group if name not in shapes)
 
 
 def _share(shapes: dict[str, tuple[int, ...]], group: Names) -> float:
@@ -165,7 +170,7 @@ def _check_seeing_tensors(made: Translation) -> None:
         text = f"has the shape {shape_text(patches.shape)}, which does not go with a width of {width}"
         raise InvalidModelFile(f'the tensor "v.patch_embd.weight" {text}')
     blocks = _blocks(made, _VISION_BLOCK)
-    every = {name for shapes in blocks.values() for name in shapes}
+    every = SEEING & {name for shapes in blocks.values() for name in shapes}
     for block in range(made.require_number("clip.vision.block_count")):
         for name in sorted(every - blocks.get(block, {}).keys()) or (() if block in blocks else ("ln1.weight",)):
             raise InvalidModelFile(f'the tensor "v.blk.{block}.{name}" is missing')

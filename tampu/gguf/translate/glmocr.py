@@ -39,7 +39,8 @@ def translate_text(made: Translation) -> None:
     blocks = made.number("glm4.block_count")
     for block in made.blocks(_USUAL_BLOCKS if blocks is None else blocks):
         gate, up = f"blk.{block}.ffn_gate.weight", f"blk.{block}.ffn_up.weight"
-        if gate in made.stored or up in made.stored:
+        # One that is as wide as both holds both already.
+        if gate in made.stored or made.size(up, 1) == made.number("glm4.feed_forward_length"):
             made.join(up, [gate, up])
     made.hide("v.", "mm.")
 

@@ -1,8 +1,10 @@
 """The tensors without which the engine does not take a model, by the architecture that a translated file names.
 
-Only what is certain stands here: what is left out the engine tells itself, once it has been started.
+Only what is certain stands here: each was left out of a model, and the engine refused it, or died of it. What is
+left out of these lists the engine tells itself, once it has been started.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,12 +15,14 @@ Names = tuple[str, ...]
 class Needs:
     """`each`: what every block has. `one_of`: of each row, every block has all of one group at least.
 
-    `is_even`: whether a tensor has the same shape in all blocks that have it.
+    `together`: of each group a block has all or none. `is_even`: whether a tensor has the same shape in all blocks that
+    have it.
     """
 
     each: Names
     one_of: tuple[tuple[Names, ...], ...] = ()
     outside: Names = ("token_embd.weight", "output_norm.weight")
+    together: tuple[Names, ...] = ()
     is_even: bool = False
 
 
@@ -26,23 +30,42 @@ def _weights(names: str) -> Names:
     return tuple(f"{name}.weight" for name in names.split())
 
 
-_ATTENTION: Final = _weights("attn_q attn_k attn_v attn_output")
-_NORMED_ATTENTION: Final = (*_ATTENTION, *_weights("attn_q_norm attn_k_norm"))
+def _with(groups: Iterable[Names], *more: str) -> tuple[Names, ...]:
+    return tuple((*group, *more) for group in groups)
+
+
+_ASKING: Final = (_weights("attn_q attn_k attn_v"), _weights("attn_qkv"))
+"""What a block asks, what it is asked for, and what it answers: apart, or as one."""
+_NORMED: Final = _weights("attn_output attn_q_norm attn_k_norm")
 _DENSE: Final = _weights("ffn_gate ffn_up ffn_down")
 _EXPERTS: Final = _weights("ffn_gate_inp ffn_down_exps")
-_EITHER: Final = ((_DENSE, _EXPERTS),)
+_GATED_EXPERTS: Final = (_weights("ffn_gate_exps ffn_up_exps"), _weights("ffn_gate_up_exps"))
+_SHARED_EXPERTS: Final = _weights("ffn_gate_inp_shexp ffn_gate_shexp ffn_up_shexp ffn_down_shexp")
+_EITHER: Final = (_DENSE, _EXPERTS)
 _NORMS: Final = _weights("attn_norm ffn_norm")
 _ALL_NORMS: Final = (*_NORMS, *_weights("post_attention_norm post_ffw_norm"))
-_QKV_BIASES: Final = ("attn_q.bias", "attn_k.bias", "attn_v.bias")
 _RECURRENT: Final = ("ssm_conv1d.weight", "ssm_dt.bias", "ssm_a", "ssm_norm.weight", "ssm_out.weight")
+_ALL_OUTSIDE: Final = _weights("token_embd output_norm output")
 
-_GEMMA: Final = Needs((*_ALL_NORMS, *_NORMED_ATTENTION, *_DENSE), is_even=True)
-_LLAMA: Final = Needs((*_NORMS, *_ATTENTION), _EITHER)
+_GEMMA: Final = Needs((*_ALL_NORMS, *_NORMED, *_DENSE), (_ASKING,), is_even=True)
+_LLAMA: Final = Needs((*_NORMS, "attn_output.weight"), (_ASKING, _EITHER))
 _NEMOTRON: Final = Needs(
     ("attn_norm.weight",),
-    ((_RECURRENT, _ATTENTION, _weights("ffn_gate_inp ffn_up_exps ffn_down_exps"), _weights("ffn_up ffn_down")),),
+    (
+        (
+            (*_RECURRENT, "ssm_in.weight", "ssm_conv1d.bias", "ssm_d"),
+            *_with(_ASKING, "attn_output.weight"),
+            (*_weights("ffn_gate_inp ffn_up_exps ffn_down_exps ffn_up_shexp ffn_down_shexp"), "exp_probs_b.bias"),
+            _weights("ffn_up ffn_down"),
+        ),
+    ),
+    together=(_weights("ffn_latent_down ffn_latent_up"),),
 )
-_QWEN_MIXED: Final = (_NORMED_ATTENTION, ("attn_qkv.weight", *_RECURRENT))
+_QWEN_NORMS: Final = _weights("attn_norm post_attention_norm")
+_QWEN_MIXED: Final = (
+    *_with(_ASKING, *_NORMED),
+    (*_weights("attn_qkv attn_gate ssm_alpha ssm_beta"), *_RECURRENT),
+)
 
 NEEDS: Final[dict[str, Needs]] = {
     "bert": Needs(
@@ -51,8 +74,8 @@ NEEDS: Final[dict[str, Needs]] = {
             "attn_output_norm.bias",
             "layer_output_norm.bias",
         ),
-        ((_weights("attn_q attn_k attn_v"), ("attn_qkv.weight",)),),
-        ("token_embd.weight", "token_embd_norm.weight", "token_embd_norm.bias"),
+        (_ASKING,),
+        ("token_embd.weight", "position_embd.weight", "token_embd_norm.weight", "token_embd_norm.bias"),
         is_even=True,
     ),
     "deepseek2": Needs(
@@ -60,7 +83,7 @@ NEEDS: Final[dict[str, Needs]] = {
         (
             (_weights("attn_q_a attn_q_a_norm attn_q_b"), ("attn_q.weight",)),
             (_weights("attn_k_b attn_v_b"), ("attn_kv_b.weight",)),
-            *_EITHER,
+            _EITHER,
         ),
     ),
     "deepseek2-ocr": _LLAMA,
@@ -72,6 +95,7 @@ NEEDS: Final[dict[str, Needs]] = {
             *_weights("inp_gate proj post_norm laurel_l laurel_r laurel_post_norm altup_correct_coef"),
             *_weights("altup_correct_scale altup_predict_coef altup_router altup_router_norm"),
         ),
+        (_ASKING,),
         outside=(
             *_weights("token_embd output_norm per_layer_token_embd per_layer_model_proj per_layer_proj_norm"),
             *_weights("altup_proj altup_unembd_proj"),
@@ -79,19 +103,21 @@ NEEDS: Final[dict[str, Needs]] = {
     ),
     # Some of its blocks share what others have remembered.
     "gemma4": Needs((*_ALL_NORMS, *_weights("attn_q attn_output attn_q_norm"), *_DENSE)),
-    "glm4": Needs((*_ALL_NORMS, *_ATTENTION, *_weights("ffn_up ffn_down"))),
+    "glm4": Needs((*_ALL_NORMS, *_weights("attn_output ffn_up ffn_down")), (_ASKING,)),
     "gpt-oss": Needs(
         (
-            *_weights("attn_norm post_attention_norm attn_sinks ffn_gate_exps ffn_up_exps"),
-            *(*_ATTENTION, *_EXPERTS, *_QKV_BIASES, "attn_output.bias", "ffn_gate_inp.bias"),
+            *_weights("attn_norm post_attention_norm attn_sinks attn_output ffn_gate_exps ffn_up_exps"),
+            *(*_EXPERTS, "attn_output.bias", "ffn_gate_inp.bias"),
             *("ffn_gate_exps.bias", "ffn_up_exps.bias", "ffn_down_exps.bias"),
         ),
+        (_ASKING,),
+        _ALL_OUTSIDE,
         is_even=True,
     ),
-    "laguna": _LLAMA,
+    "laguna": Needs((*_NORMS, *_NORMED, "attn_gate.weight"), (_ASKING, _EITHER)),
     "lfm2": Needs(
         (*_NORMS, *_DENSE),
-        ((_NORMED_ATTENTION, _weights("shortconv.conv shortconv.in_proj shortconv.out_proj")),),
+        ((*_with(_ASKING, *_NORMED), _weights("shortconv.conv shortconv.in_proj shortconv.out_proj")),),
         ("token_embd.weight", "token_embd_norm.weight"),
     ),
     "llama": _LLAMA,
@@ -100,15 +126,24 @@ NEEDS: Final[dict[str, Needs]] = {
     "nemotron_h": _NEMOTRON,
     "nemotron_h_moe": _NEMOTRON,
     "olmo2": Needs(
-        (*_NORMED_ATTENTION, *_weights("post_attention_norm post_ffw_norm"), *_DENSE),
-        is_even=True,
+        (*_NORMED, *_weights("post_attention_norm post_ffw_norm"), *_DENSE), (_ASKING,), _ALL_OUTSIDE, is_even=True
     ),
-    "qwen2vl": Needs((*_NORMS, *_ATTENTION, *_QKV_BIASES, *_DENSE), is_even=True),
-    "qwen35": Needs((*_weights("attn_norm post_attention_norm"), *_DENSE), (_QWEN_MIXED,)),
-    "qwen35moe": Needs((*_weights("attn_norm post_attention_norm"), *_EXPERTS), (_QWEN_MIXED,)),
-    "qwen3next": Needs((*_weights("attn_norm post_attention_norm"), *_EXPERTS), ((_NORMED_ATTENTION, _RECURRENT),)),
-    "qwen3vl": Needs((*_NORMS, *_NORMED_ATTENTION, *_DENSE), is_even=True),
-    "qwen3vlmoe": Needs((*_NORMS, *_NORMED_ATTENTION, *_EXPERTS), is_even=True),
+    "qwen2vl": Needs((*_NORMS, "attn_output.weight", *_DENSE), (_ASKING,), is_even=True),
+    "qwen35": Needs((*_QWEN_NORMS, *_DENSE), (_QWEN_MIXED,)),
+    "qwen35moe": Needs((*_QWEN_NORMS, *_EXPERTS, *_SHARED_EXPERTS), (_QWEN_MIXED, _GATED_EXPERTS)),
+    "qwen3next": Needs(
+        (*_QWEN_NORMS, *_EXPERTS, *_SHARED_EXPERTS),
+        (
+            (
+                *_with(_ASKING, *_NORMED),
+                (*_weights("attn_qkv attn_gate ssm_ba"), *_RECURRENT),
+                (*_weights("ssm_in ssm_ba"), *_RECURRENT),
+            ),
+            _GATED_EXPERTS,
+        ),
+    ),
+    "qwen3vl": Needs((*_NORMS, *_NORMED, *_DENSE), (_ASKING,), is_even=True),
+    "qwen3vlmoe": Needs((*_NORMS, *_NORMED, *_EXPERTS), (_ASKING, _GATED_EXPERTS), is_even=True),
 }
 
 WIDTH_FIRST: Final = frozenset(
@@ -118,3 +153,9 @@ WIDTH_FIRST: Final = frozenset(
 """Tensors of a block whose first dimension is the width of the model."""
 WIDTH_SECOND: Final = frozenset(_weights("attn_output ffn_down"))
 """Tensors of a block whose second dimension is the width of the model."""
+SEEING: Final = frozenset(
+    f"{name}.{ending}"
+    for name in "ln1 ln2 attn_q attn_k attn_v attn_qkv attn_out ffn_gate ffn_up ffn_down".split()
+    for ending in ("weight", "bias")
+)
+"""Tensors of an encoder that all of its blocks have if one has them; others, scales say, may be where they are."""
