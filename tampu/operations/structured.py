@@ -2,9 +2,9 @@
 
 1. A conversation goes to the engine's own chat where the model's weights bring the template, unless we have to know how
    the answer is written: for a format, a demanded call, or tools that are only described.
-2. A chat that thinks before an answer in a format is asked twice, as in Ollama: the thoughts come at full speed, free
-   of any grammar, and what follows is read from the cache but for the tags. Where the answer may have to be calls, or the
-   weights bring the template, one grammar holds thoughts and answer in one pass.
+2. A chat that thinks before an answer in a format is asked twice, as in Ollama: the thoughts are free of any grammar,
+   and most of the second prompt is in the cache. Where the answer may have to be calls, or the weights bring the
+   template, one grammar holds thoughts and answer in one pass.
 3. Where only the engine can read the model's answers (or takes no grammars for calls), it is asked to see to it itself.
 """
 
@@ -43,7 +43,7 @@ def thinks_first(selection: Selection, properties: EngineProperties) -> bool:
         return False
     if facts.parser and not facts.thinking:
         return True  # nothing tells a grammar where the thoughts of such a family end
-    is_free = facts.paths.chat is PromptPath.GO_TEMPLATE and call_form(selection) is None
+    is_free = facts.paths.chat is not PromptPath.ENGINE and call_form(selection) is None
     return bool(facts.thinking) and (is_free or not properties.takes_grammars)
 
 

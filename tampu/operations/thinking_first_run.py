@@ -23,6 +23,7 @@ class ThinkingFirstRun:
     def __init__(self, selection: Selection, engine: Engine, source: ConversationPrompt) -> None:
         self._selection, self._engine, self._source = selection, engine, source
         freely = replace(selection, request=replace(selection.request, format=None))
+        self._held = replace(selection, request=replace(selection.request, think=False))
         self._pass = CompletionRun(freely, engine, source)
 
     @property
@@ -32,7 +33,16 @@ class ThinkingFirstRun:
 
     async def start(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
         """See Run."""
+        await self._check_format()
         return self._events(await self._pass.start(raw), raw)
+
+    async def _check_format(self) -> None:
+        """Raises what the engine has against the format now, not behind the thoughts.
+
+        What it reads of the prompt for that is in its cache when the first pass comes.
+        """
+        silent = replace(self._held, sampling=replace(self._held.sampling, num_predict=0))
+        await (await CompletionRun(silent, self._engine, self._source, is_plain=True).start([])).aclose()
 
     async def _events(
         self, first_pass: AsyncGenerator[RunEvent, None], raw: list[str]
@@ -54,8 +64,7 @@ class ThinkingFirstRun:
         if self._selection.facts.parser == "harmony":
             source = replace(source, suffix=FINAL_MESSAGE)
         is_plain = bool(self._selection.facts.parser)
-        held = replace(self._selection, request=replace(self._selection.request, think=False))
-        self._pass = CompletionRun(held, self._engine, source, is_plain=is_plain)
+        self._pass = CompletionRun(self._held, self._engine, source, is_plain=is_plain)
         async with aclosing(await self._pass.start(raw)) as events:
             async for event in events:
                 yield event

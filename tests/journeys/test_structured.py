@@ -24,6 +24,7 @@ GO = (
     '{{ if .Tools }}Answer with <tool_call> and JSON: {{ .Tools }}\n{{ end }}{{ $last := "" }}'
     "{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}\n{{ $last = .Content }}"
     "{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}"
+    '{{ if eq .Role "assistant" }}{{ $last = "<|s1|>" }}{{ end }}'
     "{{ if .ToolCalls }}<tool_call>{{ range .ToolCalls }}"
     '{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}{{ end }}</tool_call>{{ end }}'
     "{{ end }}{{ $last }}"
@@ -125,8 +126,10 @@ def test_formats_hold_with_and_without_thinking(models: Served, case: tuple[Any,
     fields = {} if think is None else {"think": think}
     answer = said(models, path, stream=stream, script=1 if think is False else 0, model=model, format=form, **fields)
     assert isinstance(json.loads(answer.text), dict)
+    takes_two_passes = (model, path) == ("go", "/api/chat")
+    said_behind_thoughts = '{"answer": 7}' if takes_two_passes else '{"answer": 42}'
     assert (answer.text, answer.thinking) == (
-        ('{"answer": 7}', "") if think is False else ('{"answer": 42}', "let me see")
+        ('{"answer": 7}', "") if think is False else (said_behind_thoughts, "let me see")
     )
 
 
