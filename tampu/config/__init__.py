@@ -4,9 +4,11 @@ from tampu.config.address import DEFAULT_PORT as DEFAULT_PORT
 from tampu.config.address import Address as Address
 from tampu.config.address import parse_address as parse_address
 from tampu.config.environment import engine_environment as engine_environment
+from tampu.config.models import ModelSettings as ModelSettings
 from tampu.config.settings import BUILT_IN_ORIGINS as BUILT_IN_ORIGINS
 from tampu.config.settings import Settings as Settings
 from tampu.config.table import SETTINGS as SETTINGS
+from tampu.config.table import Counts as Counts
 from tampu.config.table import Setting as Setting
 from tampu.config.values import GO_FALSE as GO_FALSE
 from tampu.config.values import GO_TRUE as GO_TRUE

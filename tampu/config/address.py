@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 DEFAULT_PORT: Final = 11434
+_MOST_DIGITS: Final = 9
+"""No port has more, however many zeros it begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,21 @@ def parse_address(text: str) -> Address:
             scheme, default_port = "https", 443
     authority, _, path = rest.partition("/")
     host, port = split_port(authority)
-    number = int(port) if port.isascii() and port.isdigit() and int(port) <= 65535 else None
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= _MOST_DIGITS else None
+    if number is not None and number > 65535:
+        number = None
     if port and number is None:
         number = DEFAULT_PORT
     path = path.rstrip("/")
     return Address(
         scheme, host.strip("[]") or ("" if port else "127.0.0.1"), number or default_port, f"/{path}" if path else ""
     )
+
+
+def port_of(text: str) -> str:
+    """The port that an address of `parse_address`'s form names, whatever is written there; "" for none."""
+    rest = text.partition("://")[2] if "://" in text else text
+    return split_port(rest.partition("/")[0])[1]
 
 
 def split_port(authority: str) -> tuple[str, str]:

@@ -38,3 +38,15 @@ def engine_environment(environment: Mapping[str, str] | None = None) -> dict[str
     """What the engine's child process may see: where libraries and devices are, and no secret."""
     environment = read_environment() if environment is None else environment
     return {name: value for name, value in environment.items() if name in _ENGINE_VARIABLES}
+
+
+_BUILD_VARIABLES: Final = frozenset(
+    {"CC", "CXX", "CUDACXX", "HIPCXX", "CUDA_PATH", "CUDA_HOME", "ROCM_PATH", "CMAKE_PREFIX_PATH", "HOME"}
+)
+
+
+def build_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What the compiler of an engine may see: what an engine may, and which compilers to use."""
+    environment = read_environment() if environment is None else environment
+    chosen = {name: value for name, value in environment.items() if name in _BUILD_VARIABLES}
+    return {**engine_environment(environment), **chosen}

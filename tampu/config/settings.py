@@ -1,17 +1,23 @@
 """The settings as values, read once at the start and passed down."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
-from tampu.config.address import DEFAULT_ADDRESS, DEFAULT_PORT, Address, split_port
+from tampu.config.address import DEFAULT_ADDRESS, DEFAULT_PORT, Address, port_of
 from tampu.config.environment import read_environment
-from tampu.config.table import SETTINGS, Setting
+from tampu.config.file import FileSettings, find_file, read_file
+from tampu.config.models import ModelSettings
+from tampu.config.table import PORT_KEY, SETTINGS, Setting
+from tampu.config.values import is_port
+from tampu.errors import ConfigError
 from tampu.secret import Secret
 from tampu.units import KeepAlive
 
+NO_FLAGS: Final[Mapping[str, str]] = MappingProxyType({})
 BUILT_IN_ORIGINS: Final = (
     *(
         pattern
@@ -65,29 +71,42 @@ class Settings:
     registry_key: Secret | None = None
     ca_file: Path | None = None
     lan_redirects: bool = False
+    image_urls: bool = False
     docker_folder: Path = field(default_factory=lambda: Path.home() / ".docker")
     no_color: bool = False
     idle_exit_s: float = 1800.0
+    max_connections: int = 0
+    config_file: Path | None = None
+    """The file that settings were read from."""
+    models: tuple[ModelSettings, ...] = ()
+    """What is set for single models."""
     warnings: tuple[str, ...] = ()
     """Values that mean nothing, so that their defaults count; to be told to the user, in Ollama's words."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where the value of a field comes from, in words, where that is not its default."""
 
     @classmethod
-    def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """Read every variable of the table from `environment` (default: this process's); raises ConfigError."""
+    def read(cls, environment: Mapping[str, str] | None = None, flags: Mapping[str, str] = NO_FLAGS) -> "Settings":
+        """Read every setting: from `flags` (text by field), else a variable of `environment` (default: this process's),
+        else the settings file. Raises ConfigError.
+        """
         environment = read_environment() if environment is None else environment
         user = Path(environment.get("HOME") or Path.home())
+        file = find_file(environment, user)
+        said = FileSettings() if file is None else read_file(file)
+        reading = _Reading(environment, flags, said, file)
         home = user / ".ollama"
-        values: dict[str, Any] = {"home": home, "models_folder": home / "models", "docker_folder": user / ".docker"}
-        warnings = []
-        for setting in SETTINGS:
-            text = _clean(environment.get(setting.variable, ""))
-            if not text:
-                continue
-            value = setting.read(text)
-            if value is not None:
-                values[setting.name] = value
-            warnings += _warnings(setting, text, value)
-        return cls(**values, warnings=tuple(warnings))
+        places = {"home": home, "models_folder": home / "models", "docker_folder": user / ".docker"}
+        values = {**places, **reading.values(), "models": said.models, "config_file": file}
+        return cls(**values, warnings=tuple(reading.warnings), sources=reading.sources)
+
+    def of_model(self, name: str) -> ModelSettings:
+        """What is set for the model of that short name alone."""
+        return self._by_model.get(name.lower()) or ModelSettings(name=name)
+
+    @cached_property
+    def _by_model(self) -> Mapping[str, ModelSettings]:
+        return {model.name.lower(): model for model in self.models}
 
     @cached_property
     def allowed_origins(self) -> tuple[str, ...]:
@@ -95,14 +114,61 @@ class Settings:
         return (*self.origins, *BUILT_IN_ORIGINS)
 
 
-def _warnings(setting: Setting, text: str, value: object) -> list[str]:
+class _Reading:
+    """The three places that settings come from, as one. Of each the text that counts most is read."""
+
+    def __init__(
+        self, environment: Mapping[str, str], flags: Mapping[str, str], said: FileSettings, file: Path | None
+    ) -> None:
+        self._environment, self._flags, self._said, self._file = environment, flags, said, file
+        self.warnings: list[str] = []
+        self.sources: dict[str, str] = {}
+
+    def values(self) -> dict[str, Any]:
+        """The value of each field that is set anywhere; raises ConfigError."""
+        found = {setting.name: self._value(setting) for setting in SETTINGS}
+        self._heed_port(found)
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _value(self, setting: Setting) -> Any:
+        """None where nothing counts but the default."""
+        if setting.name in self._flags:
+            return self._read(setting, f"--{setting.name}", self._flags[setting.name], f"flag --{setting.name}")
+        for variable in (setting.variable, *setting.also):
+            if text := _clean(self._environment.get(variable, "")):
+                return self._read(setting, variable, text, f"environment {variable}")
+        given = self._said.values.get(setting.key)
+        if given is not None:
+            self.sources[setting.name] = f"{self._file}:{given.line}"
+        return None if given is None else given.value
+
+    def _read(self, setting: Setting, name: str, text: str, source: str) -> Any:
+        try:
+            value = setting.kind.read(text)
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}") from None
+        self.warnings += _warnings(setting, name, text, value)
+        if value is not None:
+            self.sources[setting.name] = source
+        return value
+
+    def _heed_port(self, found: dict[str, Any]) -> None:
+        """The file's port completes its host; a variable names both."""
+        given = self._said.values.get(PORT_KEY)
+        if given is None or self.sources.get("address", "").startswith(("flag", "environment")):
+            return
+        address = found["address"] or DEFAULT_ADDRESS
+        found["address"] = replace(address, port=given.value)
+        self.sources["address"] = f"{self._file}:{given.line}"
+
+
+def _warnings(setting: Setting, name: str, text: str, value: object) -> list[str]:
     if isinstance(value, Address):
-        port = split_port(text.partition("://")[2].partition("/")[0] or text.partition("/")[0])[1]
-        is_read = not port or (port.isascii() and port.isdigit() and int(port) <= 65535)
-        return [] if is_read else [f"invalid port, using default port={port} default={DEFAULT_PORT}"]
+        port = port_of(text)
+        return [] if is_port(port) else [f"invalid port, using default port={port} default={DEFAULT_PORT}"]
     if value is None:
         default = f" default={setting.automatic or setting.default}" if isinstance(setting.default, int) else ""
-        return [f"invalid environment variable, using default key={setting.variable} value={text}{default}"]
+        return [f"invalid environment variable, using default key={name} value={text}{default}"]
     return []
 
 

@@ -1,20 +1,25 @@
-"""What the text of a setting means: each function reads one kind of value.
+"""What the text of a setting means: each function reads one kind of value, and raises ValueError with the reason.
 
-Values follow Ollama: a boolean that is no Go boolean word is true, and a number that does not parse is None, which is
-the default. Settings of our own are refused where they mean nothing.
+Those for variables follow Ollama: a boolean that is no Go boolean word is true, and a number that does not parse is
+None, which is the default. Settings of our own, and all of the file, are refused where they mean nothing.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from tampu.errors import BadRequest, ConfigError
+from tampu.errors import BadRequest
 from tampu.units import FOREVER, KeepAlive, parse_rate
 
 GO_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 GO_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+CACHE_TYPES: Final = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+_MOST_DIGITS: Final = 18
+_MOST_PORT: Final = 65535
+_YES: Final = frozenset({"true", "yes", "on", "1"})
+_NO: Final = frozenset({"false", "no", "off", "0"})
 
 
 def text(value: str) -> str:
@@ -32,7 +37,17 @@ def unless_zero(value: str) -> bool:
     return value != "0"
 
 
-CACHE_TYPES: Final = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+def strict_flag(value: str) -> bool:
+    """One of YAML's words for yes and no."""
+    word = value.lower()
+    if word not in _YES | _NO:
+        raise ValueError
+    return word in _YES
+
+
+def flag_or_automatic(value: str) -> bool | None:
+    """As `strict_flag`; None for `auto`."""
+    return None if value.lower() == "auto" else strict_flag(value)
 
 
 def cache_type(value: str) -> str | None:
@@ -42,7 +57,21 @@ def cache_type(value: str) -> str | None:
 
 def count(value: str) -> int | None:
     """An unsigned integer; None (the default) where it does not parse."""
-    return int(value) if value.isascii() and value.isdigit() else None
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else None
+
+
+def count_within(value: str, least: int, most: int) -> int:
+    """An integer of that range."""
+    number = count(value)
+    if number is None or not least <= number <= most:
+        raise ValueError
+    return number
+
+
+def is_port(value: str) -> bool:
+    """Whether it is a port, or nothing."""
+    number = count(value)
+    return not value or (number is not None and number <= _MOST_PORT)
 
 
 def duration_or_seconds(value: str) -> KeepAlive | None:
@@ -53,7 +82,7 @@ def duration_or_seconds(value: str) -> KeepAlive | None:
         pass
     try:
         return KeepAlive.of_text(value)
-    except BadRequest:
+    except (BadRequest, ValueError):  # the second: more digits than any number has
         return None
 
 
@@ -66,46 +95,54 @@ def positive_duration_s(value: str) -> float | None:
 
 
 def origins(value: str) -> tuple[str, ...]:
-    """Patterns of browser origins, comma-separated; raises ConfigError."""
-    origins = []
-    for text in value.split(","):
-        entry = text if "*" in text else text.lower()
+    """Patterns of browser origins, comma-separated."""
+    return origins_of(value.split(","))
+
+
+def origins_of(entries: Iterable[str]) -> tuple[str, ...]:
+    """Patterns of browser origins."""
+    found = tuple(entry if "*" in entry else entry.lower() for entry in entries)
+    for entry in found:
         _check_origin(entry)
-        origins.append(entry)
-    return tuple(origins)
+    return found
 
 
 def _check_origin(entry: str) -> None:
-    """Refuse an entry of OLLAMA_ORIGINS that could never match; raises ConfigError."""
+    """Refuse an entry that could never match."""
     schemes = ("http", "https", "chrome-extension", "safari-extension", "moz-extension", "ms-browser-extension")
     if entry.count("*") > 1:
-        raise ConfigError(f"OLLAMA_ORIGINS: {entry!r} has more than one '*'; at most one is allowed")
+        raise ValueError(f"{entry!r} has more than one '*'; at most one is allowed")
     if "*" not in entry and not entry.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-        raise ConfigError(
-            f"OLLAMA_ORIGINS: {entry!r} must contain '*' or begin with one of {', '.join(schemes)} and ://"
-        )
+        raise ValueError(f"{entry!r} must contain '*' or begin with one of {', '.join(schemes)} and ://")
 
 
 def rate(value: str) -> int:
-    """Bytes a second; raises ConfigError."""
+    """Bytes a second."""
     try:
         return parse_rate(value)
     except BadRequest as error:
-        raise ConfigError(f"TAMPU_LIMIT_RATE: {error.message}") from None
+        raise ValueError(error.message) from None
 
 
 def mirrors(value: str) -> Mapping[str, tuple[str, ...]]:
-    """Base addresses by the host that they stand for, from `HOST=URL,URL; HOST=URL`; raises ConfigError."""
+    """Base addresses by the host that they stand for, from `HOST=URL,URL; HOST=URL`."""
     by_host: dict[str, tuple[str, ...]] = {}
     for entry in filter(None, (each.strip() for each in value.split(";"))):
         host, equals, rest = entry.partition("=")
-        addresses = tuple(address.strip().rstrip("/") for address in rest.split(","))
-        if not equals or not host.strip() or "/" in host:
-            raise ConfigError(f"TAMPU_MIRRORS: {entry!r} is not of the form HOST=URL,URL")
-        for address in addresses:
-            _check_mirror(address)
-        by_host[host.strip().lower()] = addresses
+        if not equals:
+            raise ValueError(f"{entry!r} is not of the form HOST=URL,URL")
+        by_host |= mirrors_of(host, rest.split(","))
     return by_host
+
+
+def mirrors_of(host: str, addresses: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    """The base addresses that stand for one host."""
+    if not host.strip() or "/" in host:
+        raise ValueError(f"{host!r} is no host; what is mirrored is written as HOST=URL,URL")
+    found = tuple(address.strip().rstrip("/") for address in addresses)
+    for address in found:
+        _check_mirror(address)
+    return {host.strip().lower(): found}
 
 
 def _check_mirror(address: str) -> None:
@@ -115,20 +152,18 @@ def _check_mirror(address: str) -> None:
     except ValueError:
         is_good = False
     if not is_good or parts.query or parts.fragment or parts.username:
-        raise ConfigError(f"TAMPU_MIRRORS: {address!r} is not an address of the form http[s]://host[:port][/path]")
+        raise ValueError(f"{address!r} is not an address of the form http[s]://host[:port][/path]")
 
 
 def ca_file(value: str) -> Path:
-    """The path of a PEM file that can be read; raises ConfigError."""
+    """The path of a PEM file that can be read."""
     file = Path(value).expanduser().absolute()
     try:
         is_pem = b"-----BEGIN CERTIFICATE-----" in file.read_bytes()
     except OSError as error:
-        raise ConfigError(
-            f"TAMPU_CA_FILE: {value!r} cannot be read: {(error.strerror or str(error)).lower()}"
-        ) from None
+        raise ValueError(f"{value!r} cannot be read: {(error.strerror or str(error)).lower()}") from None
     if not is_pem:
-        raise ConfigError(f"TAMPU_CA_FILE: {value!r} holds no certificate in PEM form")
+        raise ValueError(f"{value!r} holds no certificate in PEM form")
     return file
 
 
@@ -137,13 +172,25 @@ def path(value: str) -> Path:
     return Path(value).expanduser()
 
 
-def folders(value: str) -> tuple[Path, ...]:
-    """Folders as in PATH; raises ConfigError for one that would depend on where the server was started."""
-    found = tuple(Path(entry.strip()).expanduser() for entry in value.split(os.pathsep) if entry.strip())
-    for folder in found:
-        if not folder.is_absolute():
-            raise ConfigError(f"TAMPU_IMPORT: {str(folder)!r} is not an absolute path")
+def absolute_path(value: str) -> Path:
+    """A path that does not depend on where the program was started."""
+    try:
+        found = Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{value!r} names the home of a user who has none") from None
+    if not found.is_absolute():
+        raise ValueError(f"{value!r} is not an absolute path")
     return found
+
+
+def folders(value: str) -> tuple[Path, ...]:
+    """Folders as in PATH."""
+    return folders_of(value.split(os.pathsep))
+
+
+def folders_of(entries: Iterable[str]) -> tuple[Path, ...]:
+    """Folders, none of which depends on where the server was started."""
+    return tuple(absolute_path(entry.strip()) for entry in entries if entry.strip())
 
 
 def log_level(value: str) -> int:
@@ -154,3 +201,11 @@ def log_level(value: str) -> int:
         return max(0, int(value))
     except ValueError:
         return 0 if value in GO_FALSE else 1
+
+
+def strict_log_level(value: str) -> int:
+    """A boolean word, or a level."""
+    try:
+        return int(strict_flag(value))
+    except ValueError:
+        return count_within(value, 0, 9)
