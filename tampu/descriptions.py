@@ -128,3 +128,20 @@ class ModelDescription:
     requires: str = ""
     origin: Origin | None = None
     """None for a model that was made here, and where nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that the catalog knows how to get: the first of its names, and the bytes of its weights."""
+
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What can be got by a short name, and the memory of this machine that it has to fit into."""
+
+    models: tuple[Offer, ...]
+    memory_bytes: int
+    available_bytes: int

@@ -174,6 +174,27 @@ class Unfinished(msgspec.Struct):
     running: bool = False
 
 
+class Offer(msgspec.Struct):
+    """A model that can be got by its short name."""
+
+    name: str = ""
+    size: int = 0
+
+
+class RoomForModels(msgspec.Struct):
+    """Bytes of memory on the server's machine, and those that nobody uses now."""
+
+    total: int = 0
+    available: int = 0
+
+
+class Offers(msgspec.Struct):
+    """The answer of `/api/catalog`."""
+
+    models: list[Offer] = []
+    memory: RoomForModels = msgspec.field(default_factory=RoomForModels)
+
+
 class Leftover(msgspec.Struct):
     """A file that no model uses. `bytes`: what its removal frees."""
 

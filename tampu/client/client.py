@@ -13,6 +13,7 @@ from tampu.client.answers import (
     Finding,
     ListedModel,
     LoadedModel,
+    Offers,
     Piece,
     Purged,
     QueuedRequest,
@@ -141,6 +142,10 @@ class Client:
     def unfinished_pulls(self) -> list[Unfinished]:
         """Downloads that were begun and are not whole, the youngest first."""
         return self._get("/api/partials", _Begun).partials
+
+    def offers(self) -> Offers:
+        """What can be got by a short name, and the memory that there is for it."""
+        return self._get("/api/catalog", Offers)
 
     def examine(self) -> list[Finding]:
         """What the server finds out about its machine, its engine and its models folder."""

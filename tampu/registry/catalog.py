@@ -110,6 +110,11 @@ class Catalog:
             for name in model.names:
                 self._by_name.setdefault(ModelName.parse(name).full.casefold(), model)
 
+    @property
+    def models(self) -> tuple[CatalogModel, ...]:
+        """Every model that a name leads to, once."""
+        return tuple({model.digest: model for model in self._by_name.values()}.values())
+
     def find(self, name: ModelName) -> CatalogModel | None:
         """The entry for `name`, in any case; None if only its registry has it."""
         return self._by_name.get(name.full.casefold())

@@ -9,6 +9,7 @@ from tampu.operations.create import create
 from tampu.operations.doctor import examine
 from tampu.operations.embed import embed
 from tampu.operations.generate import generate
+from tampu.operations.offers import list_offers
 from tampu.operations.pull import pull
 from tampu.operations.purge import purge
 from tampu.operations.push import push
@@ -46,6 +47,7 @@ def bind_operations(services: Services) -> Operations:
         adopt_blob=partial(adopt_blob, services),
         verify=partial(verify, services),
         purge=partial(purge, services),
+        list_offers=partial(list_offers, services),
         list_unfinished=partial(list_unfinished, services),
         examine=partial(examine, services),
         share=SharedModels(services.library),

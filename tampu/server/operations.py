@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from tampu.arrival import Arrival
-from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary, Standing
+from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary, Offers, Standing
 from tampu.generation import (
     ChoicesEvent,
     ChoicesRequest,
@@ -97,6 +97,7 @@ class Operations:
     adopt_blob: Callable[[AdoptRequest], AsyncIterator[Progress]]
     verify: Callable[[VerifyRequest], AsyncIterator[Progress | Verified]]
     purge: Callable[[PurgeRequest], AsyncIterator[Progress | Purged]]
+    list_offers: Callable[[], Awaitable[Offers]]
     list_unfinished: Callable[[], Awaitable[Sequence[Unfinished]]]
     examine: Callable[[], Awaitable[Sequence[Finding]]]
     share: Share

@@ -13,6 +13,7 @@ from tampu.api.native import (
     generate,
     manage,
     models,
+    offers,
     queue,
     rerank,
     tokens,
@@ -27,7 +28,7 @@ from tampu.api.openai import models as openai_models
 from tampu.api.openai import rerank as openai_rerank
 from tampu.api.openai import tokens as openai_tokens
 from tampu.api.openai.asking import Asked
-from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary, QueuedRequest
+from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary, Offers, QueuedRequest
 from tampu.errors import Forbidden, TampuError
 from tampu.generation import (
     ChoicesEvent,
@@ -160,6 +161,10 @@ async def _partials(_: None, exchange: Exchange) -> Sequence[Unfinished]:
     return await exchange.behind.operations.list_unfinished()
 
 
+async def _catalog(_: None, exchange: Exchange) -> Offers:
+    return await exchange.behind.operations.list_offers()
+
+
 async def _doctor(_: None, exchange: Exchange) -> Sequence[Finding]:
     if not exchange.is_from_here:
         raise Forbidden("only a program on the server's own machine may examine it; run 'tampu doctor' there")
@@ -204,6 +209,7 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("POST", "/api/verify", streaming(upkeep.VERIFY_CODEC, _verify)),
     Route("POST", "/api/purge", streaming(upkeep.PURGE_CODEC, _purge)),
     Route("GET", "/api/partials", answering(upkeep.PARTIALS_CODEC, _partials)),
+    Route("GET", "/api/catalog", answering(offers.OFFERS_CODEC, _catalog)),
     Route("GET", "/api/doctor", answering(upkeep.DOCTOR_CODEC, _doctor)),
     Route("GET", "/api/version", _VERSION),
     Route("HEAD", "/api/version", _VERSION),

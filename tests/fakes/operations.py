@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 
 from tampu.arrival import Arrival
+from tampu.descriptions import Offer, Offers
 from tampu.errors import DigestMismatch, ModelNotFound
 from tampu.generation import (
     Embeddings,
@@ -58,6 +59,7 @@ class FakeOperations:
             adopt_blob=self._report,
             verify=self._report,
             purge=self._report,
+            list_offers=self._offers,
             list_unfinished=self._nothing,
             examine=self._nothing,
             share=self.share,
@@ -101,6 +103,9 @@ class FakeOperations:
 
     async def _nothing(self) -> list[Any]:
         return []
+
+    async def _offers(self) -> Offers:
+        return Offers((Offer("small:1b", 10**9),), 16 * 10**9, 8 * 10**9)
 
     async def _look_up(self, request: Any) -> Any:
         self.requests.append(request)

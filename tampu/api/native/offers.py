@@ -1,0 +1,19 @@
+"""`GET /api/catalog`: what can be got by a short name, and the memory that it has to fit into. A route of ours."""
+
+from tampu.api.dialect import JSON_UTF8, AnswerCodec, Reply
+from tampu.api.native.errors import PLAIN, native_error
+from tampu.descriptions import Offers
+from tampu.wire import encode as encode_json
+
+
+def _encode(_: None, offers: Offers) -> Reply:
+    body = {
+        "models": [{"name": offer.name, "size": offer.size_bytes} for offer in offers.models],
+        "memory": {"total": offers.memory_bytes, "available": offers.available_bytes},
+    }
+    return Reply(200, encode_json(body), JSON_UTF8)
+
+
+OFFERS_CODEC: AnswerCodec[None, Offers] = AnswerCodec(
+    decode=lambda _: None, encode=_encode, encode_error=lambda error: native_error(error, PLAIN)
+)
