@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tampu.engine.view import Places, opened
+from tampu.gguf.header import Header
 from tampu.gguf.reader import read_header
 from tampu.gguf.translate.plan import View
 from tampu.gguf.translate.planning import holds_projector, projector_view, text_view
@@ -42,6 +43,11 @@ def views_of(name: str) -> tuple[View | None, View | None]:
     if name in SEPARATE_PROJECTORS:
         projector = published_model(SEPARATE_PROJECTORS[name])
         return text_view(model, header), projector_view(projector, read_header(projector))
+    return planned_views(model, header)
+
+
+def planned_views(model: Path, header: Header) -> tuple[View | None, View | None]:
+    """The same of any file that is its own projector, or has none."""
     return text_view(model, header), projector_view(model, header) if holds_projector(header) else None
 
 

@@ -1,5 +1,10 @@
 """Every published layout that we know, translated and run by the real engine: it answers as was recorded."""
 
+import base64
+import io
+import math
+import struct
+import wave
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -8,8 +13,10 @@ import aiohttp
 import pytest
 
 from tampu.engine.process import ChildEngine
+from tampu.gguf.reader import read_header
 from tests.engine.running import running
-from tests.published import NAMES, NATIVE, published_answers, published_model, views_of, written
+from tests.gguf.translate.variants import ANSWERS_AS, VARIANTS, variant
+from tests.published import NAMES, NATIVE, planned_views, published_answers, published_model, views_of, written
 
 pytestmark = pytest.mark.anyio
 
@@ -33,11 +40,22 @@ def anyio_backend() -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_published_model_answers_as_recorded(name: str, tmp_path: Path) -> None:
-    answers = published_answers(name)
     text, projector = views_of(name)
     assert (text is None) == (name in NATIVE or name == "llava")
     model = published_model(name) if text is None else written(text, tmp_path / "text.gguf")
     projectors = () if projector is None else (written(projector, tmp_path / "projector.gguf"),)
+    await _check_answers(name, model, projectors)
+    assert bool(projectors) == bool(published_answers(name).get("vision"))
+
+
+@pytest.mark.parametrize("name", sorted(ANSWERS_AS))
+async def test_a_variant_answers_as_the_recorded_model_that_it_is_made_of(name: str, tmp_path: Path) -> None:
+    model, projectors = _views_of_variant(name, tmp_path)
+    await _check_answers(ANSWERS_AS[name], model, projectors)
+
+
+async def _check_answers(name: str, model: Path, projectors: tuple[Path, ...]) -> None:
+    answers = published_answers(name)
     least, most = IMAGE_TOKENS.get(name, (None, None))
     async with running(
         model,
@@ -57,7 +75,51 @@ async def test_a_published_model_answers_as_recorded(name: str, tmp_path: Path) 
         for case in answers.get("embedding", ()):
             (vector,) = (await child.engine.embed([case["tokens"]])).vectors
             assert vector == pytest.approx(case["embedding"], abs=VECTOR_TOLERANCE)
-    assert bool(projectors) == bool(answers.get("vision"))
+
+
+def _views_of_variant(name: str, folder: Path) -> tuple[Path, tuple[Path, ...]]:
+    text, projector = planned_views(variant(name), read_header(variant(name)))
+    assert text is not None
+    projectors = () if projector is None else (written(projector, folder / "projector.gguf"),)
+    return written(text, folder / "text.gguf"), projectors
+
+
+async def test_a_dense_nemotron_h_omni_sees(tmp_path: Path) -> None:
+    model, projectors = _views_of_variant("nemotron_h_omni-dense", tmp_path)
+    (case,) = published_answers("nemotron_h_omni")["vision"][:1]
+    async with running(model, num_ctx=2048, projector_paths=projectors) as child:
+        assert (await _completed(child, [5, 6, 7], n_predict=5))["tokens_evaluated"] == 3
+        text = case["prompt"].replace("<__media__>", child.engine.properties.media_marker)
+        prompt = {"prompt_string": text, "multimodal_data": [case["image_png_base64"]]}
+        assert (await _completed(child, prompt, n_predict=5))["tokens_evaluated"] == case["prompt_tokens"]
+
+
+async def test_gemma4_hears_what_is_in_the_same_file(tmp_path: Path) -> None:
+    model, projectors = _views_of_variant("gemma4-sound", tmp_path)
+    async with running(model, num_ctx=2048, projector_paths=projectors) as child:
+        heard = {}
+        for pitch in (220, 880):
+            prompt = {"prompt_string": child.engine.properties.media_marker, "multimodal_data": [_sound(pitch)]}
+            answer = await _completed(child, prompt, n_predict=1)
+            (step,) = answer["completion_probabilities"]
+            heard[pitch] = answer["tokens_evaluated"], [each["logprob"] for each in step["top_logprobs"]]
+    counts = {count for count, _ in heard.values()}
+    assert len(counts) == 1
+    assert min(counts) > 10  # 0.5 s, a token for each 40 ms
+    assert heard[220][1] != heard[880][1]
+
+
+def _sound(pitch: float, seconds: float = 0.5, rate: int = 16_000) -> str:
+    samples = [int(20_000 * math.sin(2 * math.pi * pitch * at / rate)) for at in range(int(seconds * rate))]
+    with io.BytesIO() as file:
+        with wave.open(file, "wb") as sound:
+            sound.setparams((1, 2, rate, len(samples), "NONE", ""))
+            sound.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+        return base64.b64encode(file.getvalue()).decode()
+
+
+def test_every_variant_is_run() -> None:
+    assert set(VARIANTS) == {*ANSWERS_AS, "nemotron_h_omni-dense"}
 
 
 async def _check_vision(child: ChildEngine, name: str, case: Any) -> None:
