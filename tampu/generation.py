@@ -92,7 +92,8 @@ class GenerationRequest:
     """One request for text, decoded from any dialect. `options` is checked when the model is known.
 
     `logit_bias`: what is added to the chances of tokens, by number; `BANNED_BIAS` or less means never.
-    `counts_thoughts`: the usage is to tell how many tokens were thinking.
+    `counts_thoughts`: the usage is to tell how many tokens were thinking. `thinks_if_able`: `think` is no demand on a
+    model that cannot. `names_stop`: the end is to tell which stop sequence brought it about.
     """
 
     model: str
@@ -110,6 +111,8 @@ class GenerationRequest:
     progress: bool = False
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     counts_thoughts: bool = False
+    thinks_if_able: bool = False
+    names_stop: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -287,13 +290,17 @@ class PromptProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """The end of an answer. `context`: token ids of prompt and answer, where the dialect wants them."""
+    """The end of an answer. `context`: token ids of prompt and answer, where the dialect wants them.
+
+    `stop_sequence`: the one that ended it, where one did and the request asks for its name.
+    """
 
     reason: FinishReason
     usage: Usage = Usage()
     timings: Timings = Timings()
     context: tuple[int, ...] | None = None
     dropped: Dropped = Dropped()
+    stop_sequence: str = ""
 
 
 GenerationEvent = PromptFitted | PromptProgress | TextDelta | ThinkingDelta | ToolCallReady | PromptRendered | Finished

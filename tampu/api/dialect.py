@@ -22,7 +22,8 @@ _MOST_PLACES = 500
 class Call:
     """What a dialect may know of an HTTP request: its body, the parameters of its path and who asks.
 
-    `query` is as it was sent. `headers`, under lower-case names, are there where the body is not read.
+    `query` is as it was sent. `headers`, under lower-case names, are there where the body is not read. `request_id` is
+    what the log calls the request.
     """
 
     body: bytes = b""
@@ -30,6 +31,7 @@ class Call:
     user_agent: str = ""
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

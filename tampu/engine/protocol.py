@@ -88,7 +88,7 @@ class StopKind(Enum):
 class EngineEnd:
     """The last event. Times in milliseconds as the engine measured them; `prompt_tokens` includes cached ones.
 
-    `drafted_tokens` were guessed ahead, `accepted_tokens` of them rightly.
+    `drafted_tokens` were guessed ahead, `accepted_tokens` of them rightly. `stop_word`: what ended a completion.
     """
 
     stop: StopKind
@@ -99,6 +99,7 @@ class EngineEnd:
     completion_ms: float
     drafted_tokens: int = 0
     accepted_tokens: int = 0
+    stop_word: str = ""
 
 
 EngineEvent = EngineText | EngineThinking | EngineToolCalls | EngineProgress | EngineEnd

@@ -56,6 +56,7 @@ class _CompletionChunk(msgspec.Struct):
     stop: bool = False
     completion_probabilities: list[_Probability] = []
     stop_type: str = "none"
+    stopping_word: str = ""
     tokens_predicted: int = 0
     tokens_evaluated: int = 0
     timings: _Timings | None = None
@@ -181,6 +182,7 @@ class CompletionReader:
             completion_ms=0.0 if self._is_muted else timings.predicted_ms,
             drafted_tokens=timings.draft_n,
             accepted_tokens=timings.draft_n_accepted,
+            stop_word=chunk.stopping_word,
         )
 
 

@@ -207,6 +207,7 @@ def _finished(end: EngineEnd, clock: _Clock) -> Finished:
         reason=FinishReason.LENGTH if end.stop is StopKind.LIMIT else FinishReason.STOP,
         usage=Usage(end.prompt_tokens, end.cached_tokens, end.completion_tokens),
         timings=clock.timings(prompt_ms=end.prompt_ms, completion_ms=end.completion_ms),
+        stop_sequence=end.stop_word,
     )
 
 

@@ -69,7 +69,7 @@ class Exchange:
         """The request for a dialect, its body unread."""
         named = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._scope["headers"]}
         query = self._scope["query_string"].decode("latin-1")
-        return Call(b"", self.parameters, named.get("user-agent", ""), query, named)
+        return Call(b"", self.parameters, named.get("user-agent", ""), query, named, self.request_id)
 
     async def call(self) -> Call:
         """The request for a dialect, its body read whole; raises BadRequest if it is too long, ClientGone."""
@@ -83,7 +83,8 @@ class Exchange:
             if length > MAX_BODY_BYTES:
                 raise _too_long()
             pieces.append(piece)
-        return Call(b"".join(pieces), self.parameters, header(self._scope, b"user-agent"))
+        agent = header(self._scope, b"user-agent")
+        return Call(b"".join(pieces), self.parameters, agent, request_id=self.request_id)
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it comes; raises ClientGone."""

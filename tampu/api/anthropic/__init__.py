@@ -1,0 +1,1 @@
+"""Anthropic's API: decode a request, encode answers, events and errors. Pure."""

@@ -1,0 +1,17 @@
+"""`POST /v1/messages`: a conversation in, its next message out."""
+
+from tampu.api.anthropic.asking import Asked, MessageRequestBody, read_message_request
+from tampu.api.anthropic.errors import MESSAGES, anthropic_error, new_request_id
+from tampu.api.anthropic.writer import MessageWriter
+from tampu.api.dialect import Call, StreamCodec
+from tampu.generation import GenerationEvent
+from tampu.wire import decode as decode_json
+
+
+def _decode(call: Call) -> Asked:
+    return read_message_request(decode_json(MessageRequestBody, call.body), new_request_id(call.request_id))
+
+
+CODEC: StreamCodec[Asked, GenerationEvent] = StreamCodec(
+    decode=_decode, writer=MessageWriter, encode_error=lambda error: anthropic_error(error, MESSAGES)
+)

@@ -1,0 +1,98 @@
+"""`GET /v1/models` and one of them, for clients that speak Anthropic's dialect: what is stored, in pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+from tampu.api.anthropic.errors import MODELS, anthropic_error, new_request_id
+from tampu.api.dialect import JSON, AnswerCodec, Call, Reply
+from tampu.api.words import check_reference
+from tampu.descriptions import ModelSummary
+from tampu.errors import BadRequest, ModelNotFound
+from tampu.names import ModelReference
+from tampu.units import NS_PER_S
+from tampu.wire import encode
+
+_MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of the list is wanted: at most `limit` models, those behind `after` or those in front of `before`."""
+
+    limit: int = _MOST
+    after: str = ""
+    before: str = ""
+
+
+def _decode_list(call: Call) -> Page:
+    told = {name: values[-1] for name, values in parse_qs(call.query).items()}
+    limit = told.get("limit", str(_MOST))
+    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:5]) <= _MOST):
+        raise BadRequest(f"limit must be between 1 and {_MOST}")
+    return Page(int(limit), told.get("after_id", ""), told.get("before_id", ""))
+
+
+def _encode_list(page: Page, models: Sequence[ModelSummary]) -> Reply:
+    names = [model.name for model in models]
+    start = _place(names, page.after) + 1 if page.after else 0
+    end = _place(names, page.before) if page.before else len(names)
+    if page.before:
+        start = max(start, end - page.limit)
+        shown, has_more = models[start:end], start > 0
+    else:
+        shown, has_more = models[start : start + page.limit], start + page.limit < len(names)
+    told = {
+        "data": [_described(model, model.name) for model in shown],
+        "has_more": has_more,
+        "first_id": shown[0].name if shown else None,
+        "last_id": shown[-1].name if shown else None,
+    }
+    return _reply(told)
+
+
+def _place(names: Sequence[str], name: str) -> int:
+    if name not in names:
+        raise BadRequest(f"there is no model {name[:200]} to count from")
+    return names.index(name)
+
+
+def _decode_one(call: Call) -> str:
+    name = call.parameters["model"]
+    check_reference(name, MODELS)
+    return name
+
+
+def _encode_one(name: str, models: Sequence[ModelSummary]) -> Reply:
+    """The model of that name in any letter case, called as it was asked for."""
+    wanted = ModelReference.parse(name).name.short.casefold()
+    model = next((model for model in models if model.name.casefold() == wanted), None)
+    if model is None:
+        raise ModelNotFound(name)
+    return _reply(_described(model, name))
+
+
+def _described(model: ModelSummary, name: str) -> dict[str, Any]:
+    created = datetime.fromtimestamp(model.modified_ns // NS_PER_S, UTC)
+    return {
+        "type": "model",
+        "id": name,
+        "display_name": name,
+        "created_at": created.isoformat().replace("+00:00", "Z"),
+        "lifecycle": "active",
+        "max_input_tokens": model.details.context_length or None,
+    }
+
+
+def _reply(told: object) -> Reply:
+    return Reply(200, encode(told), JSON, (("request-id", new_request_id()),))
+
+
+LIST_CODEC: AnswerCodec[Page, Sequence[ModelSummary]] = AnswerCodec(
+    decode=_decode_list, encode=_encode_list, encode_error=lambda error: anthropic_error(error, MODELS)
+)
+MODEL_CODEC: AnswerCodec[str, Sequence[ModelSummary]] = AnswerCodec(
+    decode=_decode_one, encode=_encode_one, encode_error=lambda error: anthropic_error(error, MODELS)
+)

@@ -1,0 +1,40 @@
+"""How many tokens the prompt of a request has, as the engine that would answer it counts them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Protocol
+
+from tampu.arrival import Arrival
+from tampu.errors import EngineError, PromptTooLong
+from tampu.generation import ChatInput, Finished, GenerationEvent, GenerationRequest
+
+
+class Generate(Protocol):
+    """Runs one request."""
+
+    def __call__(self, request: GenerationRequest, *, arrival: Arrival) -> AsyncGenerator[GenerationEvent, None]: ...
+
+
+async def count_tokens(generate: Generate, request: GenerationRequest, *, arrival: Arrival) -> int:
+    """The tokens of the whole prompt, also of one that is too long to be answered; raises what `generate` raises.
+
+    A prompt of text is only cut into tokens. How many a picture becomes is known once it was looked at, so a prompt
+    with pictures is read as if for an answer.
+    """
+    options = {**request.options, "num_predict": 1 if _has_images(request) else 0}
+    asked = replace(request, options=options, truncate=False, stream=False)
+    try:
+        async with aclosing(generate(asked, arrival=arrival)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    return event.usage.prompt_tokens
+    except PromptTooLong as error:
+        if error.tokens is None:
+            raise
+        return error.tokens
+    raise EngineError("the count of tokens never came; try again")
+
+
+def _has_images(request: GenerationRequest) -> bool:
+    return isinstance(request.input, ChatInput) and any(message.images for message in request.input.messages)
