@@ -62,6 +62,12 @@ class Tool(msgspec.Struct, frozen=True):
     items: Any = None
 
 
+class ImageAddress(bytes):
+    """Where a picture is to be fetched from, in the place of its bytes: an http or https address."""
+
+    __slots__ = ()
+
+
 class Message(msgspec.Struct, frozen=True):
     """One message. `role` is lower-case and not otherwise checked: templates know more roles than we do."""
 

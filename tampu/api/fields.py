@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from tampu.errors import BadRequest
+from tampu.errors import BadRequest, InvalidParameter
 from tampu.generation import (
     AnyJson,
     InvalidFormat,
@@ -101,7 +101,7 @@ def read_images(values: Sequence[str], *, place: str = "images") -> tuple[bytes,
 def read_top_logprobs(value: int) -> int:
     """How many alternatives to list, within its range."""
     if not 0 <= value <= MAX_TOP_LOGPROBS:
-        raise BadRequest(f"top_logprobs must be between 0 and {MAX_TOP_LOGPROBS}")
+        raise InvalidParameter(f"top_logprobs must be between 0 and {MAX_TOP_LOGPROBS}")
     return value
 
 

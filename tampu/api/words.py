@@ -80,7 +80,7 @@ def hints(error: TampuError) -> tuple[tuple[str, str], ...]:
 
 def _empty(shown: str, route: RouteWords) -> TampuError:
     text = _said(route.empty, shown)
-    return BadRequest(text) if route.empty_status == BadRequest.status else NotFound(text)
+    return InvalidName(shown, text) if route.empty_status == InvalidName.status else NotFound(text)
 
 
 def _said(text: str, name: str) -> str:

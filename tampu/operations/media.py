@@ -4,16 +4,18 @@ The engine decodes them in its own process, but what it is given is bounded here
 """
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+import anyio
 import anyio.to_thread
 import msgspec
 
 from tampu.errors import BadRequest, MissingCapability
 from tampu.generation import Capability, ChatInput, CompletionInput, GenerationRequest
 from tampu.media import MediaKind, kind_of, sample_rate_of, size_of
+from tampu.messages import ImageAddress
 
 MOST_MEDIA: Final = 256
 MOST_PIXELS: Final = 64 * 1024**2
@@ -24,7 +26,12 @@ MOST_MP3_BYTES: Final = 16 * 1024**2
 """At the lowest of its rates, that is four and a half hours of sound."""
 SMALLEST_SAMPLE_RATE: Final = 4000
 """The engine brings every sound to 16,000 samples a second, so a lower rate takes more room than the file has."""
+MOST_ADDRESSES: Final = 16
 _READABLE: Final = "send PNG, JPEG, GIF, BMP or WebP, or WAV or MP3 for sound"
+
+
+Fetch = Callable[[str], Awaitable[bytes]]
+"""Gets the picture at an address; raises BadRequest that says why it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +43,23 @@ class _Medium:
     kind: MediaKind
 
 
-async def with_readable_media(request: GenerationRequest, capabilities: frozenset[Capability]) -> GenerationRequest:
-    """`request` with every medium in a form that an engine reads.
+async def with_readable_media(
+    request: GenerationRequest, capabilities: frozenset[Capability], fetch: Fetch | None = None
+) -> GenerationRequest:
+    """`request` with every medium in a form that an engine reads. `fetch` is None where nothing may be fetched.
 
     Raises MissingCapability where the model takes none of the kind, and BadRequest that names the medium which is
     damaged, too large or of no known kind. A request that only shows its prompt, or has none, is not looked at.
     """
     if request.debug_render_only or request.is_empty or not any(True for _ in _all_media(request)):
         return request
+    addresses = [(place, data) for place, data in _all_media(request) if isinstance(data, ImageAddress)]
+    if addresses and fetch is None:
+        raise BadRequest("image URLs are not currently supported, please use base64 encoded data instead")
     _require_capabilities(request, capabilities)
+    if addresses and fetch is not None:
+        fetched = await _fetched(addresses, fetch)
+        request = _replaced(request, lambda data: next(fetched) if isinstance(data, ImageAddress) else data)
     media = [_recognized(place, data) for place, data in _all_media(request)]
     _check_sizes(media)
     if all(medium.kind is not MediaKind.WEBP for medium in media):
@@ -61,6 +76,29 @@ def _all_media(request: GenerationRequest) -> Iterator[tuple[str, bytes]]:
             for number, message in enumerate(messages):
                 for index, image in enumerate(message.images):
                     yield f"messages[{number}].images[{index}]", image
+
+
+async def _fetched(addresses: list[tuple[str, ImageAddress]], fetch: Fetch) -> Iterator[bytes]:
+    """The pictures at the addresses, all at once; raises BadRequest that names the first which cannot be had."""
+    if len(addresses) > MOST_ADDRESSES:
+        raise BadRequest(
+            f"the request names {len(addresses)} pictures by address; at most {MOST_ADDRESSES} are fetched"
+        )
+    found: list[bytes | BadRequest] = [b""] * len(addresses)
+
+    async def get(index: int, place: str, address: ImageAddress) -> None:
+        try:
+            found[index] = await fetch(address.decode())
+        except BadRequest as error:
+            found[index] = BadRequest(f"{place} cannot be fetched: {error.message}; send it in base64")
+
+    async with anyio.create_task_group() as group:
+        for index, (place, address) in enumerate(addresses):
+            group.start_soon(get, index, place, address)
+    for each in found:
+        if isinstance(each, BadRequest):
+            raise each
+    return iter([each for each in found if isinstance(each, bytes)])
 
 
 def _require_capabilities(request: GenerationRequest, capabilities: frozenset[Capability]) -> None:

@@ -1,15 +1,19 @@
 """Whether a model can do what a request asks, checked in the order in which clients see errors; and what to load."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
-from tampu.errors import BadRequest, MissingCapability
+from tampu.config import Settings
+from tampu.errors import BadRequest, InvalidParameter, MissingCapability
 from tampu.generation import Capability, ChatInput, CompletionInput, GenerationRequest, NamedTool, ToolUse
 from tampu.operations.bounds import check_tools
 from tampu.operations.facts import ModelFacts
-from tampu.operations.media import with_readable_media
+from tampu.operations.media import Fetch, with_readable_media
 from tampu.operations.services import Services
-from tampu.operations.wanted import wanted_load
-from tampu.options import Sampling, merge_options
+from tampu.operations.wanted import wanted_load, wanted_options
+from tampu.options import Sampling
+from tampu.registry.network import Network
+from tampu.registry.pictures import fetch_picture
 from tampu.scheduler.records import LoadRequest
 from tampu.store.model import Model
 
@@ -42,15 +46,20 @@ async def select(services: Services, request: GenerationRequest, model: Model) -
     _check_capabilities(request, model, facts)
     if isinstance(request.input, ChatInput):
         check_tools(request.input.tools)
-    request = await with_readable_media(request, facts.capabilities)
+    request = await with_readable_media(request, facts.capabilities, _fetching(services.settings))
     if request.think is None and Capability.THINKING in facts.capabilities:
         request = replace(request, think=True)
-    options = merge_options(model.parameters, request.options)
+    options = wanted_options(model, services.settings, request.options)
     load = wanted_load(
         model, facts, options.load, services.settings, keep_alive=request.keep_alive, shift=request.shift
     )
     sampling = replace(options.sampling, logit_bias=tuple(request.logit_bias.items()))
     return Selection(request, model, facts, sampling, load)
+
+
+def _fetching(settings: Settings) -> Fetch | None:
+    """How pictures are fetched that a request names by address; None where the settings do not allow it."""
+    return partial(fetch_picture, network=Network(settings.ca_file)) if settings.image_urls else None
 
 
 def _check_raw(request: GenerationRequest) -> None:
@@ -69,9 +78,9 @@ def _with_chosen_tools(request: GenerationRequest, *, describes: bool) -> Genera
         case ToolUse.NONE:
             return replace(request, input=replace(chat, tools=()))
         case NamedTool(name=name) if name not in offered:
-            raise BadRequest(f'tool_choice names "{name}", which is not among the tools of the request')
+            raise InvalidParameter(f'tool_choice names "{name}", which is not among the tools of the request')
         case ToolUse.REQUIRED if not offered:
-            raise BadRequest("tool_choice demands a call, but the request offers no tools")
+            raise InvalidParameter("tool_choice demands a call, but the request offers no tools")
     if chat.describe_tools is None:
         return replace(request, input=replace(chat, describe_tools=describes))
     return request

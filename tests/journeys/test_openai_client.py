@@ -67,7 +67,6 @@ def test_chat(client: openai.OpenAI) -> None:
     assert (whole.choices[0].message.content, whole.choices[0].finish_reason) == (HELLO, "stop")
     assert whole.usage is not None
     assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens
-    assert whole.usage.prompt_tokens_details is not None
     chunks = list(
         client.chat.completions.create(
             model="v-hello", messages=HI, stream=True, stream_options={"include_usage": True}
@@ -144,11 +143,21 @@ _ONE_ALLOWED: Any = {
 
 
 def test_thinking_and_its_count(client: openai.OpenAI) -> None:
-    answer = client.chat.completions.create(model="v-think", messages=HI, reasoning_effort="low")
+    # One answer thinks for 16 tokens; from 64 on they are counted.
+    answer = client.chat.completions.create(model="v-think", messages=HI, reasoning_effort="low", n=4)
     assert answer.choices[0].message.model_extra == {"reasoning": "I should greet them;\n\n"}
     assert answer.usage is not None
     assert answer.usage.completion_tokens_details is not None
-    assert 0 < (answer.usage.completion_tokens_details.reasoning_tokens or 0) <= answer.usage.completion_tokens
+    assert 64 <= (answer.usage.completion_tokens_details.reasoning_tokens or 0) <= answer.usage.completion_tokens
+
+
+def test_what_is_reused_of_a_long_prompt_is_told(client: openai.OpenAI) -> None:
+    said: Any = {"model": "v-hello", "messages": [{"role": "user", "content": "word " * 1500}], "max_tokens": 2}
+    client.chat.completions.create(**said, extra_body={"num_ctx": 4096})
+    again = client.chat.completions.create(**said, extra_body={"num_ctx": 4096}).usage
+    assert again is not None
+    assert again.prompt_tokens_details is not None
+    assert 1024 <= (again.prompt_tokens_details.cached_tokens or 0) <= again.prompt_tokens
 
 
 def test_several_answers(client: openai.OpenAI) -> None:

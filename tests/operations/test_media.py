@@ -6,7 +6,7 @@ import pytest
 
 from tampu.errors import BadRequest, MissingCapability
 from tampu.generation import Capability, ChatInput, CompletionInput, GenerationRequest
-from tampu.messages import Message
+from tampu.messages import ImageAddress, Message
 from tampu.operations.media import MOST_MP3_BYTES, with_readable_media
 from tests.test_media import wav, webp
 from tests.vision import png, png_of
@@ -84,3 +84,48 @@ async def test_only_what_no_engine_reads_is_written_anew() -> None:
     first, second = (message.images for message in ready.input.messages)
     assert (first[0], second[1]) == (png(), png())
     assert second[0].startswith(b"\x89PNG")
+
+
+def naming(*images: bytes) -> GenerationRequest:
+    chat = ChatInput(messages=(Message(role="user", content="what?", images=images),))
+    return GenerationRequest(model="m", input=chat)
+
+
+ADDRESSES = (ImageAddress(b"https://a/1.png"), png(), ImageAddress(b"https://a/2.png"))
+
+
+async def test_addresses_are_refused_where_nothing_may_be_fetched() -> None:
+    with pytest.raises(BadRequest, match="image URLs are not currently supported"):
+        await with_readable_media(naming(*ADDRESSES), frozenset({Capability.COMPLETION}))
+
+
+async def test_addresses_become_pictures_in_their_places() -> None:
+    pictures = {"https://a/1.png": png_of(3, 3, b""), "https://a/2.png": png_of(5, 5, b"")}
+
+    async def fetch(address: str) -> bytes:
+        return pictures[address]
+
+    request = await with_readable_media(naming(*ADDRESSES), SEES, fetch)
+    assert isinstance(request.input, ChatInput)
+    assert request.input.messages[0].images == (*list(pictures.values())[:1], png(), *list(pictures.values())[1:])
+
+
+async def test_an_address_that_cannot_be_fetched_is_named() -> None:
+    async def fetch(address: str) -> bytes:
+        if address.endswith("2.png"):
+            raise BadRequest("the other side answered 404")
+        return png()
+
+    words = r"messages\[0\]\.images\[2\] cannot be fetched: the other side answered 404; send it in base64"
+    with pytest.raises(BadRequest, match=words):
+        await with_readable_media(naming(*ADDRESSES), SEES, fetch)
+    with pytest.raises(BadRequest, match="names 17 pictures by address; at most 16"):
+        await with_readable_media(naming(*[ImageAddress(b"https://a/b")] * 17), SEES, fetch)
+
+
+async def test_nothing_is_fetched_for_a_model_that_cannot_see() -> None:
+    async def fetch(_: str) -> bytes:
+        raise AssertionError
+
+    with pytest.raises(MissingCapability):
+        await with_readable_media(naming(*ADDRESSES), HEARS, fetch)

@@ -11,7 +11,7 @@ from tampu.api.openai.kinds import kind_word
 from tampu.api.words import RouteWords, check_reference
 from tampu.errors import BadRequest
 from tampu.generation import BANNED_BIAS, ChatInput, ChoicesRequest, CompletionInput, GenerationRequest, Think
-from tampu.wire import Int64
+from tampu.wire import Int64, encode
 
 Number = int | float
 _DEFAULTS = {"temperature": 1.0, "top_p": 1.0}
@@ -103,7 +103,7 @@ def read_thinking(body: AskingBody) -> Think | None:
 
 def _options(body: AskingBody) -> Mapping[str, object]:
     given = {name: value for name in (*_SAMPLING, *_LOCAL) if (value := getattr(body, name)) is not None}
-    if body.max_tokens is not None:
+    if body.max_tokens:  # programs without a limit send 0
         given["num_predict"] = body.max_tokens
     if (stop := _read_stop(body.stop)) is not None:
         given["stop"] = stop
@@ -114,15 +114,21 @@ def _read_stop(value: Any) -> list[str] | None:
     match value:
         case None:
             return None
-        case str():
-            return [value]
         case list():
-            strange = next((item for item in value if not isinstance(item, str)), None)
-            if strange is None and None not in value:
-                return value
+            return [_stop_text(item) for item in value]
         case _:
-            strange = value
-    raise BadRequest(f"invalid type for 'stop' field: {kind_word(strange)}")
+            return [_stop_text(value)]
+
+
+def _stop_text(value: Any) -> str:
+    """A text at which to stop; of a number, its digits."""
+    match value:
+        case str():
+            return value
+        case int() | float() if not isinstance(value, bool):
+            return encode(value).decode()
+        case _:
+            raise BadRequest(f"invalid type for 'stop' field: {kind_word(value)}")
 
 
 def _read_bias(told: Mapping[str, Any]) -> Mapping[int, float]:

@@ -10,6 +10,7 @@ from tampu.api.fields import read_top_logprobs
 from tampu.api.openai.asking import Asked, AskingBody, Number, read_choices, read_thinking
 from tampu.api.openai.envelope import Envelope
 from tampu.api.openai.errors import COMPLETIONS, openai_error
+from tampu.api.openai.kinds import kind_word
 from tampu.api.openai.writer import AnswersWriter, last_of
 from tampu.errors import BadRequest
 from tampu.generation import (
@@ -47,7 +48,11 @@ def _decode(call: Call) -> Asked:
     alternatives = None if body.logprobs is None else read_top_logprobs(body.logprobs)
     if body.echo and alternatives is not None:
         raise BadRequest("echo with logprobs is not supported: the prompt's own probabilities are not at hand")
+    if isinstance(body.stop, list) and (strange := [item for item in body.stop if not isinstance(item, str)]):
+        raise BadRequest(f"invalid type for 'stop' field: {kind_word(strange[0])}")
     body.top_p = body.top_p or None
+    if body.echo and body.max_tokens == 0:
+        body.options = {**body.options, "num_predict": 0}
     inputs = [CompletionInput(prompt=prompt, suffix=body.suffix) for prompt in prompts]
     choices = read_choices(
         body,

@@ -13,7 +13,7 @@ from tampu.api.dialect import JSON, AnswerCodec, Call, Reply, cut_headers
 from tampu.api.fields import read_keep_alive
 from tampu.api.openai.errors import EMBEDDINGS, openai_error
 from tampu.api.words import check_reference
-from tampu.errors import BadRequest
+from tampu.errors import BadRequest, InvalidParameter
 from tampu.generation import EmbeddingInput, EmbeddingRequest, Embeddings
 from tampu.wire import Int64
 from tampu.wire import decode as decode_json
@@ -74,7 +74,7 @@ def _read_input(value: Any) -> tuple[EmbeddingInput, ...]:
         case list() if all(isinstance(item, list) and item and _are_tokens(item) for item in value):
             return tuple(tuple(item) for item in value)
         case _:
-            raise BadRequest("invalid input type")
+            raise InvalidParameter("invalid input type")
 
 
 def _are_tokens(items: Sequence[Any]) -> bool:

@@ -13,6 +13,10 @@ from tampu.generation import Usage
 
 _json = msgspec.json.Encoder().encode
 _FINGERPRINT = "fp_ollama"
+_LEAST_CACHED = 1024
+"""Shorter parts of prompts are not told as cached: OpenAI counts from here on, and programs that save costs do too."""
+_LEAST_THOUGHTS = 64
+"""Fewer tokens of thinking need no count of their own."""
 DONE = sse(b"[DONE]")
 
 
@@ -70,11 +74,18 @@ class Tally:
     def written(self) -> dict[str, Any]:
         """The counts as OpenAI writes them."""
         prompt_tokens = sum(usage.prompt_tokens for usage in self._prompts.values())
-        cached_tokens = sum(usage.cached_tokens for usage in self._prompts.values())
         return {
             "prompt_tokens": prompt_tokens,
             "completion_tokens": self._completion_tokens,
             "total_tokens": prompt_tokens + self._completion_tokens,
-            "prompt_tokens_details": {"cached_tokens": cached_tokens},
-            "completion_tokens_details": {"reasoning_tokens": self._thinking_tokens},
+            **self._details(),
+        }
+
+    def _details(self) -> dict[str, Any]:
+        """What is behind the counts, where it is worth a word; Ollama, and so its clients, know none of it."""
+        cached = sum(usage.cached_tokens for usage in self._prompts.values())
+        thoughts = self._thinking_tokens
+        return {
+            **({"prompt_tokens_details": {"cached_tokens": cached}} if cached >= _LEAST_CACHED else {}),
+            **({"completion_tokens_details": {"reasoning_tokens": thoughts}} if thoughts >= _LEAST_THOUGHTS else {}),
         }

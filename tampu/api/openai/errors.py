@@ -1,9 +1,9 @@
 """Errors in OpenAI's shape: `{"error": {"message", "type", "param", "code"}}`."""
 
-from tampu.api.dialect import JSON, Reply
+from tampu.api.dialect import JSON, JSON_UTF8, Reply
 from tampu.api.framing import sse
 from tampu.api.words import RouteWords, error_status, error_text, hints
-from tampu.errors import PromptTooLong, TampuError
+from tampu.errors import BadRequest, PromptTooLong, TampuError
 from tampu.wire import encode
 
 CHAT = RouteWords()
@@ -11,7 +11,9 @@ COMPLETIONS = RouteWords(empty="model '{name}' not found", empty_status=404)
 EMBEDDINGS = RouteWords(
     empty="model '{name}' not found", empty_status=404, absent="model {quoted} not found, try pulling it first"
 )
-MODEL = RouteWords(absent="model '{shortest}' not found")
+MODEL = RouteWords(
+    absent="model '{shortest}' not found", no_cloud="ollama cloud is disabled: remote model details are unavailable"
+)
 LIST = RouteWords()
 
 _TYPES = {400: "invalid_request_error", 404: "not_found_error"}
@@ -19,8 +21,9 @@ _OTHER_TYPE = "api_error"
 
 
 def openai_error(error: TampuError, words: RouteWords) -> Reply:
-    """The error as a whole answer."""
-    return Reply(error_status(error, words), _body(error, words), JSON, hints(error))
+    """The error as a whole answer. As in Ollama, what cannot be read is told with a charset, all else without."""
+    kind = JSON_UTF8 if type(error) is BadRequest else JSON
+    return Reply(error_status(error, words), _body(error, words), kind, hints(error))
 
 
 def late_error(error: TampuError, words: RouteWords) -> bytes:

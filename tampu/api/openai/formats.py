@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tampu.errors import BadRequest
+from tampu.errors import BadRequest, InvalidOutputFormat
 from tampu.generation import AnyJson, InvalidFormat, JsonSchema, OutputFormat
 from tampu.wire import encode
 
@@ -25,7 +25,7 @@ def read_response_format(value: Any) -> OutputFormat | None:
             told = value.get("json_schema")
             return _form(told.get("schema") if isinstance(told, dict) else told)
         case _:
-            raise BadRequest(_KINDS)
+            raise InvalidOutputFormat(_KINDS)
 
 
 def _form(schema: Any) -> OutputFormat:

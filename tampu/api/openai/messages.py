@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -10,12 +9,15 @@ import msgspec
 from tampu.api.fields import read_base64
 from tampu.api.openai.kinds import kind_word
 from tampu.errors import BadRequest
-from tampu.messages import Message, ToolCall, ToolCallFunction
+from tampu.messages import ImageAddress, Message, ToolCall, ToolCallFunction
 from tampu.wire import parse
 
 _IMAGE_URI = re.compile(r"data:(?:image/(?:jpeg|jpg|png|webp))?;base64,")
 _ROLES = {"developer": "system"}
 """What templates call a role that they do not know by OpenAI's newer word."""
+_PLACE = "[img]"
+"""Stands where a picture belongs in a text, for whoever makes the prompt; pictures without such a place go in front."""
+_LONGEST_ADDRESS = 8192
 
 
 class FunctionBody(msgspec.Struct):
@@ -44,14 +46,6 @@ class MessageBody(msgspec.Struct):
     tool_call_id: str = ""
 
 
-@dataclass(slots=True)
-class _Content:
-    """What the parts of a content hold together."""
-
-    texts: list[str] = field(default_factory=list)
-    media: list[bytes] = field(default_factory=list)
-
-
 def read_messages(bodies: Sequence[MessageBody]) -> tuple[Message, ...]:
     """The messages; one without any part of content or call says nothing and is left out. Raises BadRequest."""
     if not bodies:
@@ -66,14 +60,14 @@ def _message(body: MessageBody, place: str, names: Mapping[str, str]) -> Message
     calls = tuple(_call(call) for call in body.tool_calls or ())
     if body.content == [] and not calls:
         return None
-    content = _content(body, place)
+    parts = _parts(body, place)
     role = body.role.lower()
     is_result = role == "tool"
     return Message(
         role=_ROLES.get(role, role),
-        content="\n\n".join(content.texts),
+        content=_text(parts, role),
         thinking=body.reasoning or body.reasoning_content,
-        images=tuple(content.media),
+        images=tuple(part for part in parts if isinstance(part, bytes)),
         tool_calls=calls,
         tool_name=(body.name or names.get(body.tool_call_id, "")) if is_result else "",
         tool_call_id=body.tool_call_id,
@@ -90,36 +84,44 @@ def _call(body: CallBody) -> ToolCall:
     return ToolCall(ToolCallFunction(body.function.name, arguments), body.id)
 
 
-def _content(body: MessageBody, place: str) -> _Content:
+def _text(parts: Sequence[str | bytes], role: str) -> str:
+    """The texts, and what a user put between them in its place; not where a text of theirs looks like such a place."""
+    texts = [part for part in parts if isinstance(part, str)]
+    if role == "user" and texts and not any(_PLACE in text for text in texts):
+        texts = [_PLACE if isinstance(part, bytes) else part for part in parts]
+    return "\n\n".join(texts)
+
+
+def _parts(body: MessageBody, place: str) -> list[str | bytes]:
+    """The parts of a content in their order: texts, and the bytes of pictures and sounds."""
     match body.content:
         case str(text):
-            return _Content([text])
+            return [text]
         case None if body.tool_calls is not None:
-            return _Content()
+            return []
         case list(parts):
-            content = _Content()
-            for number, part in enumerate(parts):
-                _read_part(part, f"{place}.content[{number}]", content)
-            return content
+            return [_read_part(part, f"{place}.content[{number}]") for number, part in enumerate(parts)]
         case other:
             raise BadRequest(f"invalid message content type: {kind_word(other)}")
 
 
-def _read_part(part: Any, place: str, content: _Content) -> None:
+def _read_part(part: Any, place: str) -> str | bytes:
     match part:
         case {"type": "text", "text": str(text)} | {"type": "refusal", "refusal": str(text)}:
-            content.texts.append(text)
+            return text
         case {"type": "image_url", "image_url": {"url": str(url)} | str(url)}:
-            content.media.append(_image(url, place))
+            return _image(url, place)
         case {"type": "input_audio"}:
-            content.media.append(_sound(part.get("input_audio"), place))
+            return _sound(part.get("input_audio"), place)
         case _:
             raise BadRequest(f"invalid message format: {place} is no text, image_url or input_audio part")
 
 
 def _image(url: str, place: str) -> bytes:
     if url.startswith(("http://", "https://")):
-        raise BadRequest("image URLs are not currently supported, please use base64 encoded data instead")
+        if len(url) > _LONGEST_ADDRESS:
+            raise BadRequest(f"invalid image input: {place} is an address of more than {_LONGEST_ADDRESS} characters")
+        return ImageAddress(url.encode("utf-8", "replace"))
     head = _IMAGE_URI.match(url)
     if head is None:
         raise BadRequest(f"invalid image input: {place} is no data URI of a JPEG, PNG or WebP in base64")

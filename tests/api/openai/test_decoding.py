@@ -13,6 +13,7 @@ from tampu.api.openai import chat, completions, embeddings, rerank, tokens
 from tampu.api.openai.asking import Asked
 from tampu.errors import BadRequest, NotFound, TampuError
 from tampu.generation import AnyJson, JsonSchema, NamedTool, ToolUse
+from tampu.messages import ImageAddress
 
 HI = [{"role": "user", "content": "hi"}]
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
@@ -56,6 +57,17 @@ def test_the_newer_limit_wins() -> None:
     assert "num_predict" not in _chat().first.options
 
 
+@pytest.mark.parametrize(("stop", "read"), [("x", ["x"]), (["a", 1, 2.5], ["a", "1", "2.5"]), (7, ["7"]), ([], [])])
+def test_a_number_to_stop_at_is_its_digits(stop: Any, read: list[str]) -> None:
+    assert _chat(stop=stop).first.options["stop"] == read
+
+
+def test_a_limit_of_zero_is_none() -> None:
+    assert "num_predict" not in _chat(max_tokens=0).first.options
+    assert "num_predict" not in _completion(max_tokens=0).first.options
+    assert _completion(max_tokens=0, echo=True).first.options["num_predict"] == 0
+
+
 def test_answers_and_biases() -> None:
     assert _chat().choices.is_single
     assert _chat(n=3).choices.alternatives == 3
@@ -97,6 +109,7 @@ def test_what_cannot_be_honoured_is_named(fields: dict[str, Any], words: str) ->
     ("fields", "words"),
     [
         ({"best_of": 3}, "best_of other than n"),
+        ({"stop": ["x", 3]}, "invalid type for 'stop' field: float64"),
         ({"echo": True, "logprobs": 1}, "echo with logprobs"),
         ({"prompt": [1, 2]}, "lists of tokens"),
         ({"prompt": [[1]]}, "lists of tokens"),
@@ -165,7 +178,32 @@ def test_how_hard_to_think(fields: dict[str, Any], think: Any) -> None:
 def test_a_message_of_parts_stays_one_message() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{DOT}"}}]
     (message,) = _messages({"role": "USER", "content": [*parts, {"type": "refusal", "refusal": "b"}]})
-    assert (message.role, message.content, message.images) == ("user", "a\n\nb", (b"\x89PNG\r\n\x1a\n",))
+    assert (message.role, message.content, message.images) == ("user", "a\n\n[img]\n\nb", (b"\x89PNG\r\n\x1a\n",))
+
+
+@pytest.mark.parametrize(
+    ("role", "texts", "content"),
+    [
+        ("user", ["a"], "[img]\n\na"),
+        ("user", [], ""),
+        ("user", ["what is [img]?"], "what is [img]?"),
+        ("assistant", ["a"], "a"),
+    ],
+)
+def test_pictures_have_places_only_among_a_users_own_words(role: str, texts: list[str], content: str) -> None:
+    image = {"type": "image_url", "image_url": f"data:image/png;base64,{DOT}"}
+    (message,) = _messages({"role": role, "content": [image, *({"type": "text", "text": text} for text in texts)]})
+    assert (message.content, len(message.images)) == (content, 1)
+
+
+def test_an_address_of_a_picture_is_left_to_be_fetched() -> None:
+    (message,) = _messages(
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a/b.png"}}]}
+    )
+    assert message.images == (ImageAddress(b"https://a/b.png"),)
+    assert isinstance(message.images[0], ImageAddress)
+    with pytest.raises(BadRequest, match="more than 8192 characters"):
+        _messages({"role": "user", "content": [{"type": "image_url", "image_url": "https://a/" + "b" * 9000}]})
 
 
 def test_results_know_their_call() -> None:

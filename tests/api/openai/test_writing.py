@@ -69,13 +69,20 @@ def test_counts_come_last_and_their_place_is_null_before(codec: Any) -> None:
     *others, last = _sent(writer, [TextDelta("a"), TextDelta("b"), DONE])
     assert [chunk["usage"] for chunk in others] == [None] * len(others)
     assert last["choices"] == []
-    assert last["usage"] == {
-        "prompt_tokens": 11,
-        "completion_tokens": 6,
-        "total_tokens": 17,
-        "prompt_tokens_details": {"cached_tokens": 5},
-        "completion_tokens_details": {"reasoning_tokens": 2},
-    }
+    assert last["usage"] == {"prompt_tokens": 11, "completion_tokens": 6, "total_tokens": 17}
+
+
+@pytest.mark.parametrize(
+    ("usage", "details"),
+    [
+        (Usage(2000, 1023, 900, 63), {}),
+        (Usage(2000, 1024, 900, 63), {"prompt_tokens_details": {"cached_tokens": 1024}}),
+        (Usage(2000, 0, 900, 64), {"completion_tokens_details": {"reasoning_tokens": 64}}),
+    ],
+)
+def test_details_are_told_where_they_are_worth_a_word(usage: Usage, details: dict[str, Any]) -> None:
+    told = _whole(_writer(chat.CODEC), [TextDelta("a"), Finished(reason=FinishReason.STOP, usage=usage)])["usage"]
+    assert told == {"prompt_tokens": 2000, "completion_tokens": 900, "total_tokens": 2900, **details}
 
 
 def test_an_answer_without_a_word_still_has_a_role() -> None:
