@@ -47,8 +47,7 @@ async def select(services: Services, request: GenerationRequest, model: Model) -
     if isinstance(request.input, ChatInput):
         check_tools(request.input.tools)
     request = await with_readable_media(request, facts.capabilities, _fetching(services.settings))
-    if request.think is None and Capability.THINKING in facts.capabilities:
-        request = replace(request, think=True)
+    request = _with_thinking(request, facts)
     options = merge_options(model.parameters, request.options)
     load = wanted_load(
         model, facts, options.load, services.settings, keep_alive=request.keep_alive, shift=request.shift
@@ -60,6 +59,12 @@ async def select(services: Services, request: GenerationRequest, model: Model) -
 def _fetching(settings: Settings) -> Fetch | None:
     """How pictures are fetched that a request names by address; None where the settings do not allow it."""
     return partial(fetch_picture, network=Network(settings.ca_file)) if settings.image_urls else None
+
+
+def _with_thinking(request: GenerationRequest, facts: ModelFacts) -> GenerationRequest:
+    if Capability.THINKING not in facts.capabilities:
+        return replace(request, think=None) if request.think and request.thinks_if_able else request
+    return replace(request, think=True) if request.think is None else request
 
 
 def _check_raw(request: GenerationRequest) -> None:
@@ -87,7 +92,7 @@ def _with_chosen_tools(request: GenerationRequest, *, describes: bool) -> Genera
 
 
 def _check_capabilities(request: GenerationRequest, model: Model, facts: ModelFacts) -> None:
-    if request.think and Capability.THINKING not in facts.capabilities:
+    if request.think and not request.thinks_if_able and Capability.THINKING not in facts.capabilities:
         _refuse(f'"{request.model}" does not support thinking', Capability.THINKING)
     if Capability.COMPLETION not in facts.capabilities or not model.weights:
         verb = "chat" if isinstance(request.input, ChatInput) else "generate"

@@ -5,6 +5,7 @@ from functools import partial
 from tampu.operations.blobs import adopt_blob, has_blob, receive_blob
 from tampu.operations.catalog import copy_model, delete_model, list_models
 from tampu.operations.choices import generate_choices
+from tampu.operations.count import count_tokens
 from tampu.operations.create import create
 from tampu.operations.doctor import examine
 from tampu.operations.embed import embed
@@ -29,6 +30,7 @@ def bind_operations(services: Services) -> Operations:
     return Operations(
         generate=partial(generate, services),
         generate_choices=partial(generate_choices, partial(generate, services)),
+        count_tokens=partial(count_tokens, partial(generate, services)),
         embed=partial(embed, services),
         tokenize=partial(tokenize, services),
         detokenize=partial(detokenize, services),

@@ -79,6 +79,7 @@ class Operations:
 
     generate: Generate
     generate_choices: GenerateChoices
+    count_tokens: Timed[GenerationRequest, int]
     embed: Embed
     tokenize: Timed[TokenizeRequest, Tokens]
     detokenize: Timed[DetokenizeRequest, JoinedText]

@@ -1,9 +1,13 @@
 """The one table of routes: method, path, and by which dialect's codec which operation answers."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from typing import Any, Final
 
-from tampu.api.dialect import Reply
+from tampu.api.anthropic import count as anthropic_count
+from tampu.api.anthropic import messages as anthropic_messages
+from tampu.api.anthropic import models as anthropic_models
+from tampu.api.anthropic.asking import Asked as AskedMessage
+from tampu.api.dialect import AnswerCodec, Reply
 from tampu.api.native import (
     about,
     blobs,
@@ -67,6 +71,14 @@ def _generate_choices(asked: Asked, exchange: Exchange) -> AsyncIterator[Choices
     return exchange.behind.operations.generate_choices(asked.choices, arrival=exchange.arrival)
 
 
+def _generate_message(asked: AskedMessage, exchange: Exchange) -> AsyncIterator[GenerationEvent]:
+    return exchange.behind.operations.generate(asked.request, arrival=exchange.arrival)
+
+
+async def _count_tokens(asked: AskedMessage, exchange: Exchange) -> int:
+    return await exchange.behind.operations.count_tokens(asked.request, arrival=exchange.arrival)
+
+
 async def _embed(request: EmbeddingRequest, exchange: Exchange) -> Embeddings:
     return await exchange.behind.operations.embed(request, arrival=exchange.arrival)
 
@@ -91,11 +103,7 @@ async def _rerank_call(call: openai_rerank.RerankCall, exchange: Exchange) -> Ra
     return await exchange.behind.operations.rerank(call.request, arrival=exchange.arrival)
 
 
-async def _tags(_: None, exchange: Exchange) -> Sequence[ModelSummary]:
-    return await exchange.behind.operations.list_models()
-
-
-async def _model_of(_: str, exchange: Exchange) -> Sequence[ModelSummary]:
+async def _tags(_: object, exchange: Exchange) -> Sequence[ModelSummary]:
     return await exchange.behind.operations.list_models()
 
 
@@ -179,6 +187,20 @@ def _plain_error(error: TampuError) -> Reply:
     return native_error(error, PLAIN)
 
 
+def _by_client(
+    anthropic: AnswerCodec[Any, Sequence[ModelSummary]], others: AnswerCodec[Any, Sequence[ModelSummary]]
+) -> Endpoint:
+    """An endpoint about models that two dialects have under one path: Anthropic's clients name a version of theirs."""
+    for_anthropic = answering(anthropic, _tags, reads_body=False)
+    for_others = answering(others, _tags)
+
+    async def endpoint(exchange: Exchange) -> None:
+        speaks_anthropic = "anthropic-version" in exchange.bodiless_call().headers
+        await (for_anthropic if speaks_anthropic else for_others)(exchange)
+
+    return endpoint
+
+
 _ROOT, _VERSION, _SIGNED_OUT = fixed(about.ROOT), fixed(about.VERSION), fixed(about.NOT_SIGNED_OUT)
 _LIST_MODELS = answering(models.TAGS_CODEC, _tags)
 
@@ -220,8 +242,10 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("POST", "/v1/rerank", answering(openai_rerank.CODEC, _rerank_call)),
     Route("POST", "/v1/tokenize", answering(openai_tokens.TOKENIZE_CODEC, _tokenize)),
     Route("POST", "/v1/detokenize", answering(openai_tokens.DETOKENIZE_CODEC, _detokenize)),
-    Route("GET", "/v1/models", answering(openai_models.LIST_CODEC, _tags)),
-    Route("GET", "/v1/models/*model", answering(openai_models.MODEL_CODEC, _model_of)),
+    Route("GET", "/v1/models", _by_client(anthropic_models.LIST_CODEC, openai_models.LIST_CODEC)),
+    Route("GET", "/v1/models/*model", _by_client(anthropic_models.MODEL_CODEC, openai_models.MODEL_CODEC)),
+    Route("POST", "/v1/messages", streaming(anthropic_messages.CODEC, _generate_message)),
+    Route("POST", "/v1/messages/count_tokens", answering(anthropic_count.CODEC, _count_tokens)),
     Route("POST", "/api/me", fixed(about.NOT_SIGNED_IN)),
     Route("POST", "/api/signout", _SIGNED_OUT),
     Route("DELETE", "/api/user/keys/:encodedKey", _SIGNED_OUT),

@@ -20,6 +20,7 @@ from tampu.generation import (
 )
 from tampu.names import ModelName
 from tampu.operations.choices import generate_choices
+from tampu.operations.count import count_tokens
 from tampu.progress import SUCCESS, Progress
 from tampu.server.operations import Operations
 
@@ -41,6 +42,7 @@ class FakeOperations:
         return Operations(
             generate=self._generate,
             generate_choices=partial(generate_choices, self._generate),
+            count_tokens=partial(count_tokens, self._generate),
             embed=self._embed,
             tokenize=self._tokenize,
             detokenize=self._detokenize,
