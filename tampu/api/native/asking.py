@@ -1,21 +1,14 @@
-"""What routes share that ask a model: the fields of any request, and those of a request for text beside its input."""
+"""What the routes share that ask for text: their fields beside the input."""
 
 from typing import Any
 
 import msgspec
 
 from tampu.api.fields import read_format, read_keep_alive, read_think, read_top_logprobs
+from tampu.api.loading import LoadingBody
 from tampu.api.words import RouteWords, check_reference
 from tampu.generation import ChatInput, CompletionInput, GenerationRequest
 from tampu.wire import Int64
-
-
-class LoadingBody(msgspec.Struct):
-    """What any request may say of the model that it wants: which, how it is run, how long it stays."""
-
-    model: str = ""
-    keep_alive: Any = None
-    options: dict[str, Any] = {}
 
 
 class AskingBody(LoadingBody):

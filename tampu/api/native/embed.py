@@ -5,11 +5,9 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply, cut_headers
-from tampu.api.fields import read_keep_alive
-from tampu.api.native.asking import LoadingBody
+from tampu.api.loading import LoadingBody, request_of
 from tampu.api.native.errors import EMBED, EMBEDDINGS, native_error
 from tampu.api.native.members import given
-from tampu.api.words import check_reference
 from tampu.errors import BadRequest
 from tampu.generation import EmbeddingRequest, Embeddings
 from tampu.wire import Int64
@@ -32,16 +30,8 @@ class _LegacyBody(LoadingBody):
 
 def _decode(call: Call) -> EmbeddingRequest:
     body = decode_json(_Body, call.body)
-    request = EmbeddingRequest(
-        model=body.model,
-        inputs=_read_input(body.input),
-        truncate=body.truncate,
-        dimensions=max(body.dimensions, 0),
-        options=body.options,
-        keep_alive=read_keep_alive(body.keep_alive),
-    )
-    check_reference(request.model, EMBED)
-    return request
+    asked = {"inputs": _read_input(body.input), "truncate": body.truncate, "dimensions": max(body.dimensions, 0)}
+    return request_of(EmbeddingRequest, body, EMBED, **asked)
 
 
 def _read_input(value: Any) -> tuple[str, ...]:
@@ -59,14 +49,8 @@ def _read_input(value: Any) -> tuple[str, ...]:
 
 def _decode_legacy(call: Call) -> EmbeddingRequest:
     body = decode_json(_LegacyBody, call.body)
-    check_reference(body.model, EMBEDDINGS)
-    return EmbeddingRequest(
-        model=body.model,
-        inputs=(body.prompt,) if body.prompt else (),
-        options=body.options,
-        keep_alive=read_keep_alive(body.keep_alive),
-        normalize=False,
-    )
+    inputs = (body.prompt,) if body.prompt else ()
+    return request_of(EmbeddingRequest, body, EMBEDDINGS, inputs=inputs, normalize=False)
 
 
 def _encode(request: EmbeddingRequest, answer: Embeddings) -> Reply:

@@ -11,7 +11,7 @@ from tampu.api.dialect import Call, StreamCodec
 from tampu.api.fields import read_top_logprobs
 from tampu.api.openai.asking import Asked, AskingBody, read_choices, read_thinking
 from tampu.api.openai.envelope import Envelope
-from tampu.api.openai.errors import CHAT, openai_error
+from tampu.api.openai.errors import CHAT, errors_of
 from tampu.api.openai.formats import read_response_format
 from tampu.api.openai.messages import MessageBody, read_messages
 from tampu.api.openai.tools import ToolsBody, read_schemas, read_tools
@@ -210,6 +210,4 @@ def _writer(asked: Asked) -> AnswersWriter:
     return AnswersWriter(asked, envelope, _ChatChoice, CHAT, tells_prompt=True)
 
 
-CODEC: StreamCodec[Asked, ChoicesEvent] = StreamCodec(
-    decode=_decode, writer=_writer, encode_error=lambda error: openai_error(error, CHAT)
-)
+CODEC: StreamCodec[Asked, ChoicesEvent] = StreamCodec(decode=_decode, writer=_writer, encode_error=errors_of(CHAT))

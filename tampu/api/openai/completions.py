@@ -9,7 +9,7 @@ from tampu.api.dialect import Call, StreamCodec
 from tampu.api.fields import read_top_logprobs
 from tampu.api.openai.asking import Asked, AskingBody, Number, read_choices, read_thinking
 from tampu.api.openai.envelope import Envelope
-from tampu.api.openai.errors import COMPLETIONS, openai_error
+from tampu.api.openai.errors import COMPLETIONS, errors_of
 from tampu.api.openai.kinds import kind_word
 from tampu.api.openai.writer import AnswersWriter, last_of
 from tampu.errors import BadRequest
@@ -141,5 +141,5 @@ def _writer(asked: Asked) -> AnswersWriter:
 
 
 CODEC: StreamCodec[Asked, ChoicesEvent] = StreamCodec(
-    decode=_decode, writer=_writer, encode_error=lambda error: openai_error(error, COMPLETIONS)
+    decode=_decode, writer=_writer, encode_error=errors_of(COMPLETIONS)
 )

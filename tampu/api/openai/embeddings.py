@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import JSON, AnswerCodec, Call, Reply, cut_headers
-from tampu.api.fields import read_keep_alive
-from tampu.api.openai.errors import EMBEDDINGS, openai_error
-from tampu.api.words import check_reference
+from tampu.api.loading import LoadingBody, request_of
+from tampu.api.openai.errors import EMBEDDINGS, errors_of
 from tampu.errors import BadRequest, InvalidParameter
 from tampu.generation import EmbeddingInput, EmbeddingRequest, Embeddings
 from tampu.wire import Int64
@@ -24,14 +23,11 @@ _MANY_VECTORS = 16
 _FORMATS = ("float", "base64")
 
 
-class _Body(msgspec.Struct):
-    model: str = ""
+class _Body(LoadingBody):
     input: Any = None
     dimensions: Int64 = 0
     encoding_format: str = "float"
     truncate: bool = True
-    options: dict[str, Any] = {}
-    keep_alive: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +44,8 @@ def _decode(call: Call) -> EmbeddingCall:
     if form not in _FORMATS:
         shown = body.encoding_format
         raise BadRequest(f"Invalid value for 'encoding_format' = {shown}. Supported values: ['float', 'base64'].")
-    request = EmbeddingRequest(
-        model=body.model,
-        inputs=_read_input(body.input),
-        truncate=body.truncate,
-        dimensions=max(body.dimensions, 0),
-        options=body.options,
-        keep_alive=read_keep_alive(body.keep_alive),
-    )
-    check_reference(request.model, EMBEDDINGS)
-    return EmbeddingCall(request, in_base64=form == "base64")
+    asked = {"inputs": _read_input(body.input), "truncate": body.truncate, "dimensions": max(body.dimensions, 0)}
+    return EmbeddingCall(request_of(EmbeddingRequest, body, EMBEDDINGS, **asked), in_base64=form == "base64")
 
 
 def _read_input(value: Any) -> tuple[EmbeddingInput, ...]:
@@ -107,6 +95,6 @@ def _base64(vector: Sequence[float]) -> bytes:
 CODEC: AnswerCodec[EmbeddingCall, Embeddings] = AnswerCodec(
     decode=_decode,
     encode=_encode,
-    encode_error=lambda error: openai_error(error, EMBEDDINGS),
+    encode_error=errors_of(EMBEDDINGS),
     is_long=lambda answer: len(answer.vectors) > _MANY_VECTORS,
 )

@@ -1,5 +1,8 @@
 """Errors in OpenAI's shape: `{"error": {"message", "type", "param", "code"}}`."""
 
+from collections.abc import Callable
+from functools import partial
+
 from tampu.api.dialect import JSON, JSON_UTF8, Reply
 from tampu.api.framing import sse
 from tampu.api.words import RouteWords, error_status, error_text, hints
@@ -24,6 +27,11 @@ def openai_error(error: TampuError, words: RouteWords) -> Reply:
     """The error as a whole answer. As in Ollama, what cannot be read is told with a charset, all else without."""
     kind = JSON_UTF8 if type(error) is BadRequest else JSON
     return Reply(error_status(error, words), _body(error, words), kind, hints(error))
+
+
+def errors_of(words: RouteWords) -> Callable[[TampuError], Reply]:
+    """How a route with these words answers requests that do not decode."""
+    return partial(openai_error, words=words)
 
 
 def late_error(error: TampuError, words: RouteWords) -> bytes:

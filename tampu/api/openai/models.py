@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tampu.api.dialect import JSON, AnswerCodec, Call, Reply
-from tampu.api.openai.errors import LIST, MODEL, openai_error
+from tampu.api.openai.errors import LIST, MODEL, errors_of
 from tampu.api.words import check_reference
 from tampu.descriptions import ModelSummary
 from tampu.errors import BadRequest, ModelNotFound
@@ -48,8 +48,8 @@ def _owner(name: str) -> str:
 
 
 LIST_CODEC: AnswerCodec[None, Sequence[ModelSummary]] = AnswerCodec(
-    decode=_decode_list, encode=_encode_list, encode_error=lambda error: openai_error(error, LIST)
+    decode=_decode_list, encode=_encode_list, encode_error=errors_of(LIST)
 )
 MODEL_CODEC: AnswerCodec[str, Sequence[ModelSummary]] = AnswerCodec(
-    decode=_decode_one, encode=_encode_one, encode_error=lambda error: openai_error(error, MODEL)
+    decode=_decode_one, encode=_encode_one, encode_error=errors_of(MODEL)
 )

@@ -7,24 +7,17 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import JSON, AnswerCodec, Call, Reply
-from tampu.api.fields import read_keep_alive
-from tampu.api.openai.errors import CHAT, openai_error
-from tampu.api.words import check_reference
+from tampu.api.loading import RerankBody, read_rerank
+from tampu.api.openai.errors import CHAT, errors_of
 from tampu.errors import BadRequest
 from tampu.generation import Rank, Ranking, RerankRequest
-from tampu.wire import Int64
 from tampu.wire import decode as decode_json
 from tampu.wire import encode as encode_json
 
 
-class _Body(msgspec.Struct):
-    model: str = ""
-    query: str = ""
+class _Body(RerankBody):
     documents: list[Any] = msgspec.field(default_factory=list)
-    top_n: Int64 | None = None
     return_documents: bool = False
-    options: dict[str, Any] = {}
-    keep_alive: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +30,8 @@ class RerankCall:
 
 def _decode(call: Call) -> RerankCall:
     body = decode_json(_Body, call.body)
-    if body.top_n is not None and body.top_n < 1:
-        raise BadRequest("top_n must be at least 1")
-    request = RerankRequest(
-        model=body.model,
-        query=body.query,
-        documents=tuple(_text(item, place) for place, item in enumerate(body.documents)),
-        top=body.top_n,
-        options=body.options,
-        keep_alive=read_keep_alive(body.keep_alive),
-    )
-    check_reference(body.model, CHAT)
-    return RerankCall(request, body.return_documents)
+    documents = [_text(item, place) for place, item in enumerate(body.documents)]
+    return RerankCall(read_rerank(body, documents, CHAT), body.return_documents)
 
 
 def _text(document: Any, place: int) -> str:
@@ -75,6 +58,4 @@ def _result(call: RerankCall, rank: Rank) -> dict[str, Any]:
     return {"index": rank.index, "relevance_score": rank.score, **document}
 
 
-CODEC: AnswerCodec[RerankCall, Ranking] = AnswerCodec(
-    decode=_decode, encode=_encode, encode_error=lambda error: openai_error(error, CHAT)
-)
+CODEC: AnswerCodec[RerankCall, Ranking] = AnswerCodec(decode=_decode, encode=_encode, encode_error=errors_of(CHAT))
