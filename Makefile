@@ -15,9 +15,9 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-# All recorded command lines and sessions; `make test` plays a part of them.
+# Everything recorded from Ollama, and a table of what agrees; `make test` plays most of it.
 golden: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'golden or not golden' tests/cli/test_golden.py
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'golden or not golden' --agreement
 
 mutations: $(VENV)/.installed-test
 	TAMPU_MUTATIONS=10000 $(BIN)/python -m pytest tests/robustness

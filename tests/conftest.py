@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+pytest_plugins = ["tests.tally"]
+
 # A shell's background jobs ignore Ctrl-C, and so would every program that the tests start from one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

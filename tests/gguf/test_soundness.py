@@ -13,6 +13,7 @@ MODELS = sorted(path.name.removesuffix(".gz") for path in (GOLDEN / "models").gl
 ARCHITECTURE = ("general.architecture", "x")
 
 
+@pytest.mark.recorded("gguf/malformed")
 @pytest.mark.parametrize("name", MALFORMED)
 def test_only_the_control_passes_reader_and_checks(name, tmp_path):
     path = tmp_path / "m.gguf"

@@ -19,16 +19,22 @@ def calls_of(message):
     return [(function["index"], function["name"], function["arguments"]) for function in functions]
 
 
+@pytest.mark.recorded("prompting/server_parsing")
 @pytest.mark.parametrize("row", recording("prompting/server_parsing.json"), ids=lambda row: row["name"])
-@pytest.mark.parametrize("cut", [lambda text: [text], list], ids=["whole", "characters"])
-def test_recorded(row, cut):
+def test_recorded(row, record_property):
     tag = TAGS[row["name"].partition(",")[0]]
     tools = [msgspec.convert(tool, Tool) for tool in row["request"].get("tools", [])]
     has_thinking = tag == "<tool_call>" and row["request"].get("think") is not False
-    parser = ReplyParser(
-        thinking=ThinkingParser("<think>", "</think>") if has_thinking else None,
-        tool_calls=ToolCallParser(tag, tools) if tools else None,
-    )
-    ours = summary(feed_all(parser, cut(row["model_says"])))
+
+    def read(pieces):
+        thinking = ThinkingParser("<think>", "</think>") if has_thinking else None
+        parser = ReplyParser(thinking=thinking, tool_calls=ToolCallParser(tag, tools) if tools else None)
+        return summary(feed_all(parser, pieces))
+
+    ours = read([row["model_says"]])
     theirs = (row["whole"]["content"], row["whole"].get("thinking", ""), calls_of(row["whole"]))
-    assert explanation(Reply(row["model_says"], ("<think>", "</think>", tag)), theirs, ours) is not None, (ours, theirs)
+    rule = explanation(Reply(row["model_says"], ("<think>", "</think>", tag)), theirs, ours)
+    if rule:
+        record_property("explained", True)
+    assert rule is not None, (ours, theirs)
+    assert read(list(row["model_says"])) == ours

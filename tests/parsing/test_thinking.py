@@ -11,13 +11,19 @@ from tests.parsing.splitting import cuts, feed_all, summary
 from tests.recordings import recording
 
 
+@pytest.mark.recorded("prompting/parsers, thinking")
 @pytest.mark.parametrize("row", recording("prompting/parsers/generic-thinking.json"), ids=lambda row: row["name"])
-@pytest.mark.parametrize("cut", [lambda text: [text], list], ids=["whole", "characters"])
-def test_recorded(row, cut):
-    parser = ThinkingParser(row["opening"], row["closing"], primed=row["primed"])
-    ours, theirs = summary(feed_all(parser, cut(row["text"]))), (row["content"], row["thinking"], [])
+def test_recorded(row, record_property):
+    def read(pieces):
+        return summary(feed_all(ThinkingParser(row["opening"], row["closing"], primed=row["primed"]), pieces))
+
+    ours, theirs = read([row["text"]]), (row["content"], row["thinking"], [])
     reply = Reply(row["text"], (row["opening"], row["closing"]))
-    assert explanation(reply, theirs, ours) in {"", "Text held back is delivered"}, (ours, theirs)
+    rule = explanation(reply, theirs, ours)
+    if rule:
+        record_property("explained", True)
+    assert rule in {"", "Text held back is delivered"}, (ours, theirs)
+    assert read(list(row["text"])) == ours
 
 
 PARTS = ["<think>", "</think>", "<thi", "nk>", "</", "<", "\n", " ", "a", "é", "word "]

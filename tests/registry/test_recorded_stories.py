@@ -16,6 +16,7 @@ from tests.fakes.pulling import PullServices, open_services
 from tests.fakes.recorded_registry import RecordedRegistry, forms_of
 from tests.fakes.registry_server import Asked, FakeRegistry
 from tests.recordings import recording
+from tests.tally import Tally
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +24,7 @@ STEPS = 4
 """Of the story of updates; the last case is about create."""
 
 
-async def test_a_model_that_changes(tmp_path: Path) -> None:
+async def test_a_model_that_changes(tmp_path: Path, tally: Tally) -> None:
     Identity.load_or_create(tmp_path)
     cases = recording("registry/wire-update.json")["cases"][:STEPS]
     story = {"wire": [each for case in cases for each in case["wire"]], "cases": cases}
@@ -34,8 +35,9 @@ async def test_a_model_that_changes(tmp_path: Path) -> None:
                 await copy_model(services, CopyRequest(model, "kept"))  # type: ignore[arg-type]  # the library is all that it uses
             registry.requests.clear()
             events = await services.pull(model)
-            assert sorted(registry.requests) == sorted(forms_of(case["wire"])), case["name"]
-            _assert_told(events, case["events"])
+            with tally.case("registry/wire-update"):
+                assert sorted(registry.requests) == sorted(forms_of(case["wire"])), case["name"]
+                _assert_told(events, case["events"])
             if "store_after" in case:
                 assert _files(services) == {_place(file["path"]): file["size"] for file in case["store_after"]}
 

@@ -1,5 +1,6 @@
 """The recorded conversations between Ollama and a registry: the same questions, the same outcome."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,13 @@ CASES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.recorded("registry/wire-pull")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-async def test_the_recorded_conversation(case: dict[str, Any], tmp_path: Path) -> None:
+async def test_the_recorded_conversation(
+    case: dict[str, Any], tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    if case["name"] in OTHERWISE or case["name"] in OWN_WORDS:
+        record_property("explained", True)
     Identity.load_or_create(tmp_path)
     async with RecordedRegistry(case, CASES[0]) as registry, open_services(tmp_path) as services:
         request, last = registry.case["request"], registry.case["events"][-1]
@@ -57,6 +63,7 @@ async def test_the_recorded_conversation(case: dict[str, Any], tmp_path: Path) -
             assert [each[2] for each in registry.requests] == [each[2] for each in registry.recorded_requests]
 
 
+@pytest.mark.recorded("registry/signing")
 def test_the_recorded_signature(tmp_path: Path) -> None:
     recorded = recording("registry/signing.json")
     identity = Identity(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(recorded["key_seed_hex"])))

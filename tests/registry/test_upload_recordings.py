@@ -1,6 +1,6 @@
 """The recorded pushes of Ollama: the same requests in the same order, the same reports, the same end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ LARGE: list[dict[str, Any]] = [
 assert LARGE
 
 
+@pytest.mark.recorded("registry/wire-large")
 @pytest.mark.slow
 @pytest.mark.parametrize("case", LARGE, ids=lambda case: case["name"])
 async def test_the_recorded_push_of_much(case: dict[str, Any], tmp_path: Path) -> None:
@@ -49,8 +50,13 @@ async def test_the_recorded_push_of_much(case: dict[str, Any], tmp_path: Path) -
     await _assert_pushed_as_recorded(case, tmp_path, replace(Patience(), first_pause_s=BRISK.first_pause_s))
 
 
+@pytest.mark.recorded("registry/wire-push")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-async def test_the_recorded_push(case: dict[str, Any], tmp_path: Path) -> None:
+async def test_the_recorded_push(
+    case: dict[str, Any], tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    if case["name"] in OWN_WORDS:
+        record_property("explained", True)
     await _assert_pushed_as_recorded(case, tmp_path, BRISK)
 
 

@@ -36,6 +36,7 @@ def recorded_expiry(entry):
     return None if seconds > 10**9 else seconds
 
 
+@pytest.mark.recorded("store/scheduler")
 @pytest.mark.parametrize("case", RELOADS.values(), ids=RELOADS)
 async def test_reloads(case):
     async with World().open() as world:
@@ -47,6 +48,7 @@ async def test_reloads(case):
         assert shown == [row["context_length"] for row in case["ps"]]
 
 
+@pytest.mark.recorded("store/scheduler")
 @pytest.mark.parametrize(("name", "keep_alive"), KEEP_ALIVES.items(), ids=KEEP_ALIVES)
 async def test_keep_alives(name, keep_alive):
     async with World().open() as world:
@@ -57,6 +59,7 @@ async def test_keep_alives(name, keep_alive):
     assert expiries == pytest.approx(recorded, abs=1.5)
 
 
+@pytest.mark.recorded("store/scheduler")
 @pytest.mark.parametrize("case", SERVER_KEEP_ALIVES.values(), ids=SERVER_KEEP_ALIVES)
 async def test_keep_alives_of_the_server(case):
     limits = Limits.of_settings(Settings.read(case["env"]))
@@ -67,6 +70,7 @@ async def test_keep_alives_of_the_server(case):
     assert expiries == pytest.approx([recorded_expiry(entry) for entry in case["ps"]], abs=1.5)
 
 
+@pytest.mark.recorded("store/scheduler")
 async def test_two_names_of_one_weights_file():
     async with World().open() as world:
         await world.use("scripted", name="short", keep_alive=600)

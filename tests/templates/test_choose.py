@@ -21,6 +21,7 @@ PLAIN = parse_template("{{ .Messages }}")
 RICH_JINJA = "{{ tools }}<think></think>"
 
 
+@pytest.mark.recorded("prompting/path")
 @pytest.mark.parametrize("row", recording("prompting/path.json"), ids=lambda row: "-".join(row["names"]))
 def test_recorded_paths(row):
     go = parse_template(row["go"]) if row["go"] else None

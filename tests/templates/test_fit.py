@@ -35,6 +35,7 @@ def fit(messages, limit, count, **settings):
 TRUNCATION = recording("prompting/truncation.json")
 
 
+@pytest.mark.recorded("prompting/truncation")
 @pytest.mark.parametrize("case", TRUNCATION["cases"], ids=lambda case: case["name"])
 def test_recorded_truncation(case):
     template = parse_template(TRUNCATION["template"])

@@ -22,7 +22,7 @@ THINKING = {row["template"] for row in recording("prompting/templates/facts.json
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "facts"])
-def test_recorded_prompts(name):
+def test_recorded_prompts(name, tally):
     model = recording(f"prompting/templates/{name}.json")
     template = parse_template(model["template"])
     # A 400 is a refusal before rendering; an answer with a body has no prompt.
@@ -34,7 +34,8 @@ def test_recorded_prompts(name):
             got = render(template, model, case["request"], can_think=name.partition("+")[0] in THINKING)
         except TampuError as error:
             got = error.message
-        assert got == with_dates(case.get("rendered", case.get("error"))), case["name"]
+        with tally.case("prompting/templates"):
+            assert got == with_dates(case.get("rendered", case.get("error"))), case["name"]
 
 
 def outcome(case):
@@ -51,6 +52,7 @@ def outcome(case):
         return str(error)
 
 
+@pytest.mark.recorded("prompting/template_errors")
 @pytest.mark.parametrize(
     "case", [pytest.param(case, id=case["name"]) for case in recording("prompting/template_errors.json")]
 )

@@ -7,6 +7,7 @@ from tampu.templates.template import parse_template
 from tests.recordings import recording
 
 
+@pytest.mark.recorded("prompting/templates")
 @pytest.mark.parametrize("row", recording("prompting/templates/facts.json"), ids=lambda row: row["template"])
 def test_recorded_variables(row):
     text = recording(f"prompting/templates/{row['template']}.json")["template"]

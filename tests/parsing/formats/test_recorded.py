@@ -98,24 +98,29 @@ def test_every_recorded_parser_is_there():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_recorded(name):
+def test_recorded(name, tally):
     rows = [row for row in recording(f"prompting/parsers/{name}.json") if "error" not in row]
     assert rows
     for row in rows:
-        got = result(name, row, [row["text"]])
-        if not is_explained(name, row):
-            reply = Reply(row["text"], tags_of(parser_for(name, row)))
-            assert explanation(reply, recorded(row), got, FORMAT_RULES) is not None, row["name"]
-        assert result(name, row, list(row["text"])) == got, row["name"]
+        with tally.case("prompting/parsers, named") as case:
+            got = result(name, row, [row["text"]])
+            case.is_explained = is_explained(name, row) or got != recorded(row)
+            if not is_explained(name, row):
+                reply = Reply(row["text"], tags_of(parser_for(name, row)))
+                assert explanation(reply, recorded(row), got, FORMAT_RULES) is not None, row["name"]
+            assert result(name, row, list(row["text"])) == got, row["name"]
 
 
 @pytest.mark.parametrize(
     "name", [name for name in NAMES if any("error" in row for row in recording(f"prompting/parsers/{name}.json"))]
 )
-def test_where_ollama_fails_the_text_is_kept(name, caplog):
+def test_where_ollama_fails_the_text_is_kept(name, caplog, tally):
     """What came before is as recorded; the bad call itself is not lost, but for what is cut or read after all."""
     for row in recording(f"prompting/parsers/{name}.json"):
-        if "error" not in row or is_explained(name, row):
+        if "error" not in row:
+            continue
+        tally.add("prompting/parsers, named", 1, explained=1)
+        if is_explained(name, row):
             continue
         caplog.clear()
         content, thinking, calls = result(name, row, [row["text"]])

@@ -30,13 +30,14 @@ def rendered(name, row):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_recorded(name):
+def test_recorded(name, tally):
     rows = recording(f"prompting/renderers/{name}.json")
     assert rows
     for row in rows:
         # Where Ollama prints the keys of a schema in random order, any of them is right.
         right = [row.get("prompt", row.get("error")), *row.get("also", [])]
-        assert rendered(name, row) in [with_dates(text) for text in right], row["name"]
+        with tally.case("prompting/renderers"):
+            assert rendered(name, row) in [with_dates(text) for text in right], row["name"]
 
 
 def test_an_unknown_name_lists_the_known_ones():
