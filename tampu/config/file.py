@@ -49,27 +49,23 @@ SECRET_KEYS: Final = frozenset(setting.key for setting in SETTINGS if setting.is
 _SECTIONS: Final = frozenset(key.partition(".")[0] for key in KINDS)
 
 
-def default_file(environment: Mapping[str, str], user: Path) -> Path:
-    """Where the file is looked for first, and made if there is none. `user`: the home of whoever runs this."""
-    named = environment.get(FILE_VARIABLE, "").strip()
-    return Path(named).expanduser() if named else user / ".ollama" / _NAMES[0]
-
-
 def find_file(environment: Mapping[str, str], user: Path) -> Path | None:
     """The file that counts; None where there is none, or where the null device is named. Raises ConfigError."""
-    named = environment.get(FILE_VARIABLE, "").strip()
-    if named == os.devnull:
-        return None
+    found = next(filter(_is_there, places_of_file(environment, user)), None)
+    if found is None and (named := _named(environment)) not in {"", os.devnull}:
+        raise ConfigError(f"{FILE_VARIABLE} names {named!r}, which is not there")
+    return found
+
+
+def _named(environment: Mapping[str, str]) -> str:
+    return environment.get(FILE_VARIABLE, "").strip().strip("\"'")
+
+
+def places_of_file(environment: Mapping[str, str], user: Path) -> list[Path]:
+    """Where the file may be, in order; one that is made is made at the first. Empty where there shall be none."""
+    named = _named(environment)
     if named:
-        path = Path(named).expanduser()
-        if not _is_there(path):
-            raise ConfigError(f"{FILE_VARIABLE} names {named!r}, which is not there")
-        return path
-    return next(filter(_is_there, candidates(environment, user)), None)
-
-
-def candidates(environment: Mapping[str, str], user: Path) -> list[Path]:
-    """Where a file is looked for that nobody named, in order."""
+        return [] if named == os.devnull else [Path(named).expanduser().absolute()]
     home = environment.get("XDG_CONFIG_HOME", "").strip()
     # A relative path there is to be ignored, says the standard.
     folder = Path(home) if home and Path(home).is_absolute() else user / ".config"

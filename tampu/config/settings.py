@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tampu.config.address import DEFAULT_ADDRESS, DEFAULT_PORT, Address, port_of
 from tampu.config.environment import read_environment
-from tampu.config.file import FileSettings, find_file, read_file
+from tampu.config.file import FileSettings, find_file, places_of_file, read_file
 from tampu.config.models import ModelSettings
 from tampu.config.table import PORT_KEY, SETTINGS, Setting
 from tampu.config.values import is_port
@@ -91,7 +91,7 @@ class Settings:
         else the settings file. Raises ConfigError.
         """
         environment = read_environment() if environment is None else environment
-        user = Path(environment.get("HOME") or Path.home())
+        user = home_of(environment)
         file = find_file(environment, user)
         said = FileSettings() if file is None else read_file(file)
         reading = _Reading(environment, flags, said, file)
@@ -112,6 +112,17 @@ class Settings:
     def allowed_origins(self) -> tuple[str, ...]:
         """The configured origins, then the built-in ones."""
         return (*self.origins, *BUILT_IN_ORIGINS)
+
+
+def places_of_settings(environment: Mapping[str, str] | None = None) -> tuple[Path, ...]:
+    """Where a settings file may be, in the order in which it is looked for."""
+    environment = read_environment() if environment is None else environment
+    return tuple(places_of_file(environment, home_of(environment)))
+
+
+def home_of(environment: Mapping[str, str]) -> Path:
+    """The home folder of whoever runs this."""
+    return Path(environment.get("HOME") or Path.home())
 
 
 class _Reading:

@@ -18,8 +18,7 @@ from tampu.operations.leasing import again_if_it_crashes, lease_for
 from tampu.operations.models import find_model, require_local
 from tampu.operations.prompt import strange_token
 from tampu.operations.services import Services
-from tampu.operations.wanted import wanted_load
-from tampu.options import merge_options
+from tampu.operations.wanted import wanted_load, wanted_options
 
 _SMALLEST_NORM = 1e-12
 _TOO_LONG = "the input length exceeds the context length"
@@ -47,7 +46,7 @@ async def embed(services: Services, request: EmbeddingRequest, *, arrival: Arriv
         raise ModelNotFound(request.model)  # its weights are missing
     _check_tokens(request.inputs, facts)
     is_embedding_model = Capability.EMBEDDING in facts.capabilities
-    options = merge_options(model.parameters, request.options)
+    options = wanted_options(model, services.settings, request.options)
     load = wanted_load(
         model,
         facts,

@@ -9,25 +9,21 @@ A file that cannot be used is told once in the log, and tried again when it chan
 """
 
 import logging
-import os
 import threading
-from contextlib import aclosing
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 import anyio
-import msgspec
 from anyio import to_thread
 
 from tampu.errors import TampuError
-from tampu.gguf.reader import read_header
 from tampu.management import CreateRequest
 from tampu.modelfile.found_models import FoundModel, find_models, free_name
 from tampu.names import ModelName
+from tampu.operations.adoption import Memory, Stamps, Taken, adopt, check_headers, stamps_of
 from tampu.operations.create import create
-from tampu.operations.origins import folder_origin
+from tampu.operations.listed import Listed
 from tampu.operations.services import Services
-from tampu.store.faults import store_faults
 from tampu.store.library import Library
 from tampu.store.locks import Pins
 from tampu.store.model import Model
@@ -38,61 +34,22 @@ _MOST_OF_THE_TIME: Final = 50
 """A search of a huge folder may take this small a part of the time."""
 _log = logging.getLogger(__name__)
 
-Stamps = tuple[tuple[str, int, int], ...]
-"""Path, size and time of each file of a model."""
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """What became of a model that was found: its name, and the ID that it had then; empty where it cannot be used."""
-
-    stamps: Stamps
-    name: str = ""
-    digest: str = ""
-
-
-class Memory:
-    """What has been dealt with, by the path of a model's first file. Lost, it costs the hashing of what is there."""
-
-    def __init__(self, file: Path, taken: dict[str, Taken]) -> None:
-        self._file, self._taken = file, taken
-
-    @classmethod
-    def load(cls, file: Path) -> Self:
-        """What is in the file; nothing where it is missing or damaged."""
-        try:
-            return cls(file, msgspec.json.decode(file.read_bytes(), type=dict[str, Taken]))
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-            return cls(file, {})
-
-    def get(self, path: Path) -> Taken | None:
-        """What became of the model whose first file is `path`."""
-        return self._taken.get(str(path))
-
-    def set(self, path: Path, taken: Taken) -> None:
-        """Remember, also after a restart where the disk permits."""
-        self._taken[str(path)] = taken
-        temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(msgspec.json.encode(self._taken))
-            temporary.replace(self._file)
-        except OSError as error:
-            _log.warning("what was imported is not remembered", extra={"error": error.strerror})
-
 
 async def keep_imported(services: Services, *, pause_s: float = PAUSE_S) -> None:
-    """Import what is in the folders, now and whenever something is new, until cancelled."""
-    if not services.settings.import_folders:
-        return
-    imports = Imports(services)
+    """Import what the settings list and what is in the folders, now and whenever something is new, until cancelled."""
+    imports, listed = Imports(services), Listed(services)
     while True:
+        if not services.settings.import_folders and not listed.models():
+            await services.current.wait_replaced()
+            continue
         start = anyio.current_time()
         try:
+            await listed.look()
             await imports.look()
         except Exception:  # noqa: BLE001  # the border of a background job: the server goes on
             _log.exception("looking for models to import failed")
         took = anyio.current_time() - start
-        await anyio.sleep(max(pause_s, took * _MOST_OF_THE_TIME))
+        await services.current.wait_replaced(most_s=max(pause_s, took * _MOST_OF_THE_TIME))
 
 
 class Imports:
@@ -125,8 +82,8 @@ def _is_folder(path: Path) -> bool:
 
 async def _import_folder(services: Services, memory: Memory, folder: Path) -> None:
     for model in await _found(folder):
-        stamps = await to_thread.run_sync(_stamps, model)
-        known = memory.get(model.files[0])
+        stamps = await to_thread.run_sync(stamps_of, model.files)
+        known = memory.get(str(model.files[0]))
         if not stamps or (known is not None and known.stamps == stamps):
             continue
         try:
@@ -136,7 +93,7 @@ async def _import_folder(services: Services, memory: Memory, folder: Path) -> No
             level = logging.WARNING if known is None or known.name else logging.DEBUG
             _log.log(level, "a file cannot be imported", extra={"file": model.files[0].name, "error": error.message})
             taken = Taken(stamps, known.name, known.digest) if known is not None else Taken(stamps)
-        await to_thread.run_sync(memory.set, model.files[0], taken)
+        await to_thread.run_sync(memory.set, str(model.files[0]), taken)
 
 
 async def _found(folder: Path) -> list[FoundModel]:
@@ -147,47 +104,21 @@ async def _found(folder: Path) -> list[FoundModel]:
         is_over.set()
 
 
-def _stamps(model: FoundModel) -> Stamps:
-    """Empty where a file is gone by now."""
-    try:
-        found = [(path, path.stat()) for path in model.files]
-    except OSError:
-        return ()
-    return tuple((str(path), status.st_size, status.st_mtime_ns) for path, status in found)
-
-
 async def _take(services: Services, model: FoundModel, stamps: Stamps, known: Taken | None) -> Taken:
     """Make the model, unless it is one already; raises TampuError."""
     library = services.library
     if known is None and (stored := await to_thread.run_sync(_made_of_file, library, model)):
         return Taken(stamps, model.name, stored.digest)
-    await to_thread.run_sync(_check_headers, model)
+    await to_thread.run_sync(check_headers, model.files)
     _log.info("importing", extra={"file": model.files[0].name})
     with Pins() as pins:
-        digests = {path.name: await _adopt(library, path, pins) for path in model.files}
+        digests = {path.name: await adopt(library, path, pins) for path in model.files}
         name = await to_thread.run_sync(_name_for, library, model, digests[model.files[0].name], known)
         async for _ in create(services, CreateRequest(model=name, files=digests)):
             pass
     made = await library.find(ModelName.parse(name))
     _log.info("imported", extra={"file": model.files[0].name, "model": name})
     return Taken(stamps, name, made.digest)
-
-
-async def _adopt(library: Library, path: Path, pins: Pins) -> str:
-    digest = ""
-    async with aclosing(library.blobs.adopting(path, pins=pins, or_point=True)) as steps:
-        async for step in steps:
-            if step.blob is not None:
-                digest = step.blob.digest
-                library.origins.note(digest, folder_origin(path.parent))
-    return digest
-
-
-def _check_headers(model: FoundModel) -> None:
-    """Refuse a broken file before gigabytes of it are hashed."""
-    for path in model.files:
-        with store_faults(f"reading {path.name}"):
-            read_header(path)
 
 
 def _made_of_file(library: Library, model: FoundModel) -> Model | None:

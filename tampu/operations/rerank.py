@@ -9,8 +9,7 @@ from tampu.generation import Rank, Ranking, RerankRequest, Timings
 from tampu.operations.leasing import again_if_it_crashes, lease_for
 from tampu.operations.models import find_model, require_local
 from tampu.operations.services import Services
-from tampu.operations.wanted import wanted_load
-from tampu.options import merge_options
+from tampu.operations.wanted import wanted_load, wanted_options
 
 
 async def rerank(services: Services, request: RerankRequest, *, arrival: Arrival) -> Ranking:
@@ -24,7 +23,7 @@ async def rerank(services: Services, request: RerankRequest, *, arrival: Arrival
     facts = await services.facts.of(model)
     if not facts.is_reranker:
         raise MissingCapability(f'"{request.model}" does not support rerank', capability="rerank")
-    options = merge_options(model.parameters, request.options)
+    options = wanted_options(model, services.settings, request.options)
     load = wanted_load(model, facts, options.load, services.settings, keep_alive=request.keep_alive, embedding=True)
 
     async def scored() -> tuple[EngineScores, int]:

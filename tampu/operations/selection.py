@@ -10,8 +10,8 @@ from tampu.operations.bounds import check_tools
 from tampu.operations.facts import ModelFacts
 from tampu.operations.media import Fetch, with_readable_media
 from tampu.operations.services import Services
-from tampu.operations.wanted import wanted_load
-from tampu.options import Sampling, merge_options
+from tampu.operations.wanted import wanted_load, wanted_options
+from tampu.options import Sampling
 from tampu.registry.network import Network
 from tampu.registry.pictures import fetch_picture
 from tampu.scheduler.records import LoadRequest
@@ -48,7 +48,7 @@ async def select(services: Services, request: GenerationRequest, model: Model) -
         check_tools(request.input.tools)
     request = await with_readable_media(request, facts.capabilities, _fetching(services.settings))
     request = _with_thinking(request, facts)
-    options = merge_options(model.parameters, request.options)
+    options = wanted_options(model, services.settings, request.options)
     load = wanted_load(
         model, facts, options.load, services.settings, keep_alive=request.keep_alive, shift=request.shift
     )

@@ -14,6 +14,7 @@ from tampu.engine.spec import EngineSpec, Placement
 from tampu.engine.speculation import Payoffs
 from tampu.hardware.devices import compute_threads
 from tampu.hardware.memory import available_memory
+from tampu.operations.current import CurrentSettings
 from tampu.operations.facts import FactsCache
 from tampu.operations.translation import opened_files
 from tampu.registry.pulls import Pulls, open_pulls
@@ -31,12 +32,17 @@ _log = logging.getLogger(__name__)
 class Services:
     """The parts that an operation may use."""
 
-    settings: Settings
+    current: CurrentSettings
     library: Library
     facts: FactsCache
     scheduler: Scheduler
     pulls: Pulls
     pushes: Pushes
+
+    @property
+    def settings(self) -> Settings:
+        """Those in force now."""
+        return self.current.value
 
 
 def _tell_what_is_not_heeded(settings: Settings, limits: Limits) -> None:
@@ -59,12 +65,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     _log.info("where no context length is set it starts here", extra={"default_num_ctx": SMALLEST_AUTOMATIC_CTX})
     limits = Limits.of_settings(settings, cores=compute_threads())
     _tell_what_is_not_heeded(settings, limits)
-    payoffs = Payoffs()
+    payoffs, current = Payoffs(), CurrentSettings(settings)
 
     async def start(spec: EngineSpec, placement: Placement, on_progress: ProgressCallback) -> ChildEngine:
         async with opened_files(library, spec, translates=settings.translates) as files:
             child = await start_engine(
-                spec, placement, settings=settings, on_progress=on_progress, payoffs=payoffs, opened=files.spec
+                spec, placement, settings=current.value, on_progress=on_progress, payoffs=payoffs, opened=files.spec
             )
             await files.release(child.pid)
             return child
@@ -74,4 +80,4 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         open_pushes(settings.home, pulls.clients) as pushes,
         Scheduler(start, available_memory, limits) as scheduler,
     ):
-        yield Services(settings, library, FactsCache(library, settings), scheduler, pulls, pushes)
+        yield Services(current, library, FactsCache(library, settings), scheduler, pulls, pushes)

@@ -11,8 +11,7 @@ from tampu.operations.leasing import again_if_it_crashes, lease_for
 from tampu.operations.models import find_model, require_local
 from tampu.operations.prompt import strange_token
 from tampu.operations.services import Services
-from tampu.operations.wanted import wanted_load
-from tampu.options import merge_options
+from tampu.operations.wanted import wanted_load, wanted_options
 from tampu.scheduler.lease import Lease
 
 
@@ -57,7 +56,7 @@ async def _leased(
     load = wanted_load(
         model,
         facts,
-        merge_options(model.parameters, options).load,
+        wanted_options(model, services.settings, options).load,
         services.settings,
         keep_alive=request.keep_alive,
         embedding=Capability.EMBEDDING in facts.capabilities,

@@ -1,12 +1,13 @@
 """What a request wants loaded: a model's files and the options that an engine is started with. Pure."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from tampu.config import Settings
 from tampu.engine.spec import EngineSpec, Pooling
 from tampu.operations.facts import ModelFacts
-from tampu.options import LoadOptions
+from tampu.options import LoadOptions, Options, merge_options
 from tampu.scheduler.records import LoadRequest
 from tampu.store.model import Model
 from tampu.units import KeepAlive
@@ -33,6 +34,7 @@ def wanted_load(
     embedding: bool = False,
 ) -> LoadRequest:
     """The load that serves `options`. Which values mean the same is the scheduler's to know."""
+    own = settings.of_model(model.name.short)
     least, most = _IMAGE_TOKENS.get(facts.architecture, (None, None))
     spec = EngineSpec(
         model_path=model.weights[0],
@@ -52,6 +54,10 @@ def wanted_load(
         pooling=_pooling(facts) if embedding else None,
         least_image_tokens=least,
         most_image_tokens=most,
+        slots=own.parallel,
+        kv_cache_type=own.kv_cache_type,
+        flash_attention=own.flash_attention,
+        speculation=own.speculation,
     )
     return LoadRequest(
         name=model.name.short,
@@ -61,7 +67,16 @@ def wanted_load(
         details=facts.details,
         trained_ctx=facts.trained_ctx,
         keep_alive=keep_alive,
+        default_keep_alive=own.keep_alive,
     )
+
+
+def wanted_options(model: Model, settings: Settings, asked: Mapping[str, object]) -> Options:
+    """The options of a request: what it asks for, else what is set for the model, else what the model itself says.
+
+    Raises InvalidParameter.
+    """
+    return merge_options(model.parameters, settings.of_model(model.name.short).options, asked)
 
 
 def _projector_paths(model: Model, facts: ModelFacts, *, embedding: bool) -> tuple[Path, ...]:

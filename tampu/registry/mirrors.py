@@ -33,6 +33,10 @@ class Mirrors:
         found = [*mirrored, Endpoint.of(name, insecure=insecure)]
         return sorted(found, key=self._is_resting)
 
+    def change(self, addresses: Mapping[str, Sequence[str]]) -> None:
+        """Ask these from now on."""
+        self._addresses = addresses
+
     def failed(self, endpoint: Endpoint) -> None:
         """Note that an endpoint was out of reach: it is asked after the others for a while."""
         self._resting[endpoint.base] = self._clock() + REST_S

@@ -70,6 +70,10 @@ class SharedDownloads:
         self._group, self._pace = group, pace
         self._jobs: dict[str, SharedDownload] = {}
 
+    def limit(self, rate: int) -> None:
+        """Take so many bytes a second in all from now on, also for what is under way; 0: no limit."""
+        self._pace.rate = rate
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way."""

@@ -16,7 +16,7 @@ from tampu.units import KeepAlive
 class LoadRequest:
     """A model that a request wants loaded. `name` and `digest` are what `ps` shows for the one that loaded it.
 
-    `keep_alive` None leaves a resident's own value in force. `trained_ctx`: the context the model was trained for,
+    `keep_alive` None leaves a resident's own value in force, which begins as `default_keep_alive` or that of the limits. `trained_ctx`: the context the model was trained for,
     0 if unknown; more is never given.
     """
 
@@ -27,6 +27,7 @@ class LoadRequest:
     details: ModelDetails
     trained_ctx: int = 0
     keep_alive: KeepAlive | None = None
+    default_keep_alive: KeepAlive | None = None
 
     @property
     def key(self) -> str:

@@ -151,6 +151,11 @@ class Scheduler:
         """Where each request stands: the running ones first, the others in the order of their lines."""
         return list(standings(self._residents.values(), self._pending, self._loading))
 
+    def change_limits(self, limits: Limits) -> None:
+        """Decide by other limits from now on; what is loaded stays as it is."""
+        self._limits = limits
+        self._look_again()
+
     @property
     def queued(self) -> int:
         """How many requests wait for a model to be loaded."""
@@ -313,7 +318,8 @@ class Scheduler:
     def _loaded(self, loading: Loading, process: EngineProcess) -> None:
         plan = loading.plan
         self._cooldown.clear(plan.request.spec)
-        resident = Resident[Ticket](plan, process, self._limits.keep_alive, now=self._clock.now())
+        keep_alive = plan.request.default_keep_alive or self._limits.keep_alive
+        resident = Resident[Ticket](plan, process, keep_alive, now=self._clock.now())
         resident.adopt(plan.request.keep_alive)
         self._residents[resident.key] = resident
         self._tasks.start_soon(resident.run_guard, self._look_again)

@@ -16,6 +16,7 @@ from tampu.server.registry_routes import REGISTRY_ROUTES
 from tampu.server.router import Found, MethodNotAllowed, Outcome, Redirect, Router
 from tampu.server.routes import ROUTES
 from tampu.server.stopping import Stopping
+from tampu.server.underway import Underway
 
 _PLAIN: Header = (b"content-type", b"text/plain")
 _HTML: Header = (b"content-type", b"text/html; charset=utf-8")
@@ -28,15 +29,26 @@ def build_app(
     *,
     activity: Activity | None = None,
     stopping: Stopping | None = None,
+    underway: Underway | None = None,
 ) -> App:
     """The application. From the outside in: log, HTTP's own rules for Host, redirects, Origin, Host twice, endpoint."""
-    app: App = Dispatch(Behind(operations, settings, stopping or Stopping()))
+    app: App = Dispatch(Behind(operations, settings, stopping or Stopping(), underway or Underway()))
     app = LocalHost(app, is_loopback=settings.address.is_loopback)
     app = Rebinding(app, own_name=settings.address.host, allowed_origins=settings.allowed_origins)
     app = Cors(app, allowed_origins=settings.allowed_origins)
     app = Resolve(app, Router((*ROUTES, *REGISTRY_ROUTES) if settings.registry else ROUTES))
     app = WellFormedHost(app)
     return RequestLog(app, activity=activity or Activity())
+
+
+class Replaceable:
+    """An application that another can take the place of; requests that have begun end in the one they began in."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
 
 
 class Resolve:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tampu.api.dialect import Call, Reply
 from tampu.arrival import Arrival
 from tampu.config import Settings
-from tampu.errors import BadRequest
+from tampu.errors import BadRequest, Overloaded
 from tampu.server.asgi import Receive, Scope, Send, answer, header, write_at_once
 from tampu.server.operations import Operations
 from tampu.server.stopping import Stopping
@@ -72,7 +72,8 @@ class Exchange:
         return Call(b"", self.parameters, named.get("user-agent", ""), query, named, self.request_id)
 
     async def call(self) -> Call:
-        """The request for a dialect, its body read whole; raises BadRequest if it is too long, ClientGone."""
+        """The request for a dialect, its body read whole; raises Overloaded, BadRequest if too long, ClientGone."""
+        self._check_crowd()
         announced = header(self._scope, b"content-length")
         if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
             raise _too_long()
@@ -85,6 +86,12 @@ class Exchange:
             pieces.append(piece)
         agent = header(self._scope, b"user-agent")
         return Call(b"".join(pieces), self.parameters, agent, request_id=self.request_id)
+
+    def _check_crowd(self) -> None:
+        """Refuse work beyond the limit of the settings; who only asks how things stand is answered."""
+        most = self.behind.settings.max_connections
+        if most and self._scope["method"] == "POST" and self.behind.underway.count >= most:
+            raise Overloaded(f"the server answers {most} requests at once, the most that its settings allow; try again")
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it comes; raises ClientGone."""

@@ -7,38 +7,44 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Final
 
 import anyio
 
-from tampu.config import Settings
+from tampu.config import Settings, places_of_settings
 from tampu.errors import StoreError
 from tampu.operations.identity import ensure_identity
 from tampu.operations.imports import keep_imported
+from tampu.operations.reload import reload
 from tampu.operations.services import open_services
 from tampu.server.activity import Activity
-from tampu.server.app import build_app
+from tampu.server.app import Replaceable, build_app
 from tampu.server.bindings import bind_operations
 from tampu.server.listen import listen
 from tampu.server.server import Server
-from tampu.server.startup_log import log_place, log_settings
+from tampu.server.settings_watch import Reread, SettingsWatch
+from tampu.server.startup_log import log_change, log_place, log_settings
 from tampu.server.stopping import Stopping
-from tampu.telemetry.logs import logging_to
+from tampu.server.underway import Underway
+from tampu.telemetry.logs import logging_to, set_level
 
 _log = logging.getLogger("tampu.server")
 _TO_STOP = (signal.SIGINT, signal.SIGTERM)
 _HANGUP = getattr(signal, "SIGHUP", None)
-"""The terminal is gone or, where there never was one, somebody who wants settings read anew. Windows has none."""
+"""The terminal is gone, or somebody wants settings read anew. Windows has none."""
+_HANGUP_S: Final = 1.0
 
 
-def serve(settings: Settings, *, exits_when_idle: bool = False) -> None:
+def serve(settings: Settings, *, exits_when_idle: bool = False, reread: Reread = Settings.read) -> None:
     """Serve until SIGINT or SIGTERM, then unload all models and return; raises ListenFailed.
 
     `exits_when_idle`: also return after `settings.idle_exit_s` without requests (a server that a command started).
+    `reread`: how the settings are read anew when their file changes and on SIGHUP.
     """
     with logging_to(level=settings.log_level), listen(settings.address) as listener:
         _introduce(settings)
         options = {"use_uvloop": _has_uvloop()}
-        anyio.run(_serve, settings, listener, exits_when_idle, backend_options=options)
+        anyio.run(_serve, settings, listener, exits_when_idle, reread, backend_options=options)
 
 
 def _introduce(settings: Settings) -> None:
@@ -53,16 +59,30 @@ def _introduce(settings: Settings) -> None:
         sys.stdout.flush()
 
 
-async def _serve(settings: Settings, listener: socket.socket, exits_when_idle: bool) -> None:
+async def _serve(
+    settings: Settings, listener: socket.socket, exits_when_idle: bool, reread: Reread = Settings.read
+) -> None:
     activity, stopping = Activity(), Stopping()
     log_settings(settings)
     with _signals_to_stop() as signals:
         async with open_services(settings) as services:
-            app = build_app(bind_operations(services), settings, activity=activity, stopping=stopping)
+            build = partial(
+                build_app, bind_operations(services), activity=activity, stopping=stopping, underway=Underway()
+            )
+            app = Replaceable(build(settings))
             server = Server(app, stopping=stopping)
             log_place(*listener.getsockname()[:2])
+
+            async def apply(new: Settings) -> None:
+                changed = reload(services, new)
+                set_level(changed.settings.log_level)
+                app.app = build(changed.settings)
+                log_change(changed)
+
+            watch = SettingsWatch(reread, places_of_settings(), apply)
             async with anyio.create_task_group() as group:
-                group.start_soon(partial(_stop_on_signal, signals, server, has_terminal=_has_terminal()))
+                group.start_soon(_heed_signals, signals, server, watch)
+                group.start_soon(watch.run)
                 if exits_when_idle:
                     group.start_soon(_stop_when_idle, server, activity, settings.idle_exit_s)
                 group.start_soon(keep_imported, services)
@@ -80,13 +100,27 @@ def _signals_to_stop() -> Iterator[AsyncIterator[signal.Signals]]:
         signal.signal(number, signal.SIG_IGN)
 
 
-async def _stop_on_signal(signals: AsyncIterator[signal.Signals], server: Server, *, has_terminal: bool) -> None:
+async def _heed_signals(signals: AsyncIterator[signal.Signals], server: Server, watch: SettingsWatch) -> None:
+    has_terminal = _has_terminal()
     async for number in signals:
-        if number == _HANGUP and not has_terminal:
-            _log.warning("SIGHUP: settings are read at the start only; start anew to change them")
+        if number == _HANGUP and not (has_terminal and await _terminal_is_gone()):
+            _log.info("SIGHUP: reading the settings anew")
+            watch.look_now()
             continue
         _log.info("stopping: %s", number.name)
         server.stop()
+
+
+async def _terminal_is_gone() -> bool:
+    """Whether the terminal that the server was started in hung up, and nobody just sent the signal.
+
+    A shell that ends tells its jobs a moment before its terminal goes.
+    """
+    with anyio.move_on_after(_HANGUP_S):
+        while _has_terminal():  # noqa: ASYNC110  # no event tells it
+            await anyio.sleep(_HANGUP_S / 10)
+        return True
+    return False
 
 
 async def _stop_when_idle(server: Server, activity: Activity, idle_s: float) -> None:
@@ -98,7 +132,11 @@ async def _stop_when_idle(server: Server, activity: Activity, idle_s: float) -> 
 
 
 def _has_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
+    """Whether there is a terminal that has not hung up."""
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except ValueError:  # closed
+        return False
 
 
 def _has_uvloop() -> bool:

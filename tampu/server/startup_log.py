@@ -5,7 +5,7 @@ import math
 import re
 
 from tampu import OLLAMA_VERSION, __version__
-from tampu.config import SETTINGS, Address, Setting, Settings
+from tampu.config import SETTINGS, Address, Change, Setting, Settings
 from tampu.units import FOREVER_NS, NS_PER_S, KeepAlive, format_duration
 
 _log = logging.getLogger("tampu.server")
@@ -23,6 +23,22 @@ def log_settings(settings: Settings) -> None:
     if settings.registry:
         who = "whoever has its key" if settings.registry_key else "whoever reaches this server"
         _log.info("a registry at /v2/ shares the stored models with %s", who)
+
+
+def log_change(changed: Change) -> None:
+    """What became of settings that were read anew: their names, never their values."""
+    for warning in changed.settings.warnings:
+        _log.warning(_FACT.sub("", warning).strip(), extra=dict(_FACT.findall(warning)))
+    if changed.is_none:
+        _log.info("settings read anew: nothing has changed")
+        return
+    taken = [setting.key or setting.variable for setting in changed.taken]
+    taken += [f"models[{name}]" for name in changed.models]
+    if taken:
+        _log.info("settings changed", extra={"settings": " ".join(taken)})
+    if changed.waiting:
+        names = " ".join(setting.key or setting.variable for setting in changed.waiting)
+        _log.warning("settings that need a restart of the server have changed", extra={"settings": names})
 
 
 def log_place(host: str, port: int) -> None:

@@ -27,6 +27,11 @@ class Underway:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._entries)
+
     @contextmanager
     def entry(self, arrival: Arrival, scope: anyio.CancelScope) -> Iterator[Entry]:
         """The block works on the request of that arrival, and `scope` ends it."""

@@ -47,13 +47,18 @@ def logging_to(stream: TextIO | None = None, *, level: int = 0) -> Iterator[None
     handler.setFormatter(TextFormatter())
     ours, everybody = logging.getLogger(_ROOT), logging.getLogger()
     before = ours.level
-    ours.setLevel(_LEVELS[min(level, len(_LEVELS) - 1)])
+    set_level(level)
     everybody.addHandler(handler)
     try:
         yield
     finally:
         everybody.removeHandler(handler)
         ours.setLevel(before)
+
+
+def set_level(level: int) -> None:
+    """Log so much from now on: 0 information, 1 debug, 2 and more trace."""
+    logging.getLogger(_ROOT).setLevel(_LEVELS[min(level, len(_LEVELS) - 1)])
 
 
 def _attributes(record: logging.LogRecord) -> Mapping[str, object]:

@@ -83,7 +83,7 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signa
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system knows no hangups")
-def test_a_hangup_ends_a_server_that_had_a_terminal_and_no_other(tmp_path: Path) -> None:
+def test_a_hangup_ends_a_server_whose_terminal_is_gone_and_no_other(tmp_path: Path) -> None:
     port = free_port()
     with _server(tmp_path, port, stdin=subprocess.DEVNULL) as process:
         _wait_until_answering(process, port)
@@ -92,7 +92,7 @@ def test_a_hangup_ends_a_server_that_had_a_terminal_and_no_other(tmp_path: Path)
         process.terminate()
         _, log = process.communicate(timeout=START_S)
     assert process.returncode == 0
-    assert "settings are read at the start only" in log
+    assert "reading the settings anew" in log
     controller, terminal = os.openpty()
     with _server(tmp_path, port, stdin=terminal) as process:
         os.close(terminal)
