@@ -10,11 +10,13 @@ TampuError                       500
     InvalidModelFile                   a weights file that is no sound GGUF
     MissingCapability                  the model cannot do what is asked (tools, thinking, insert ...)
     PromptTooLong                      more tokens than the context holds; knows both counts
+    PreviousResponseNotFound           the response that a request goes on from is not kept
   Unauthorized                   401
   Forbidden                      403
   NotFound                       404
     ModelNotFound                      no manifest of that name
     BlobNotFound                       no blob of that digest
+    ResponseNotFound                   no response of that id is kept
   Overloaded                     503
     QueueFull                          too many requests wait for a model
   RequestCanceled                499   somebody ended the request by its id
@@ -112,6 +114,17 @@ class PromptTooLong(BadRequest):
         self.tokens, self.limit = tokens, limit
 
 
+class PreviousResponseNotFound(BadRequest):
+    """The response that a request goes on from is not kept, or not any more."""
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(
+            f"Previous response with id '{response_id}' not found; it was never kept, or its time is over. "
+            "Send the conversation so far as input instead"
+        )
+        self.response_id = response_id
+
+
 class Unauthorized(TampuError):
     """No key, or one that is not known."""
 
@@ -144,6 +157,14 @@ class BlobNotFound(NotFound):
     def __init__(self, digest: str) -> None:
         super().__init__(f'blob "{digest}" not found')
         self.digest = digest
+
+
+class ResponseNotFound(NotFound):
+    """No response of that id is kept."""
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(f"Response with id '{response_id}' not found")
+        self.response_id = response_id
 
 
 class Overloaded(TampuError):

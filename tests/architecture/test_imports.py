@@ -5,11 +5,11 @@ from tests.architecture.source import Module, imports, modules
 VOCABULARY = frozenset(
     (
         "arrival config descriptions errors generation management media messages "
-        "names options progress secret sharing tampu units upkeep wire"
+        "names options progress responses secret sharing tampu units upkeep wire"
     ).split()
 )
 EVERYTHING_BELOW_OPERATIONS = frozenset(
-    "gguf modelfile templates parsing hardware telemetry store registry engine scheduler".split()
+    "gguf modelfile templates parsing hardware telemetry state store registry engine scheduler".split()
 )
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "gguf": frozenset(),
@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "parsing": frozenset(),
     "hardware": frozenset(),
     "telemetry": frozenset(),
+    "state": frozenset(),
     "store": frozenset({"gguf", "modelfile", "templates"}),
     "registry": frozenset({"store"}),
     "engine": frozenset({"hardware", "gguf.translate.plan"}),
