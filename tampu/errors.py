@@ -204,6 +204,10 @@ class EngineStartFailed(EngineError):
         self.log_tail = log_tail
 
 
+class EngineBuildFailed(EngineError):
+    """An engine could not be built here."""
+
+
 class EngineOutOfMemory(EngineError):
     """The model does not fit into the memory that is free."""
 

@@ -1,4 +1,4 @@
-"""What is found out about the models folder as a whole: damage, and what no model uses."""
+"""What is found out about this machine and its models folder, and what is done about it: damage, engines, leftovers."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -84,3 +84,29 @@ class Finding:
     text: str
     verdict: Verdict = Verdict.FINE
     advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEngine:
+    """An engine that there is. `problem`: why it does not run here, "" if it does; `why`: why it is used, if it is.
+
+    `features`: what it was built for, in its own words.
+    """
+
+    name: str
+    origin: str
+    path: str
+    version: str
+    features: tuple[str, ...] = ()
+    problem: str = ""
+    is_used: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildEngineRequest:
+    """Compile an engine for this machine, out of a folder or (`source` "") of what the package index has."""
+
+    name: str = ""
+    source: str = ""
+    stream: bool = True

@@ -58,6 +58,19 @@ class QueuedRequest(msgspec.Struct):
     client: str = ""
 
 
+class FoundEngine(msgspec.Struct, omit_defaults=True):
+    """One row of `/api/engines`."""
+
+    name: str = ""
+    origin: str = ""
+    version: str = ""
+    features: list[str] = []
+    used: bool = False
+    path: str = ""
+    problem: str = ""
+    why: str = ""
+
+
 class Tensor(msgspec.Struct):
     """One tensor of a model."""
 

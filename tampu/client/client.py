@@ -11,6 +11,7 @@ import msgspec
 from tampu.client.answers import (
     Description,
     Finding,
+    FoundEngine,
     ListedModel,
     LoadedModel,
     Offers,
@@ -48,6 +49,10 @@ class _Begun(msgspec.Struct):
 
 class _Examined(msgspec.Struct):
     findings: list[Finding] = []
+
+
+class _Engines(msgspec.Struct):
+    engines: list[FoundEngine] = []
 
 
 class _Embedded(msgspec.Struct):
@@ -150,6 +155,18 @@ class Client:
     def examine(self) -> list[Finding]:
         """What the server finds out about its machine, its engine and its models folder."""
         return self._get("/api/doctor", _Examined).findings
+
+    def engines(self) -> list[FoundEngine]:
+        """The engines of the server's machine, each of them tried."""
+        return self._get("/api/engines", _Engines).engines
+
+    def use_engine(self, name: str) -> None:
+        """Let models be loaded by that engine from now on."""
+        self._post("/api/engines/use", {"name": name}, msgspec.Struct)
+
+    def build_engine(self, name: str, source: str) -> Iterator[Report]:
+        """Compile an engine for the server's machine, out of a folder there or ("") of what it fetches."""
+        return self._job("/api/engines/build", {"name": name, "source": source}, Report)
 
     def push(self, model: str, *, insecure: bool = False) -> Iterator[Report]:
         """Send a model to its registry."""

@@ -13,6 +13,7 @@ from tampu.errors import EngineError, EngineOutOfMemory, EngineStartFailed
 TAIL_LINES: Final = 80
 LINE_LIMIT: Final = 2_000
 _STAMP = re.compile(r"^[0-9]+(?:\.[0-9]+){2,3} [A-Z] ")
+_SYSTEM_INFO = re.compile(r"system_info:[^|]*\|(.*)")
 _PATH = re.compile(r"(?:/[\w.@:+-]+){2,}")
 
 
@@ -24,6 +25,8 @@ class LogTail:
         self._lock = threading.Lock()
         self._count = 0
         self.constraints = ConstraintLog()
+        self.system_info = ""
+        """What an engine that is asked for information lines says that it was built for."""
 
     @property
     def line_count(self) -> int:
@@ -33,6 +36,8 @@ class LogTail:
     def add(self, line: str) -> None:
         """Keep a line, unless it was asked for."""
         is_asked_for = self.constraints.read(line)
+        if not self.system_info and (told := _SYSTEM_INFO.search(line)):
+            self.system_info = told[1]
         with self._lock:
             self._count += 1
             if not is_asked_for:

@@ -62,6 +62,11 @@ class ChildEngine:
         """The end of what the engine wrote."""
         return self._keeper.log.text()
 
+    @property
+    def system_info(self) -> str:
+        """What the engine says that it was built for; "" where it does not."""
+        return self._keeper.log.system_info
+
     async def wait_ended(self) -> int | None:
         """Wait until the process is gone, by whatever cause; its exit code, negative for a signal."""
         await self._keeper.ended.wait()

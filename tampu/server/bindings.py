@@ -9,6 +9,7 @@ from tampu.operations.count import count_tokens
 from tampu.operations.create import create
 from tampu.operations.doctor import examine
 from tampu.operations.embed import embed
+from tampu.operations.engines import build_engine, list_engines, use_engine
 from tampu.operations.generate import generate
 from tampu.operations.offers import list_offers
 from tampu.operations.pull import pull
@@ -52,5 +53,8 @@ def bind_operations(services: Services) -> Operations:
         list_offers=partial(list_offers, services),
         list_unfinished=partial(list_unfinished, services),
         examine=partial(examine, services),
+        list_engines=partial(list_engines, services),
+        use_engine=partial(use_engine, services),
+        build_engine=partial(build_engine, services),
         share=SharedModels(services.library),
     )

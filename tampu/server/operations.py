@@ -33,7 +33,7 @@ from tampu.management import (
 )
 from tampu.progress import Progress
 from tampu.sharing import Lookup, SharedBlob, SharedManifest
-from tampu.upkeep import Finding, Purged, Unfinished, Verified
+from tampu.upkeep import BuildEngineRequest, Finding, FoundEngine, Purged, Unfinished, Verified
 
 
 class Generate(Protocol):
@@ -101,4 +101,7 @@ class Operations:
     list_offers: Callable[[], Awaitable[Offers]]
     list_unfinished: Callable[[], Awaitable[Sequence[Unfinished]]]
     examine: Callable[[], Awaitable[Sequence[Finding]]]
+    list_engines: Callable[[], Awaitable[Sequence[FoundEngine]]]
+    use_engine: Callable[[str], Awaitable[None]]
+    build_engine: Callable[[BuildEngineRequest], AsyncIterator[Progress]]
     share: Share

@@ -14,6 +14,7 @@ from tampu.api.native import (
     chat,
     create,
     embed,
+    engines,
     generate,
     manage,
     models,
@@ -60,7 +61,7 @@ from tampu.progress import Progress
 from tampu.server.exchange import Exchange
 from tampu.server.handlers import Endpoint, answering, fixed, pure, streaming, uploading
 from tampu.server.router import Route
-from tampu.upkeep import Finding, Purged, Unfinished, Verified
+from tampu.upkeep import BuildEngineRequest, Finding, FoundEngine, Purged, Unfinished, Verified
 
 
 def _generate(request: GenerationRequest, exchange: Exchange) -> AsyncIterator[GenerationEvent]:
@@ -179,6 +180,27 @@ async def _doctor(_: None, exchange: Exchange) -> Sequence[Finding]:
     return await exchange.behind.operations.examine()
 
 
+async def _engines(_: None, exchange: Exchange) -> Sequence[FoundEngine]:
+    _require_here(exchange)
+    return await exchange.behind.operations.list_engines()
+
+
+async def _use_engine(name: str, exchange: Exchange) -> None:
+    _require_here(exchange)
+    await exchange.behind.operations.use_engine(name)
+
+
+def _build_engine(request: BuildEngineRequest, exchange: Exchange) -> AsyncIterator[Progress]:
+    _require_here(exchange)
+    return exchange.behind.operations.build_engine(request)
+
+
+def _require_here(exchange: Exchange) -> None:
+    """What is compiled and run is for those to decide who can run programs on this machine anyway."""
+    if not exchange.is_from_here:
+        raise Forbidden("only a program on the server's own machine may see to its engines; run 'tampu engine' there")
+
+
 async def _status(exchange: Exchange) -> None:
     await exchange.reply(about.STATUS[exchange.behind.settings.no_cloud])
 
@@ -233,6 +255,9 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("GET", "/api/partials", answering(upkeep.PARTIALS_CODEC, _partials)),
     Route("GET", "/api/catalog", answering(offers.OFFERS_CODEC, _catalog)),
     Route("GET", "/api/doctor", answering(upkeep.DOCTOR_CODEC, _doctor)),
+    Route("GET", "/api/engines", answering(engines.LIST_CODEC, _engines)),
+    Route("POST", "/api/engines/use", answering(engines.USE_CODEC, _use_engine)),
+    Route("POST", "/api/engines/build", streaming(engines.BUILD_CODEC, _build_engine)),
     Route("GET", "/api/version", _VERSION),
     Route("HEAD", "/api/version", _VERSION),
     Route("GET", "/api/status", _status),

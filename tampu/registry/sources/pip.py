@@ -1,7 +1,9 @@
 """Runs pip, which knows the configured package index and the way to it: to find wheels there, and to fetch them."""
 
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -94,6 +96,44 @@ async def download_wheels(pieces: Sequence[PackagePiece], folder: Path, on_bytes
     return [folder / "wheels" / piece.wheel for piece in pieces]
 
 
+async def download_source(piece: PackagePiece, folder: Path) -> AsyncGenerator[int]:
+    """Bring a package's source archive to `folder`/sources, telling the bytes so far; raises RegistryError.
+
+    pip runs the package's own program that tells its metadata: ask only for what is to be built and run anyway.
+    """
+    requirements, temporary = folder / "source.txt", folder / "source-tmp"
+    await to_thread.run_sync(_prepare, requirements, temporary, [piece], True)
+    wanted = [f"--dest={folder / 'sources'}", f"--no-binary={piece.package}", "--require-hashes"]
+    command = [sys.executable, "-c", _PIP, str(temporary), "download", *_OPTIONS, *wanted]
+    with (folder / "source.log").open("wb+") as log:
+        with anyio.CancelScope(shield=True):  # a started child must not get lost
+            process = await anyio.open_process(
+                [*command, f"--requirement={requirements}"], stdin=DEVNULL, stdout=log, stderr=log
+            )
+        try:
+            async for fetched in _fetched(process, folder):
+                yield fetched
+        finally:
+            await _stop(process)
+        if process.returncode:
+            log.seek(0)
+            raise explain([piece], log.read(_LONGEST_OUTPUT).decode("utf-8", "replace"))
+
+
+async def _fetched(process: Process, folder: Path) -> AsyncGenerator[int]:
+    """The bytes that have come, each time there are more; raises RegistryUnreachable once pip is silent for long."""
+    seen, seen_at = 0, anyio.current_time()
+    while process.returncode is None:
+        with anyio.move_on_after(_TICK_S):
+            await process.wait()
+        fetched = await to_thread.run_sync(_bytes_below, folder)
+        if fetched > seen:
+            seen, seen_at = fetched, anyio.current_time()
+            yield fetched
+        elif anyio.current_time() - seen_at > _SILENCE_S:
+            raise RegistryUnreachable(f"pip got nothing from the package index for {_SILENCE_S:.0f} s")
+
+
 @dataclass(frozen=True, slots=True)
 class _Ran:
     """A pip that has ended, and what it said."""
@@ -116,7 +156,7 @@ async def _run(
     requirements, temporary = folder / f"{arguments[0]}.txt", folder / f"{arguments[0]}-tmp"
     await to_thread.run_sync(_prepare, requirements, temporary, pieces, with_hashes)
     hashes = ["--require-hashes"] if with_hashes else []
-    command = [sys.executable, "-c", _PIP, str(temporary), *arguments, *_OPTIONS, *hashes]
+    command = [sys.executable, "-c", _PIP, str(temporary), arguments[0], *_OPTIONS, *arguments[1:], *hashes]
     output, complaints = bytearray(), bytearray()
     with anyio.CancelScope(shield=True):  # a started child must not get lost
         process = await anyio.open_process([*command, f"--requirement={requirements}"], stdin=DEVNULL)
@@ -179,13 +219,12 @@ async def _stop(process: Process) -> None:
 
 
 def _bytes_below(folder: Path) -> int:
-    """Bytes of wheels, whole and in the making. Files may vanish meanwhile."""
+    """Bytes of wheels and source archives, whole and in the making. Files and folders may vanish meanwhile."""
     total = 0
-    for path in folder.rglob("*.whl"):
-        try:
-            total += path.stat().st_size
-        except OSError:
-            continue
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += (Path(place) / name).stat().st_size if name.endswith((".whl", ".tar.gz")) else 0
     return total
 
 
