@@ -82,6 +82,7 @@ class Rule:
     `differs` matches the whole line that the replay tool prints. With `masked`, both values must be equal once what it
     matches is blotted out; with `any_order`, the two lists at that path must hold the same items. `lacks` names items
     of the recorded list `models` that we have no reason to have: they are taken out before anything is compared.
+    `unseen` is an event of our streams that every client skips: it is taken out too.
     `sampled` says why the difference need not show every time.
     """
 
@@ -92,6 +93,7 @@ class Rule:
     masked: str = ""
     any_order: str = ""
     lacks: str = ""
+    unseen: str = ""
     sampled: str = ""
 
     def is_for(self, step: Mapping[str, Any]) -> bool:
@@ -117,6 +119,13 @@ class Rule:
         if len(kept) == len(body["models"]):
             return step
         return {**step, "response": {**step["response"], "body": {**body, "models": kept}}}
+
+    def seen(self, step: Mapping[str, Any], got: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The answer as clients see it; the answer itself where they see all of it."""
+        if not self.unseen or not self.is_for(step) or got.get("kind") != "sse":
+            return got
+        kept = [event for event in got["body"] if event["event"] != self.unseen]
+        return got if len(kept) == len(got["body"]) else {**got, "body": kept}
 
 
 @dataclass(frozen=True)
@@ -168,7 +177,7 @@ def idle_rules(results: Iterable[Result], known: Iterable[Explanation]) -> list[
     """Rules that name a recording in which they explain nothing."""
     rules = [rule for explanation in known for rule in explanation.rules]
     return [
-        f"{result.part}: {rule.explanation}: {rule.lacks or rule.differs.pattern}"
+        f"{result.part}: {rule.explanation}: {rule.lacks or rule.unseen or rule.differs.pattern}"
         for result in results
         for rule in rules
         if result.part in rule.files and rule not in result.used and not rule.sampled
@@ -194,9 +203,13 @@ def _replay(part: str, url: str, golden: Path, known: Sequence[Explanation], ter
     for step in recording(f"{part}.json")["steps"]:
         time.sleep(step.get("wait", 0))
         is_random = any(rule.sampled and rule.is_for(step) for rule in rules)
-        got = terms.tell(_answer(url, _with_an_end(step) if is_random else step, str(golden / "models")))
+        got: Mapping[str, Any] = terms.tell(
+            _answer(url, _with_an_end(step) if is_random else step, str(golden / "models"))
+        )
         result.cases += 1
-        reducing = {rule for rule in rules if rule.reduced(step) is not step}
+        reducing = {rule for rule in rules if rule.reduced(step) is not step or rule.seen(step, got) is not got}
+        for rule in reducing:
+            got = rule.seen(step, got)
         found = _TOOL.compare(_reduced(step, reducing), got)
         covering = {line: next((rule for rule in rules if rule.covers(step, got, line)), None) for line in found}
         result.used |= reducing | {rule for rule in covering.values() if rule is not None}

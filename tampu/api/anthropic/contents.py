@@ -9,6 +9,7 @@ from typing import Any
 
 from tampu.api.fields import read_base64
 from tampu.errors import BadRequest
+from tampu.messages import ImageAddress
 
 Block = Mapping[str, Any]
 
@@ -16,6 +17,7 @@ READABLE = frozenset({"text", "image", "document", "search_result", "compaction"
 """The types of blocks that `Content` takes."""
 UNREADABLE = frozenset({"redacted_thinking", "fallback", "tool_reference"})
 """Blocks that say nothing to any model but the one that wrote them."""
+_LONGEST_ADDRESS = 8192
 
 
 @dataclass(slots=True)
@@ -124,6 +126,8 @@ def _image(block: Block, place: str) -> bytes:
             pass
         case {"type": "base64"}:
             raise BadRequest(f"{place}.source.data must be a string")
+        case {"type": "url", "url": str(url)} if url.startswith(("http://", "https://")):
+            return _address(url, place)
         case {"type": str(kind)}:
             raise BadRequest(f"invalid image source type: {kind[:100]}. Only base64 images are supported.")
         case _:
@@ -132,6 +136,12 @@ def _image(block: Block, place: str) -> bytes:
         return read_base64(data, f"{place}.source.data")
     except BadRequest as error:
         raise BadRequest(f"invalid base64 image data: {error.message}") from None
+
+
+def _address(url: str, place: str) -> ImageAddress:
+    if len(url) > _LONGEST_ADDRESS:
+        raise BadRequest(f"{place}.source.url is longer than {_LONGEST_ADDRESS} characters")
+    return ImageAddress(url.encode("utf-8", "replace"))
 
 
 def _joined(value: Any, place: str) -> str:

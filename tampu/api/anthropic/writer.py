@@ -1,7 +1,7 @@
 """Writes the events of one answer as a message, or as the events of a stream.
 
 1. The first event that tells anything begins the message: how far the prompt is read, or else a piece of the answer.
-2. Blocks follow, and a `ping` whenever another part of a long prompt was read.
+2. A `ping` follows whenever more of the prompt was read, then the blocks.
 3. The end closes what is open, then tells why the answer ended and what was counted. After an error nothing follows it.
 """
 
@@ -58,10 +58,8 @@ class MessageWriter:
             case PromptFitted(dropped=dropped):
                 self.headers += dropped_headers(dropped)
                 return b""
-            case PromptProgress(done=done, total=total, cached=cached):
-                if self._has_begun:
-                    return _PING if done < total else b""
-                return self._begin(Usage(total, cached))
+            case PromptProgress(total=total, cached=cached):
+                return _PING if self._has_begun else self._begin(Usage(total, cached))
             case Finished(usage=usage):
                 begun = b"" if self._has_begun else self._begin(Usage(usage.prompt_tokens, usage.cached_tokens))
                 return begun + self._blocks.close() + self._ending(event)
