@@ -3,11 +3,14 @@
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from tampu.client.client import Client
 from tampu.config import Settings
 from tampu.errors import ServerUnreachable
 from tampu.terminal.console import Console, printable
+
+OLLAMA: Final = "ollama"
 
 
 @dataclass
@@ -17,6 +20,16 @@ class Invocation:
     program: str
     console: Console
     settings: Settings
+
+    def demand_server(self) -> None:
+        """Raise ServerUnreachable where no server answers and none may be started. Starts none."""
+        if not Client(self.settings.address).is_answering():
+            self._refuse_unless_startable()
+
+    @property
+    def is_ollama(self) -> bool:
+        """Whether it was called by Ollama's name, where every screen is Ollama's."""
+        return self.program == OLLAMA
 
     @cached_property
     def client(self) -> Client:
@@ -32,7 +45,7 @@ class Invocation:
             if of in warning:
                 self.console.tell(f"{time.strftime('%Y/%m/%d %H:%M:%S')} WARN {printable(warning)}\n")
 
-    def _start_server(self, client: Client) -> None:
+    def _refuse_unless_startable(self) -> None:
         address = self.settings.address
         can_start = address.is_loopback and address.scheme == "http" and not address.path
         if not self.settings.autostart or not can_start:
@@ -41,8 +54,12 @@ class Invocation:
             raise ServerUnreachable(
                 f"could not connect to {self.program} server, run '{self.program} serve' to start it"
             )
+
+    def _start_server(self, client: Client) -> None:
+        self._refuse_unless_startable()
         # Only now: starting a process takes modules that a command which finds its server need not wait for.
         from tampu.cli.background import start_server  # noqa: PLC0415
 
         log = start_server(client, self.settings)
-        self.console.tell(f"started a server in the background on {address.authority} (log: {log})\n")
+        told = f"started a server in the background on {self.settings.address.authority} (log: {log})\n"
+        self.console.tell(told)

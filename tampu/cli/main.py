@@ -6,26 +6,22 @@ Exit codes: 0 success, 1 an error, 2 a setting with an impossible value, 130 int
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Final, NoReturn, TextIO
+from typing import NoReturn, TextIO
 
 import click
 
-from tampu.cli.catalog import COMMANDS, ROOT_FLAGS, Program, unknown_command
+from tampu.cli.bare import run_bare
+from tampu.cli.catalog import ROOT_FLAGS, Program, unknown_command
 from tampu.cli.command import Command
 from tampu.cli.grammar import HELP, read_flags, split_command
-from tampu.cli.help import program_page
 from tampu.cli.invocation import Invocation
 from tampu.config import Settings
 from tampu.errors import BadRequest, ConfigError, TampuError
 from tampu.terminal.console import SHOW_CURSOR, Console
-
-FAILED: Final = 1
-MISCONFIGURED: Final = 2
-INTERRUPTED: Final = 130
-UNREAD: Final = 141
+from tampu.terminal.status import FAILED, INTERRUPTED, MISCONFIGURED, UNREAD
 
 
 def main() -> NoReturn:
@@ -42,40 +38,53 @@ def program_name(path: str) -> str:
 
 def run(arguments: Sequence[str], program: str, console: Console) -> int:
     """Run one command line; the exit code. Raises nothing."""
-    is_verbose = False
-    try:
+    shows_faults = False
+
+    def work() -> int:
+        nonlocal shows_faults
         settings = Settings.read()
-        is_verbose = settings.log_level > 0
+        shows_faults = settings.log_level > 0
         console.colour = not settings.no_color
         invocation = Invocation(program, console, settings)
         invocation.warn()
-        code = _dispatch(arguments, invocation)
+        return _dispatch(arguments, invocation)
+
+    try:
+        code = _told(console, work)
     except BrokenPipeError:
         return _leave_quietly()
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except ConfigError as error:
-        code = _complain(console, error.message, MISCONFIGURED)
-    except TampuError as error:
-        code = _complain(console, error.message, FAILED)
-    except OSError as error:
-        code = _complain(console, str(error), FAILED)
     except Exception as error:  # noqa: BLE001  # the last border: a fault of ours is told in one line too
-        if is_verbose:
+        if shows_faults:
             traceback.print_exc()
         told = f"internal error: {type(error).__name__}: {error} (OLLAMA_DEBUG=1 shows where)"
         code = _complain(console, told, FAILED)
     return _finish(console, code)
 
 
+def _told(console: Console, work: Callable[[], int]) -> int:
+    """The exit code of `work`, whose errors are told; raises BrokenPipeError, and what is a fault of ours."""
+    try:
+        return work()
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except ConfigError as error:
+        return _complain(console, error.message, MISCONFIGURED)
+    except TampuError as error:
+        return _complain(console, error.message, FAILED)
+    except OSError as error:
+        return _complain(console, str(error), FAILED)
+
+
 def _dispatch(arguments: Sequence[str], invocation: Invocation) -> int:
     name, rest = split_command(arguments)
     program = Program(invocation.program)
     with click.Context(program, info_name=invocation.program, obj=invocation) as context:
-        if name == HELP and (name := next(iter(rest), None)) is not None:
-            rest = ["--help"]
-        if name is None or name == HELP:
-            return _run_bare(invocation, rest)
+        if name == HELP:
+            name, rest = next(iter(rest), None), ["--help"]
+        if name is None:
+            return _run_bare(rest, invocation)
         command = program.get_command(context, name)
         if command is None:
             raise BadRequest(unknown_command(invocation.program, name))
@@ -91,25 +100,19 @@ def _run_command(command: Command, arguments: list[str], context: click.Context)
     return 0
 
 
-def _run_bare(invocation: Invocation, arguments: Sequence[str]) -> int:
-    """No command: the version, or the page that says what there is."""
+def _run_bare(arguments: Sequence[str], invocation: Invocation) -> int:
+    """No command. Whatever goes wrong behind the flags is told and, as in Ollama, no failure."""
     given, _ = read_flags(ROOT_FLAGS, arguments)
-    if given.get("version") and not given.get(HELP):
-        # Only now: the version is asked of the server.
-        from tampu.cli.version import version_report  # noqa: PLC0415
+    console = invocation.console
 
-        invocation.console.write(version_report(invocation))
+    def run_line(words: Sequence[str]) -> int:
+        return _told(console, lambda: _dispatch(words, invocation))
+
+    def work() -> int:
+        run_bare(invocation, arguments, given, run_line)
         return 0
-    page = program_page(
-        invocation.program,
-        commands=[
-            *((entry.name, entry.summary) for entry in COMMANDS.values() if not entry.beyond),
-            (HELP, "Help about any command"),
-        ],
-        more_commands=[(entry.name, entry.summary) for entry in COMMANDS.values() if entry.beyond],
-        flags=ROOT_FLAGS,
-    )
-    invocation.console.write(page)
+
+    _told(console, work)
     return 0
 
 

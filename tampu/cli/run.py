@@ -3,7 +3,6 @@
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Final
 
 from tampu.cli.command import command
 from tampu.cli.grammar import at_least, flag
@@ -23,10 +22,9 @@ from tampu.repl.talk import Talk
 from tampu.terminal.answer import AnswerPrinter, show_answer
 from tampu.terminal.console import Console
 from tampu.terminal.interrupts import heard_interrupts
+from tampu.terminal.status import TERMINATED
 from tampu.terminal.timings import timing_block
 from tampu.terminal.waiting import progress_asked, waiting
-
-TERMINATED: Final = 143
 
 
 @command("run", takes="MODEL [PROMPT]", words=at_least(1), variables=RUN_VARIABLES, help="Run a model")
@@ -138,7 +136,7 @@ def _talk(invocation: Invocation, session: Session) -> None:
     )
     # As an exception it passes through the line editor, which then gives the terminal back as it was.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
-    run_session(Talk(session, invocation.client, console, _read_parameter, invocation.program), editor)
+    run_session(Talk(session, invocation.client, console, _read_parameter, invocation.is_ollama), editor)
 
 
 def _read_parameter(name: str, values: Sequence[str]) -> object:

@@ -17,7 +17,6 @@ from tampu.terminal.description import description_page
 from tampu.terminal.listings import models_table
 from tampu.terminal.progress import Progress, follow
 
-OLLAMA: Final = "ollama"
 Handler = Callable[[Talk, Editor, str], None]
 
 
@@ -111,8 +110,8 @@ def _help(talk: Talk, _: Editor, line: str) -> None:
     topic = (line.split()[1:] or [""])[0]
     if not topic:
         sees = is_multimodal(talk.session.description)
-        # Under Ollama's name the screen is Ollama's; `/? more` answers there too.
-        talk.console.tell(listings.overview(is_multimodal=sees, knows_more=talk.program != OLLAMA))
+        # `/? more` answers under either name.
+        talk.console.tell(listings.overview(is_multimodal=sees, knows_more=not talk.as_ollama))
     elif listing := _TOPICS.get(topic):
         talk.console.tell(listing())
 

@@ -27,13 +27,13 @@ class Editor(Protocol):
 
 @dataclass(slots=True)
 class Talk:
-    """A session, the server it talks to and the screen it is shown on. `program`: the name that the user typed."""
+    """A session, the server it talks to and the screen it is shown on. `as_ollama`: on Ollama's screens."""
 
     session: Session
     client: Client
     console: Console
     read_parameter: ReadParameter
-    program: str
+    as_ollama: bool
 
     def load(self) -> None:
         """Have the server load the model, with a spinner; of a model that another machine runs, say where it is.

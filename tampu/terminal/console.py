@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TextIO
 
 DEFAULT_WIDTH: Final = 80
+DEFAULT_HEIGHT: Final = 24
 GREY: Final = "\x1b[38;5;245m"
 BOLD: Final = "\x1b[1m"
 RESET: Final = "\x1b[0m"
@@ -68,20 +69,27 @@ class Console:
     @property
     def width(self) -> int:
         """Columns of standard output; 80 where it is no terminal."""
-        return _columns(self.output)
+        return _size(self.output).columns
+
+    @property
+    def height(self) -> int:
+        """Lines of standard output; 24 where it is no terminal."""
+        return _size(self.output).lines
 
     @property
     def errors_width(self) -> int:
         """Columns of standard error; 80 where it is no terminal."""
-        return _columns(self.errors)
+        return _size(self.errors).columns
 
     def greyed(self, text: str, *, bold: bool = False) -> str:
         """`text` in grey, where colours are wanted."""
         return f"{GREY}{BOLD if bold else ''}{text}{RESET}" if self.colour else text
 
 
-def _columns(stream: TextIO) -> int:
+def _size(stream: TextIO) -> os.terminal_size:
+    """The size of a terminal; the usual one where it does not know its own, and for what is none."""
     try:
-        return os.get_terminal_size(stream.fileno()).columns or DEFAULT_WIDTH
+        columns, lines = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        return DEFAULT_WIDTH
+        columns, lines = 0, 0
+    return os.terminal_size((columns or DEFAULT_WIDTH, lines or DEFAULT_HEIGHT))

@@ -40,7 +40,7 @@ def test_routes() -> None:
 
 
 def test_commands() -> None:
-    from tampu.cli.main import COMMANDS
+    from tampu.cli.catalog import COMMANDS
 
     text = (DOCS / "cli.md").read_text()
     assert {name for name in COMMANDS if f"`{name}" not in text} == set()

@@ -49,7 +49,7 @@ def talking(
     console = Console(io.StringIO(), io.StringIO(), io.StringIO())
     with stub_server(default | (answers or {})) as stub:
         own = Session("m", Description(**session), Chosen())
-        yield Talk(own, Client(stub.address), console, read_parameter, "tampu"), stub
+        yield Talk(own, Client(stub.address), console, read_parameter, as_ollama=False), stub
 
 
 def said(talk: Talk, *lines: str, editor: Editor | None = None) -> str:
