@@ -16,8 +16,8 @@ from tampu.units import KeepAlive
 class LoadRequest:
     """A model that a request wants loaded. `name` and `digest` are what `ps` shows for the one that loaded it.
 
-    `keep_alive` None leaves a resident's own value in force, which begins as `default_keep_alive` or that of the limits. `trained_ctx`: the context the model was trained for,
-    0 if unknown; more is never given.
+    `keep_alive` None leaves a resident's own value in force, which begins as `default_keep_alive`, None being that of
+    the limits. `trained_ctx`: the context the model was trained for, 0 if unknown; more is never given.
     """
 
     name: str
