@@ -2,12 +2,24 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from tampu.errors import InvalidModelFile
 from tampu.gguf.translate.facts import F32, I32, TEXT, U32, Items, items_of, kind_of, number_of
-from tampu.gguf.translate.needs import NEEDS, SEEING, WIDTH_FIRST, WIDTH_SECOND, Names, Needs
+from tampu.gguf.translate.needs import (
+    ASKING_BIASES,
+    BIASED,
+    EACH_SEEING,
+    ENCODERS,
+    NEEDS,
+    SEEING,
+    WIDTH_FIRST,
+    WIDTH_SECOND,
+    Names,
+    Needs,
+)
 from tampu.gguf.translate.translation import Translation, shape_text
 
 _SIZES: Final = ("embedding_length", "attention.head_count", "feed_forward_length", "block_count", "projection_dim")
@@ -18,6 +30,7 @@ _PER_BLOCK: Final = ("attention.head_count", "attention.head_count_kv", "feed_fo
 _EPSILONS: Final = ("attention.layer_norm_rms_epsilon", _EPSILON)
 _BLOCK: Final = re.compile(r"blk\.([0-9]{1,5})\.(.+)", re.ASCII)
 _VISION_BLOCK: Final = re.compile(r"v\.blk\.([0-9]{1,5})\.(.+)", re.ASCII)
+_FIRST_VISION_BLOCK: Final = re.compile(r"v\.sam\.blk\.([0-9]{1,5})\.(.+)", re.ASCII)
 
 Shapes = dict[int, dict[str, tuple[int, ...]]]
 """By block and name within it."""
@@ -47,9 +60,11 @@ def check_projector(made: Translation) -> None:
         _check_encoder(made, "clip.vision.", (*_SIZES, "image_size", "patch_size"))
         for name in _COLOURS:
             _check_colours(made, f"clip.vision.{name}")
+        _check_kind(made, ("clip.projector_type", "clip.vision.projector_type"))
         _check_seeing_tensors(made)
     if _is_set(made, "clip.has_audio_encoder"):
         _check_encoder(made, "clip.audio.", (*_SIZES, "num_mel_bins"))
+        _check_kind(made, ("clip.audio.projector_type",))
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -122,62 +137,71 @@ def _is_set(made: Translation, key: str) -> bool:
 
 def _check_tensors(made: Translation, needs: Needs) -> None:
     own = made.architecture
-    for name in needs.outside:
-        if name not in made.tensors:
-            raise InvalidModelFile(f'the tensor "{name}" is missing')
+    _check_outside(made, needs.outside)
     width = made.require_number(f"{own}.embedding_length")
     blocks = _blocks(made, _BLOCK)
     # Blocks that look ahead come last, and the engine does without them.
     count = made.require_number(f"{own}.block_count") - max(0, made.number(f"{own}.nextn_predict_layers") or 0)
+    usual = {name for shapes in blocks.values() for name in shapes}
     # The first block that is not there ends this, however many the file says there are.
     for block in range(count):
-        for name in _absent(blocks.get(block, {}), needs):
-            raise InvalidModelFile(f'the tensor "blk.{block}.{name}" is missing')
-        _check_widths(block, blocks[block], width)
+        for name in _absent(blocks.get(block, {}), needs, usual):
+            raise _without(made, f"blk.{block}.{name}")
+        _check_widths(made, block, blocks[block], width)
     if needs.is_even:
-        _check_even(blocks, "blk.")
+        _check_even(made, blocks, "blk.")
 
 
-def _absent(shapes: dict[str, tuple[int, ...]], needs: Needs) -> Iterator[str]:
+def _absent(shapes: Container[str], needs: Needs, usual: Container[str]) -> Iterator[str]:
+    """What a block lacks of what it needs; of several ways it is measured by that which fits best, or is `usual`."""
     yield from (name for name in needs.each if name not in shapes)
     for groups in needs.one_of:
-        fitting = max(groups, key=lambda group: _share(shapes, group))
+        fitting = max(groups, key=lambda group: (_share(shapes, group), _share(usual, group)))
         yield from (name for name in fitting if name not in shapes)
     for group in needs.together:
-        if not shapes.keys().isdisjoint(group):
+        if any(name in shapes for name in group):
             yield from (name for name in group if name not in shapes)
 
 
-def _share(shapes: dict[str, tuple[int, ...]], group: Names) -> float:
+def _share(shapes: Container[str], group: Names) -> float:
     return sum(name in shapes for name in group) / len(group)
 
 
-def _check_widths(block: int, shapes: dict[str, tuple[int, ...]], width: int) -> None:
+def _check_widths(made: Translation, block: int, shapes: dict[str, tuple[int, ...]], width: int) -> None:
     for name, shape in shapes.items():
         at = 0 if name in WIDTH_FIRST else 1 if name in WIDTH_SECOND else None
         if at is not None and (len(shape) <= at or shape[at] != width):
             text = f"has the shape {shape_text(shape)}, which does not go with a width of {width}"
-            raise InvalidModelFile(f'the tensor "blk.{block}.{name}" {text}')
+            raise InvalidModelFile(f'the tensor "{made.stored_name(f"blk.{block}.{name}")}" {text}')
 
 
 def _check_seeing_tensors(made: Translation) -> None:
     """All blocks of an encoder are alike; the engine looks at hardly any shape, and ends where one does not fit."""
-    patches = made.tensors.get("v.patch_embd.weight")
-    if patches is None:
-        raise InvalidModelFile('the tensor "v.patch_embd.weight" is missing')
-    width = made.number("clip.vision.embedding_length")
-    if patches.shape[-1] != width:
+    patches, width = made.tensors.get("v.patch_embd.weight"), made.number("clip.vision.embedding_length")
+    if patches is not None and patches.shape[-1] != width:
         text = f"has the shape {shape_text(patches.shape)}, which does not go with a width of {width}"
-        raise InvalidModelFile(f'the tensor "v.patch_embd.weight" {text}')
+        raise InvalidModelFile(f'the tensor "{made.stored_name("v.patch_embd.weight")}" {text}')
     blocks = _blocks(made, _VISION_BLOCK)
-    every = SEEING & {name for shapes in blocks.values() for name in shapes}
+    usual = SEEING & {name for shapes in blocks.values() for name in shapes}
+    needs = replace(EACH_SEEING, one_of=(*EACH_SEEING.one_of, ASKING_BIASES)) if _is_biased(made) else EACH_SEEING
     for block in range(made.require_number("clip.vision.block_count")):
-        for name in sorted(every - blocks.get(block, {}).keys()) or (() if block in blocks else ("ln1.weight",)):
-            raise InvalidModelFile(f'the tensor "v.blk.{block}.{name}" is missing')
-    _check_even(blocks, "v.blk.")
+        shapes = blocks.get(block, {})
+        for name in (*_absent(shapes, needs, usual), *sorted(usual - shapes.keys())):
+            raise _without(made, f"v.blk.{block}.{name}")
+    _check_even(made, blocks, "v.blk.")
+    _check_first_encoder(made)
 
 
-def _check_even(blocks: Shapes, prefix: str) -> None:
+def _check_first_encoder(made: Translation) -> None:
+    """Of an encoder in front of the other, all blocks have the same tensors; their shapes differ."""
+    blocks = _blocks(made, _FIRST_VISION_BLOCK)
+    every = {name for shapes in blocks.values() for name in shapes}
+    for block in range(made.number("clip.vision.sam.block_count") or 0 if blocks else 0):
+        for name in sorted(every - blocks.get(block, {}).keys()):
+            raise _without(made, f"v.sam.blk.{block}.{name}")
+
+
+def _check_even(made: Translation, blocks: Shapes, prefix: str) -> None:
     by_name: dict[str, Counter[tuple[int, ...]]] = {}
     for shapes in blocks.values():
         for name, shape in shapes.items():
@@ -187,7 +211,27 @@ def _check_even(blocks: Shapes, prefix: str) -> None:
             usual = by_name[name].most_common(1)[0][0]
             if shape != usual:
                 text = f"has the shape {shape_text(shape)}, in other blocks it has {shape_text(usual)}"
-                raise InvalidModelFile(f'the tensor "{prefix}{block}.{name}" {text}')
+                raise InvalidModelFile(f'the tensor "{made.stored_name(f"{prefix}{block}.{name}")}" {text}')
+
+
+def _check_kind(made: Translation, keys: Names) -> None:
+    """What a projector of its kind has besides its blocks; of an unknown one the engine says it."""
+    kind = next(filter(None, map(made.text, keys)), "")
+    _check_outside(made, ENCODERS.get(kind, ()))
+
+
+def _is_biased(made: Translation) -> bool:
+    return made.text("clip.projector_type") in BIASED
+
+
+def _check_outside(made: Translation, names: Names) -> None:
+    for name in names:
+        if name not in made.tensors:
+            raise _without(made, name)
+
+
+def _without(made: Translation, name: str) -> InvalidModelFile:
+    return InvalidModelFile(f'the tensor "{made.stored_name(name)}" is missing')
 
 
 def _blocks(made: Translation, pattern: re.Pattern[str]) -> Shapes:

@@ -39,8 +39,7 @@ def translate_projector(made: Translation) -> None:
     vision.colours(made)
     made.default("clip.use_gelu", flag(True))
     made.facts["clip.projector_type"] = words("deepseekocr")
-    for name in [name for name in made.tensors if name.startswith("s.")]:
-        made.rename(name, f"v.sam.{name.removeprefix('s.')}")
+    made.rename_beginnings("s.", "v.sam.")
     made.rename("v.sam.position_embd", "v.sam.pos_embd.weight")
     made.replace(
         (".self_attn.out_proj", ".attn_out"),

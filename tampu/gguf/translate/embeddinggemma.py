@@ -7,7 +7,7 @@ _NEW = "gemma-embedding"
 
 
 def is_published(file: Translation) -> bool:
-    return "dense.0.weight" in file.stored
+    return file.has_parts("dense.")
 
 
 def translate_text(made: Translation) -> None:

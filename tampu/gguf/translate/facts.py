@@ -19,7 +19,7 @@ _MOST_NUMBERS: Final = 2 << 20
 """Longer arrays than any vocabulary are not looked into."""
 
 Number = bool | int | float
-u32, words = uint32_fact, text_fact
+words = text_fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,13 @@ class Items:
     kind: int
     count: int
     body: bytes
+
+
+def u32(value: int) -> bytes:
+    """A whole number of 32 bits; raises InvalidModelFile for one that is computed of absurd ones."""
+    if not 0 <= value <= _UINT32_MOST:
+        raise InvalidModelFile(f"a number of the header is out of range: {value}")
+    return uint32_fact(value)
 
 
 def f32(value: float) -> bytes:

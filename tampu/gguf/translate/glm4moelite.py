@@ -30,6 +30,6 @@ def translate_text(made: Translation) -> None:
     for key in ("expert_group_count", "expert_group_used_count"):
         made.default(f"{_NEW}.{key}", u32(1))
     made.facts["tokenizer.ggml.pre"] = words("glm4")
-    ends = [int(number) for number in made.numbers("tokenizer.ggml.eos_token_ids") if number >= 0]
+    ends = [number for number in made.whole_numbers("tokenizer.ggml.eos_token_ids") if number >= 0]
     for key, number in zip(("eot", "eom"), ends[1:3], strict=False):
         made.default(f"tokenizer.ggml.{key}_token_id", u32(number))

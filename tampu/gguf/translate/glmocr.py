@@ -25,9 +25,9 @@ def is_published(file: Translation) -> bool:
 
 def translate_text(made: Translation) -> None:
     made.become("glm4")
-    sections = made.numbers("glm4.rope.mrope_section")
+    sections = made.whole_numbers("glm4.rope.mrope_section")
     if len(sections) == 3:
-        made.facts["glm4.rope.dimension_sections"] = array(I32, [*map(int, sections), 0])
+        made.facts["glm4.rope.dimension_sections"] = array(I32, [*sections, 0])
     made.copy("glm4.attention.key_length", "glm4.rope.dimension_count", as_u32)
     if _PRE in made.facts:
         made.facts[_PRE] = words("chatglm-bpe")

@@ -16,10 +16,6 @@ def translate_text(made: Translation) -> None:
         made.default("gpt-oss.expert_feed_forward_length", u32(width))
     made.default("gpt-oss.rope.scaling.type", words("yarn"))
     made.facts["tokenizer.ggml.pre"] = words("gpt-4o")
-    for name in list(made.stored):
-        if ".attn_out" in name and ".attn_output" not in name:
-            made.rename(name, name.replace(".attn_out", ".attn_output", 1))
-        elif name.endswith(".attn_sinks"):
-            made.rename(name, f"{name}.weight")
-        elif ".ffn_norm" in name:
-            made.rename(name, name.replace(".ffn_norm", ".post_attention_norm", 1))
+    made.replace((".attn_out.", ".attn_output."))
+    made.rename_endings(".attn_sinks", ".attn_sinks.weight")
+    made.replace((".ffn_norm.", ".post_attention_norm."))

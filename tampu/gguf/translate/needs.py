@@ -41,6 +41,7 @@ _DENSE: Final = _weights("ffn_gate ffn_up ffn_down")
 _EXPERTS: Final = _weights("ffn_gate_inp ffn_down_exps")
 _GATED_EXPERTS: Final = (_weights("ffn_gate_exps ffn_up_exps"), _weights("ffn_gate_up_exps"))
 _SHARED_EXPERTS: Final = _weights("ffn_gate_inp_shexp ffn_gate_shexp ffn_up_shexp ffn_down_shexp")
+_ROUTED: Final = (*_EXPERTS, *_weights("ffn_gate_exps ffn_up_exps ffn_gate_shexp ffn_up_shexp ffn_down_shexp"))
 _EITHER: Final = (_DENSE, _EXPERTS)
 _NORMS: Final = _weights("attn_norm ffn_norm")
 _ALL_NORMS: Final = (*_NORMS, *_weights("post_attention_norm post_ffw_norm"))
@@ -49,6 +50,7 @@ _ALL_OUTSIDE: Final = _weights("token_embd output_norm output")
 
 _GEMMA: Final = Needs((*_ALL_NORMS, *_NORMED, *_DENSE), (_ASKING,), is_even=True)
 _LLAMA: Final = Needs((*_NORMS, "attn_output.weight"), (_ASKING, _EITHER))
+_SHARED: Final = _weights("ffn_gate_shexp ffn_up_shexp ffn_down_shexp")
 _NEMOTRON: Final = Needs(
     ("attn_norm.weight",),
     (
@@ -84,9 +86,11 @@ NEEDS: Final[dict[str, Needs]] = {
             (_weights("attn_q_a attn_q_a_norm attn_q_b"), ("attn_q.weight",)),
             (_weights("attn_k_b attn_v_b"), ("attn_kv_b.weight",)),
             _EITHER,
+            (_DENSE, *_GATED_EXPERTS),
         ),
+        together=(_SHARED,),
     ),
-    "deepseek2-ocr": _LLAMA,
+    "deepseek2-ocr": Needs(_LLAMA.each, (*_LLAMA.one_of, (_DENSE, *_GATED_EXPERTS)), together=(_SHARED,)),
     "gemma-embedding": _GEMMA,
     "gemma3": _GEMMA,
     "gemma3n": Needs(
@@ -102,7 +106,14 @@ NEEDS: Final[dict[str, Needs]] = {
         ),
     ),
     # Some of its blocks share what others have remembered.
-    "gemma4": Needs((*_ALL_NORMS, *_weights("attn_q attn_output attn_q_norm"), *_DENSE)),
+    "gemma4": Needs(
+        (*_ALL_NORMS, *_weights("attn_q attn_output attn_q_norm"), *_DENSE),
+        together=(
+            _weights("inp_gate proj post_norm"),
+            _weights("ffn_gate_exps ffn_up_exps"),
+            (*_EXPERTS, "ffn_gate_inp.scale", *_weights("pre_ffw_norm_2 post_ffw_norm_1 post_ffw_norm_2")),
+        ),
+    ),
     "glm4": Needs((*_ALL_NORMS, *_weights("attn_output ffn_up ffn_down")), (_ASKING,)),
     "gpt-oss": Needs(
         (
@@ -114,14 +125,16 @@ NEEDS: Final[dict[str, Needs]] = {
         _ALL_OUTSIDE,
         is_even=True,
     ),
-    "laguna": Needs((*_NORMS, *_NORMED, "attn_gate.weight"), (_ASKING, _EITHER)),
+    "laguna": Needs(
+        (*_NORMS, *_NORMED, "attn_gate.weight"), (_ASKING, _EITHER), together=((*_ROUTED, "exp_probs_b.bias"),)
+    ),
     "lfm2": Needs(
         (*_NORMS, *_DENSE),
         ((*_with(_ASKING, *_NORMED), _weights("shortconv.conv shortconv.in_proj shortconv.out_proj")),),
         ("token_embd.weight", "token_embd_norm.weight"),
     ),
     "llama": _LLAMA,
-    "llama4": _LLAMA,
+    "llama4": Needs(_LLAMA.each, _LLAMA.one_of, together=(_ROUTED,)),
     "mistral3": _LLAMA,
     "nemotron_h": _NEMOTRON,
     "nemotron_h_moe": _NEMOTRON,
@@ -159,3 +172,35 @@ SEEING: Final = frozenset(
     for ending in ("weight", "bias")
 )
 """Tensors of an encoder that all of its blocks have if one has them; others, scales say, may be where they are."""
+EACH_SEEING: Final = Needs(_weights("attn_out ffn_up ffn_down"), (_ASKING,))
+"""Of every block of an encoder of pictures."""
+
+_MERGER: Final = ("mm.0.weight", "mm.0.bias", "mm.2.weight", "mm.2.bias")
+_TWO_PATCHES: Final = ("v.patch_embd.weight", "v.patch_embd.weight.1")
+ENCODERS: Final[dict[str, Names]] = {
+    "deepseekocr": (
+        *("v.class_embd", "v.position_embd.weight", "v.image_newline", "v.view_seperator"),
+        *("mm.model.fc.weight", "mm.model.fc.bias", "v.sam.pos_embd.weight"),
+        *("v.sam.patch_embd.weight", "v.sam.patch_embd.bias", "v.sam.neck.1.bias", "v.sam.neck.3.bias"),
+        *_weights("v.sam.neck.0 v.sam.neck.1 v.sam.neck.2 v.sam.neck.3 v.sam.net_2 v.sam.net_3"),
+    ),
+    "gemma3": _weights("v.patch_embd mm.input_projection mm.soft_emb_norm"),
+    "gemma4a": _weights("a.conv1d.0 a.conv1d.1 a.input_projection mm.a.input_projection"),
+    "gemma4v": _weights("v.patch_embd v.position_embd mm.input_projection"),
+    "glm4v": (
+        *(*_TWO_PATCHES, "v.patch_embd.bias", "mm.patch_merger.bias"),
+        *_weights("mm.patch_merger mm.model.fc mm.post_norm mm.gate mm.up mm.down"),
+    ),
+    "llama4": ("v.class_embd", *_weights("v.patch_embd v.position_embd mm.model.fc mm.model.mlp.1 mm.model.mlp.2")),
+    "nemotron_v2_vl": (
+        "v.class_embd",
+        *_weights("v.patch_embd v.position_embd mm.model.mlp.0 mm.model.mlp.1 mm.model.mlp.3"),
+    ),
+    "pixtral": _weights("v.patch_embd mm.input_norm mm.patch_merger mm.1 mm.2"),
+    "qwen2.5vl_merger": (*_TWO_PATCHES, *_MERGER),
+    "qwen3vl_merger": (*_TWO_PATCHES, "v.patch_embd.bias", "v.position_embd.weight", *_MERGER),
+}
+"""By kind of projector: what it has besides its blocks."""
+BIASED: Final = frozenset({"qwen2.5vl_merger", "qwen3vl_merger"})
+"""Kinds of projectors whose blocks ask with biases."""
+ASKING_BIASES: Final = (("attn_q.bias", "attn_k.bias", "attn_v.bias"), ("attn_qkv.bias",))

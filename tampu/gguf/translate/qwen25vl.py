@@ -16,9 +16,9 @@ def is_published(file: Translation) -> bool:
 
 def translate_text(made: Translation) -> None:
     made.become("qwen2vl")
-    sections = made.numbers("qwen2vl.rope.mrope_section")
+    sections = made.whole_numbers("qwen2vl.rope.mrope_section")
     if len(sections) >= 3:
-        made.facts["qwen2vl.rope.dimension_sections"] = array(I32, [*map(int, sections[:3]), 0])
+        made.facts["qwen2vl.rope.dimension_sections"] = array(I32, [*sections[:3], 0])
     made.hide("v.", "mm.")
 
 
@@ -37,9 +37,7 @@ def translate_projector(made: Translation) -> None:
     made.copy_each("qwen25vl.vision.", "clip.vision.", sizes)
     made.copy_each("qwen25vl.vision.", "clip.vision.", ("attention.layer_norm_epsilon",), as_f32)
     made.copy("qwen25vl.embedding_length", "clip.vision.projection_dim", as_u32)
-    width = made.size("v.blk.0.ffn_up.weight", 1)
-    if width is not None:
-        made.default("clip.vision.feed_forward_length", u32(width))
+    made.default_size("clip.vision.feed_forward_length", "v.blk.0.ffn_up.weight", 1)
     _set_period(made)
     made.default("clip.vision.image_size", u32(560))
     vision.colours(made, _MEAN, _DEVIATION)
@@ -54,8 +52,8 @@ def translate_projector(made: Translation) -> None:
 
 def _set_period(made: Translation) -> None:
     """Every how many blocks one sees the whole picture."""
-    whole = made.numbers("qwen25vl.vision.fullatt_block_indexes")
+    whole = made.whole_numbers("qwen25vl.vision.fullatt_block_indexes")
     if whole:
-        made.facts["clip.vision.n_wa_pattern"] = u32(max(0, int(whole[0])) + 1)
+        made.facts["clip.vision.n_wa_pattern"] = u32(max(0, whole[0]) + 1)
     else:
         made.default("clip.vision.n_wa_pattern", u32(_USUAL_FULL_ATTENTION))

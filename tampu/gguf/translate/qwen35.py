@@ -4,7 +4,7 @@ The layers that look ahead are left out: the model answers the same without them
 """
 
 from tampu.gguf.translate import vision
-from tampu.gguf.translate.facts import BOOL, I32, array, as_u32, f32, flag, u32, words
+from tampu.gguf.translate.facts import BOOL, array, as_u32, f32, flag, u32, words
 from tampu.gguf.translate.translation import Translation
 
 _MARKS = ("vision.block_count", "image_token_id", "ssm.v_head_reordered", "rope.mrope_interleaved")
@@ -20,9 +20,9 @@ def translate_text(made: Translation) -> None:
     own = made.architecture
     heads = f"{own}.attention.head_count_kv"
     if made.is_array(heads):
-        most = max((int(number) for number in made.numbers(heads)), default=0)
-        made.facts[heads] = u32(most or 2)
-    made.widen_sections(f"{own}.rope.dimension_sections", I32)
+        most = max(made.whole_numbers(heads), default=0)
+        made.facts[heads] = u32(max(0, most) or 2)
+    made.widen_sections(f"{own}.rope.dimension_sections")
     made.rename_endings(".ssm_dt", ".ssm_dt.bias")
     if made.has_parts("mtp."):
         made.facts.pop(f"{own}.nextn_predict_layers", None)

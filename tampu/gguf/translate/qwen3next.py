@@ -12,7 +12,7 @@ def is_published(file: Translation) -> bool:
 
 def translate_text(made: Translation) -> None:
     if made.is_array(_HEADS):
-        most = max((int(number) for number in made.numbers(_HEADS)), default=0)
+        most = max(made.whole_numbers(_HEADS), default=0)
         if most > 0:
             made.facts[_HEADS] = u32(most)
     made.rename_endings(".ssm_dt", ".ssm_dt.bias")

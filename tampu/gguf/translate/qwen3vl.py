@@ -1,9 +1,10 @@
 """Qwen 3 VL, with experts and without: sections that go without saying, and pictures that reach several layers."""
 
+import math
+
 from tampu.errors import InvalidModelFile
 from tampu.gguf.translate import vision
 from tampu.gguf.translate.facts import BOOL, I32, array, as_f32, as_f32_array, as_u32, f32, flag, u32, words
-from tampu.gguf.translate.numbers import square_root
 from tampu.gguf.translate.translation import Translation
 
 _USUAL_BLOCKS = 27
@@ -64,12 +65,11 @@ def _set_facts(made: Translation, own: str) -> None:
     made.default("clip.vision.num_channels", u32(3))
     made.default("clip.vision.temporal_patch_size", u32(2))
     made.default("clip.vision.rope.freq_base", f32(10000))
-    width = made.size("v.blk.0.mlp.linear_fc1.weight", 1)
-    if width is not None:
-        made.default("clip.vision.feed_forward_length", u32(width))
+    made.default_size("clip.vision.feed_forward_length", "v.blk.0.mlp.linear_fc1.weight", 1)
+    made.require("v.pos_embed.weight")
     places, patch = made.size("v.pos_embed.weight", 1), made.number(f"{own}.vision.patch_size")
     if places is not None and patch is not None:
-        made.default("clip.vision.image_size", u32((square_root(places) or int(places**0.5)) * patch))
+        made.default("clip.vision.image_size", u32(math.isqrt(places) * patch))
     made.copy_each(f"{own}.vision.", "clip.vision.", ("image_mean", "image_std"), as_f32_array)
     vision.colours(made)
     made.default("clip.use_gelu", flag(True))
@@ -79,7 +79,7 @@ def _set_facts(made: Translation, own: str) -> None:
 def _deep_blocks(made: Translation, own: str) -> list[int]:
     """The blocks whose pictures go to layers of their own; the limits of pictures' sizes are left to the engine."""
     key = f"{own}.vision.deepstack_visual_indexes"
-    numbers = [int(number) for number in made.numbers(key)]
+    numbers = made.whole_numbers(key)
     blocks = made.number(f"{own}.vision.block_count")
     for number in numbers:
         if number < 0 or (blocks is not None and number >= blocks):

@@ -4,6 +4,7 @@ The steps are those of which the rules of all families consist. Facts and tensor
 tensors whose numbers change are computed only when the view is written.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,12 +13,25 @@ from typing import Final, assert_never
 from tampu.errors import InvalidModelFile
 from tampu.gguf.header import Header, TensorInfo
 from tampu.gguf.tensor_types import TENSOR_TYPES, GgmlType
-from tampu.gguf.translate.facts import Number, array, as_u32, cut, items_of, number_of, numbers_of, text_of, words
+from tampu.gguf.translate.facts import (
+    I32,
+    Number,
+    array,
+    as_u32,
+    cut,
+    items_of,
+    number_of,
+    numbers_of,
+    text_of,
+    u32,
+    words,
+)
 from tampu.gguf.translate.numbers import WIDENED_TYPES, interleaved_rows, widened
 from tampu.gguf.translate.plan import Computed, Copied, Given, Piece
 
 _F32_TYPE: Final = TENSOR_TYPES[0]
 _HALF_TYPES: Final = frozenset({"F16", "BF16"})
+MOST_LENGTH: Final = 2**31 - 1
 MOST_COMPUTED: Final = 512 << 20
 """Bytes of one tensor that is computed; more than any model has."""
 
@@ -50,6 +64,21 @@ class Tensor:
                 assert_never(never)
 
 
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """That names, or parts of names, became others."""
+
+    old: str
+    new: str
+    is_whole: bool = False
+
+    def undone(self, name: str) -> str:
+        """The name before."""
+        if self.is_whole:
+            return self.old if name == self.new else name
+        return name.replace(self.new, self.old, 1)
+
+
 class Translation:
     """Starts as the stored file is; every step changes it in place. Steps raise InvalidModelFile."""
 
@@ -63,6 +92,7 @@ class Translation:
         }
         self.origins: dict[str, str] = {}
         """Which key of the stored file a key was copied from."""
+        self._renamings: list[Renaming] = []
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
@@ -81,6 +111,13 @@ class Translation:
         """The numbers of the array at a key; none without one."""
         fact = self.facts.get(key)
         return (numbers_of(fact) if fact is not None else None) or []
+
+    def whole_numbers(self, key: str) -> list[int]:
+        """The numbers of the array at a key, none without one; raises InvalidModelFile unless all are of 32 bits."""
+        numbers = self.numbers(key)
+        if not all(math.isfinite(number) and number == int(number) and abs(number) < 2**31 for number in numbers):
+            raise InvalidModelFile(f'the key "{self.origins.get(key, key)}" must be a list of whole numbers of 32 bits')
+        return [int(number) for number in numbers]
 
     def is_array(self, key: str) -> bool:
         """Whether the key has an array."""
@@ -104,6 +141,12 @@ class Translation:
         """The numbers of as many blocks; a count beyond the tensors that there are is a lie and costs nothing."""
         return range(min(count or 0, len(self.stored)))
 
+    def stored_name(self, name: str) -> str:
+        """What a tensor is called in the stored file, be it there or not, as far as the steps tell."""
+        for renaming in reversed(self._renamings):
+            name = renaming.undone(name)
+        return name
+
     def require(self, name: str) -> TensorInfo:
         """A stored tensor without which there is no translation."""
         if name not in self.stored:
@@ -124,6 +167,12 @@ class Translation:
     def default(self, key: str, fact: bytes) -> None:
         """Set a key that the file lacks."""
         self.facts.setdefault(key, fact)
+
+    def default_size(self, key: str, name: str, dimension: int) -> None:
+        """Set a key that the file lacks to how long a stored tensor is, which then must be there."""
+        if key not in self.facts:
+            self.require(name)
+            self.facts[key] = u32(min(self.size(name, dimension) or 1, MOST_LENGTH))
 
     def copy(self, old: str, new: str, conversion: Conversion) -> None:
         """Say under a new key what an old one says, unless the new one says something already."""
@@ -152,16 +201,21 @@ class Translation:
             if key in self.facts:
                 self.facts[key] = cut(self.facts[key], count)
 
-    def widen_sections(self, key: str, kind: int) -> None:
+    def widen_sections(self, key: str) -> None:
         """Add a fourth part of 0 to three parts of a head."""
-        sections = self.numbers(key)
+        sections = self.whole_numbers(key)
         if len(sections) == 3:
-            self.facts[key] = array(kind, [*sections, 0])
+            self.facts[key] = array(I32, [*sections, 0])
 
     # --- names of tensors --------------------------------------------------------------------------------------------
 
     def rename(self, old: str, new: str) -> None:
         """Give a tensor, if it exists, another name."""
+        if old in self.tensors or new not in self.tensors:
+            self._renamings.append(Renaming(old, new, is_whole=True))
+        self._move(old, new)
+
+    def _move(self, old: str, new: str) -> None:
         if old in self.tensors and old != new:
             if new in self.tensors:
                 raise InvalidModelFile(f'the tensor "{old}" and the tensor "{new}" are the same')
@@ -177,13 +231,23 @@ class Translation:
     def replace(self, *pairs: tuple[str, str]) -> None:
         """In all names that contain the first of a pair, put the second in the place of its first occurrence."""
         for old, new in pairs:
-            for name in [name for name in self.tensors if old in name]:
-                self.rename(name, name.replace(old, new, 1))
+            found = [name for name in self.tensors if old in name]
+            if found or not any(new in name for name in self.stored):
+                self._renamings.append(Renaming(old, new))
+            for name in found:
+                self._move(name, name.replace(old, new, 1))
+
+    def rename_beginnings(self, old: str, new: str) -> None:
+        """Give every name that begins so another beginning."""
+        for name in [name for name in self.tensors if name.startswith(old)]:
+            self._move(name, new + name.removeprefix(old))
+        self._renamings.append(Renaming(old, new))
 
     def rename_endings(self, old: str, new: str) -> None:
         """Give every name that ends so another ending."""
         for name in [name for name in self.tensors if name.endswith(old)]:
-            self.rename(name, name.removesuffix(old) + new)
+            self._move(name, name.removesuffix(old) + new)
+        self._renamings.append(Renaming(old, new))
 
     def hide(self, *prefixes: str) -> None:
         """Leave out the tensors whose names, by now, begin so."""

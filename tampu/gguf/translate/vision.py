@@ -37,9 +37,9 @@ def colours(made: Translation, mean: Sequence[float] = HALF, deviation: Sequence
 def split_patches(made: Translation, channels: int) -> None:
     """Make of one filter over two pictures in time one filter for each."""
     name = "v.patch_embed.weight"
-    if name not in made.stored:
+    if "v.patch_embd.weight" in made.stored:
         return
-    source = made.stored[name]
+    source = made.require(name)
     if len(source.shape) != 4 or source.shape[2] != 2 or channels <= 0 or source.shape[3] % channels:
         text = f"the shape {shape_text(source.shape)}, no filter over two pictures of {channels} colours"
         raise InvalidModelFile(f'the tensor "{name}" has {text}')
@@ -55,8 +55,9 @@ def join_attention(made: Translation, blocks: int | None) -> None:
     """Make one tensor of what a block asks, what it is asked for, and what it answers."""
     for block in made.blocks(blocks):
         for ending in ("weight", "bias"):
-            if f"v.blk.{block}.attn_q.{ending}" in made.stored:
-                made.join(f"v.blk.{block}.attn_qkv.{ending}", [f"v.blk.{block}.attn_{part}.{ending}" for part in "qkv"])
+            parts = [f"v.blk.{block}.attn_{part}.{ending}" for part in "qkv"]
+            if any(part in made.stored for part in parts):
+                made.join(f"v.blk.{block}.attn_qkv.{ending}", parts)
 
 
 def _every_second(plane_bytes: int, first: int) -> Callable[[bytes], bytes]:

@@ -6,17 +6,30 @@ from pathlib import Path
 from tampu.gguf.header import Header, TensorInfo
 from tampu.gguf.reader import read_header
 from tampu.gguf.rewrite import read_facts
-from tests.published import published_model
+from tests.gguf.translate.variants import VARIANTS, variant
+from tests.published import NAMES, published_model, views_of
 
 Facts = list[tuple[bytes, bytes]]
 Table = list[tuple[str, tuple[int, ...], int, int]]
+
+
+PUBLISHED = [
+    *(name for name in NAMES if views_of(name)[0] is not None),
+    *sorted(VARIANTS),
+    "llava-mmproj",
+]
+"""All files that are translated: the recorded ones, what is made of them, and a projector of its own."""
+
+
+def published_file(name: str) -> Path:
+    return variant(name) if name in VARIANTS else published_model(name)
 
 
 class Spoiled:
     """The header of a published file, open to damage."""
 
     def __init__(self, name: str) -> None:
-        path = published_model(name)
+        path = published_file(name)
         self.header: Header = read_header(path)
         content = path.read_bytes()
         self.facts = list(read_facts(content[: self.header.data_offset]).items())

@@ -1,8 +1,10 @@
 """Published files with one thing wrong in the header: refused in words, or made a sound file; never worse."""
 
 import random
+import re
 import struct
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +18,11 @@ from tampu.gguf.reader import read_header
 from tampu.gguf.soundness import problems
 from tampu.gguf.translate.plan import View
 from tampu.gguf.translate.planning import holds_projector, projector_view, text_view
-from tests.gguf.translate.spoiling import Facts, Spoiled, Table
-from tests.published import NAMES, views_of, written
+from tests.gguf.translate.spoiling import PUBLISHED, Facts, Spoiled, Table
+from tests.published import written
 
-TRANSLATED = [name for name in NAMES if name != "llama3-tokenizer" and views_of(name)[0]]
+LARGE = "llama3-tokenizer"
+"""Its 128,000 tokens take a while to copy, so it is spoiled less often."""
 Spoiling = Callable[[random.Random, Facts, Table], None]
 
 
@@ -37,6 +40,9 @@ def retype_key(chance: random.Random, facts: Facts, _: Table) -> None:
         struct.pack("<IQ", 8, 3) + b"odd",
         struct.pack("<IIQ3I", 9, 4, 3, 1, 2, 3),
         struct.pack("<IIQ", 9, 8, 0),
+        struct.pack("<IIQ3f", 9, 6, 3, 1.5, float("nan"), float("inf")),
+        struct.pack("<IIQ3q", 9, 11, 3, -1, 2**62, -(2**62)),
+        struct.pack("<IIQ3Q", 9, 10, 3, 2**64 - 1, 0, 2**63),
         struct.pack("<If", 6, float("nan")),
     )
     facts[at] = (facts[at][0], chance.choice(odd))
@@ -102,6 +108,8 @@ def planned(path: Path) -> list[View] | str:
         made = [text_view(path, header), projector_view(path, header) if holds_projector(header) else None]
     except InvalidModelFile as error:
         return error.message
+    if header.metadata["general.architecture"] == "clip":
+        made = [projector_view(path, header)]
     return [view for view in made if view is not None]
 
 
@@ -111,9 +119,9 @@ def chance_of(*seed: object) -> random.Random:
 
 
 @pytest.mark.parametrize("spoil", SPOILINGS, ids=lambda spoil: spoil.__name__)
-@pytest.mark.parametrize("name", TRANSLATED)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_one_wrong_thing_is_refused_in_words_or_does_not_matter(name: str, spoil: Spoiling, tmp_path: Path) -> None:
-    for seed in range(6):
+    for seed in range(1 if name == LARGE else 6):
         spoiled = Spoiled(name)
         spoil(chance_of(name, seed), spoiled.facts, spoiled.table)
         path = spoiled.write(tmp_path / "spoiled.gguf")
@@ -126,16 +134,61 @@ def test_one_wrong_thing_is_refused_in_words_or_does_not_matter(name: str, spoil
             assert list(problems(read_header(written(view, tmp_path / "view.gguf")))) == []
 
 
-@pytest.mark.parametrize("name", TRANSLATED)
-def test_a_missing_tensor_of_a_block_is_named_before_an_engine_is_started(name: str, tmp_path: Path) -> None:
+OPTIONAL = {
+    # Weights that are those of other tensors where they are missing, biases and scales that need not be.
+    "": r"output\.weight|.*\.exp_probs_b\.bias|blk\.\d+\.attn_(q|k|v|qkv)\.bias|.*layer_output_scale\.weight",
+    "deepseekocr": r"v\.patch_embd\.weight|v\.pre_layrnorm\..*",
+    "gemma3-vision": r"v\.patch_embedding\.bias|v\.position_embedding\.weight|v\.post_layernorm\..*",
+    "gemma4": r".*(put_m(ax|in)|attn_[kv]\.weight|_norm\.weight|std_(bias|scale)|per_layer_.*|rope_freqs\.weight)",
+    "gemma4-moe": r".*(attn_[kv]\.weight|attn_k_norm\.weight|per_expert_scale|rope_freqs\.weight)",
+    "glmocr": r".*(attn_[qk]_norm\.weight|post_ln\.weight|mm\.post_norm\.bias)",
+    "llama4": r"v\.layernorm_.*",
+    "mistral3": r"v\.encoder_norm\.weight",
+    "nemotron_h_moe": r"mtp\..*",
+    "nemotron_h_omni": r"(mm\.)?a\..*",
+    "qwen25vl": r"v\.merger\.ln_q\.weight",
+    "qwen35": r"mtp\..*|v\.merger\.norm\..*",
+    "qwen3vl": r"v\.merger\.norm\..*|v\.deepstack_merger\..*bias",
+    "snowflake-arctic-embed2": r"token_types\.weight|.*(attn_output|ffn_up|ffn_down)\.bias",
+    # Without these they are not known for published files; the engine names what it lacks.
+    "gemma3n": r"(per_layer_)?token_embd\.weight",
+    "lfm2": r"output_norm\.weight",
+}
+"""What the engine does without, or says itself; each was tried."""
+ALIKE = {"gemma4-sound": "gemma4", "nemotron_h_omni-dense": "nemotron_h_omni", "qwen35moe": "qwen35"}
+ALIKE |= {"qwen3vlmoe": "qwen3vl"}
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLISHED if name not in {LARGE, "llava-mmproj"}])
+def test_each_missing_tensor_is_named_before_an_engine_is_started(name: str, tmp_path: Path) -> None:
     spoiled = Spoiled(name)
-    rows = [row for row in spoiled.table if row[0] in {"blk.1.attn_norm.weight", "blk.1.ffn_down.weight"}]
-    spoiled.table.remove(rows[0])
-    assert f'the tensor "{rows[0][0]}" is missing' == planned(spoiled.write(tmp_path / "spoiled.gguf"))
+    table, optional = spoiled.table, "|".join((OPTIONAL[""], OPTIONAL.get(ALIKE.get(name, name), "(?!)")))
+    for at, (missing, *_) in enumerate(table):
+        spoiled.table = [*table[:at], *table[at + 1 :]]
+        made = planned(spoiled.write(tmp_path / "spoiled.gguf"))
+        if isinstance(made, str):
+            assert f'"{missing}' in made  # perhaps with its ending
+        else:
+            assert re.fullmatch(optional, missing) or missing.startswith(("a.", "mm.a.fc.")), missing
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLISHED if name != LARGE])
+def test_planning_takes_no_more_memory_than_the_header(name: str, tmp_path: Path) -> None:
+    for seed in range(4):
+        spoiled, chance = Spoiled(name), chance_of("memory", name, seed)
+        change_number(chance, spoiled.facts, spoiled.table)
+        path = spoiled.write(tmp_path / "spoiled.gguf")
+        tracemalloc.start()
+        try:
+            planned(path)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most < 20 * spoiled.header.data_offset + (4 << 20)
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", TRANSLATED)
+@pytest.mark.parametrize("name", [name for name in PUBLISHED if name not in {LARGE, "llava-mmproj"}])
 async def test_an_engine_takes_or_refuses_what_passes(name: str, tmp_path: Path) -> None:
     spoiled, chance = Spoiled(name), chance_of(name)
     chance.choice(SPOILINGS)(chance, spoiled.facts, spoiled.table)
