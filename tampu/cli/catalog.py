@@ -43,6 +43,7 @@ _ENTRIES: Final = (
     Entry("verify", "verify", "Look for damage in stored models", beyond=True),
     Entry("doctor", "doctor", "Examine this machine and what is stored", beyond=True),
     Entry("engine", "engine", "List, build and choose the engine that runs models", beyond=True),
+    Entry("config", "config", "Show, check and change settings", beyond=True),
     Entry("purge", "purge", "Remove files that no model uses", beyond=True),
     Entry("completion", "completion", "Print a script that completes command lines", beyond=True),
 )

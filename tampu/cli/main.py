@@ -42,7 +42,7 @@ def run(arguments: Sequence[str], program: str, console: Console) -> int:
 
     def work() -> int:
         nonlocal shows_faults
-        settings = Settings.read()
+        settings = _settings(arguments)
         shows_faults = settings.log_level > 0
         console.colour = not settings.no_color
         invocation = Invocation(program, console, settings)
@@ -59,6 +59,16 @@ def run(arguments: Sequence[str], program: str, console: Console) -> int:
         told = f"internal error: {type(error).__name__}: {error} (OLLAMA_DEBUG=1 shows where)"
         code = _complain(console, told, FAILED)
     return _finish(console, code)
+
+
+def _settings(arguments: Sequence[str]) -> Settings:
+    """The settings of this process; raises ConfigError. `config` tells itself what is wrong with them, and mends it."""
+    try:
+        return Settings.read()
+    except ConfigError:
+        if split_command(arguments)[0] != "config":
+            raise
+        return Settings()
 
 
 def _told(console: Console, work: Callable[[], int]) -> int:

@@ -120,7 +120,7 @@ class _Reading:
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> Scalar:
         text = event.value
         if any(_is_unfit(character) for character in text):
-            raise self._refused(line, "a value holds a control character, or half of one")
+            raise self._refused(line, "a value holds a control character or a line break")
         is_plain = event.style is None
         return Scalar(text, line, _index(event.start_mark), _index(event.end_mark), is_plain and text in _NULLS)
 
@@ -144,4 +144,4 @@ def _index(mark: object) -> int:
 
 def _is_unfit(character: str) -> bool:
     code = ord(character)
-    return (code < 0x20 and character not in "\n\t") or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000
+    return code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000

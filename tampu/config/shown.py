@@ -18,8 +18,11 @@ def shown(setting: Setting, value: Any) -> str:
 
 def as_json(setting: Setting, value: Any) -> object:
     """The value as JSON has it: numbers and truth as they are, lists and mappings too, all else in words."""
-    if setting.is_secret and value is not None:
-        return MASK
+    return MASK if setting.is_secret and value is not None else plain(value)
+
+
+def plain(value: Any) -> object:
+    """Any value of a setting as JSON has it."""
     match value:
         case bool() | int() | None:
             return value

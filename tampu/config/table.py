@@ -89,6 +89,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("limit_rate", "TAMPU_LIMIT_RATE", "downloads.limit_rate", kinds.RATE, 0, Counts.AT_ONCE, "Bytes a second for all downloads together, with K, M or G as in curl; 0: no limit"),
     Setting("keep_partial_s", "TAMPU_KEEP_PARTIAL", "downloads.keep_partial", kinds.LASTING, 604800.0, Counts.RESTART, "How long the start of a server leaves unfinished downloads alone: a duration or seconds; 0: for ever"),
     Setting("import_folders", "TAMPU_IMPORT", "storage.import", kinds.FOLDERS, (), Counts.AT_ONCE, "Folders whose GGUF files are models where they lie, separated as in PATH; looked at every half minute"),
+    Setting("keep_responses", "TAMPU_KEEP_RESPONSES", "storage.keep_responses", kinds.KEEP_ALIVE, KeepAlive.of_seconds(2592000), Counts.AT_ONCE, "How long responses of `/v1/responses` are kept, a day at most where the request does not say: a duration or seconds; 0: none; negative: for ever"),
     Setting("catalog", "TAMPU_CATALOG", "downloads.catalog", kinds.PATH, None, Counts.RESTART, "A file with further models and where to get them, tried before the built-in catalog"),
     Setting("registry", "TAMPU_REGISTRY", "server.registry", kinds.FLAG, False, Counts.AT_ONCE, "Serve the stored models to others as a read-only registry, at `/v2/`"),
     Setting("registry_key", "TAMPU_REGISTRY_KEY", "keys.registry", kinds.SECRET, None, Counts.AT_ONCE, "Key that others need to pull from this server; unset: whoever reaches it may", is_secret=True),
