@@ -25,6 +25,15 @@ class Page:
     limit: int = _MOST
     after: str = ""
     before: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """The model of which is asked."""
+
+    name: str
+    request_id: str = ""
 
 
 def _decode_list(call: Call) -> Page:
@@ -32,7 +41,7 @@ def _decode_list(call: Call) -> Page:
     limit = told.get("limit", str(_MOST))
     if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:5]) <= _MOST):
         raise BadRequest(f"limit must be between 1 and {_MOST}")
-    return Page(int(limit), told.get("after_id", ""), told.get("before_id", ""))
+    return Page(int(limit), told.get("after_id", ""), told.get("before_id", ""), call.request_id)
 
 
 def _encode_list(page: Page, models: Sequence[ModelSummary]) -> Reply:
@@ -50,7 +59,7 @@ def _encode_list(page: Page, models: Sequence[ModelSummary]) -> Reply:
         "first_id": shown[0].name if shown else None,
         "last_id": shown[-1].name if shown else None,
     }
-    return _reply(told)
+    return _reply(told, page.request_id)
 
 
 def _place(names: Sequence[str], name: str) -> int:
@@ -59,19 +68,19 @@ def _place(names: Sequence[str], name: str) -> int:
     return names.index(name)
 
 
-def _decode_one(call: Call) -> str:
+def _decode_one(call: Call) -> One:
     name = call.parameters["model"]
     check_reference(name, MODELS)
-    return name
+    return One(name, call.request_id)
 
 
-def _encode_one(name: str, models: Sequence[ModelSummary]) -> Reply:
+def _encode_one(asked: One, models: Sequence[ModelSummary]) -> Reply:
     """The model of that name in any letter case, called as it was asked for."""
-    wanted = ModelReference.parse(name).name.short.casefold()
+    wanted = ModelReference.parse(asked.name).name.short.casefold()
     model = next((model for model in models if model.name.casefold() == wanted), None)
     if model is None:
-        raise ModelNotFound(name)
-    return _reply(_described(model, name))
+        raise ModelNotFound(asked.name)
+    return _reply(_described(model, asked.name), asked.request_id)
 
 
 def _described(model: ModelSummary, name: str) -> dict[str, Any]:
@@ -86,13 +95,13 @@ def _described(model: ModelSummary, name: str) -> dict[str, Any]:
     }
 
 
-def _reply(told: object) -> Reply:
-    return Reply(200, encode(told), JSON, (("request-id", new_request_id()),))
+def _reply(told: object, request_id: str) -> Reply:
+    return Reply(200, encode(told), JSON, (("request-id", new_request_id(request_id)),))
 
 
 LIST_CODEC: AnswerCodec[Page, Sequence[ModelSummary]] = AnswerCodec(
     decode=_decode_list, encode=_encode_list, encode_error=lambda error: anthropic_error(error, MODELS)
 )
-MODEL_CODEC: AnswerCodec[str, Sequence[ModelSummary]] = AnswerCodec(
+MODEL_CODEC: AnswerCodec[One, Sequence[ModelSummary]] = AnswerCodec(
     decode=_decode_one, encode=_encode_one, encode_error=lambda error: anthropic_error(error, MODELS)
 )
