@@ -13,13 +13,25 @@ from benchmarks.prompt_measures import prompt_rows
 from benchmarks.pull_measures import pull_rows
 from benchmarks.reuse_measures import reuse_rows
 from benchmarks.store_measures import store_rows
+from benchmarks.terminal_measures import terminal_rows
 from benchmarks.view_measures import view_rows
 
 COLUMNS = ("measure", "bare engine", "tampu", "compared", "promised", "")
 
 
 def main() -> int:
-    measured = (idle_rows, store_rows, view_rows, prompt_rows, pull_rows, crowd_rows, warm_rows, cold_rows, reuse_rows)
+    measured = (
+        idle_rows,
+        terminal_rows,
+        store_rows,
+        view_rows,
+        prompt_rows,
+        pull_rows,
+        crowd_rows,
+        warm_rows,
+        cold_rows,
+        reuse_rows,
+    )
     rows = [row for rows_of in measured for row in rows_of()]
     if "--json" in sys.argv:
         print(json.dumps([asdict(row) for row in rows], indent=1))
