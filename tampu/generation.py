@@ -76,7 +76,8 @@ class ChatInput:
 
     `describe_tools`: offer them to a model whose template has no place for tools, too; None: as the settings say.
     `parallel_calls` False: the answer makes one call at most. `schemas`: the whole schemas of tools' arguments, by the
-    tool's name, for holding calls to them; tools themselves keep only what templates show.
+    tool's name, for holding calls to them; tools themselves keep only what templates show. `strict_calls`: calls are
+    held to them wherever the model makes one, not only where one is demanded.
     """
 
     messages: tuple[Message, ...] = ()
@@ -84,6 +85,7 @@ class ChatInput:
     tool_choice: ToolChoice = ToolUse.AUTO
     describe_tools: bool | None = None
     parallel_calls: bool = True
+    strict_calls: bool = False
     schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 

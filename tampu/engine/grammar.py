@@ -8,6 +8,7 @@
    the engine's own has no bound for blanks, and a model that loves them would write nothing else.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -66,7 +67,7 @@ def grammar_of(
         rules += json
     elif calls is not None and not calls.is_required:
         choices.append("free")
-        rules.append(f"free: /[^{_escaped(calls.tag[0])}](?s:.*)/")
+        rules += _free(calls, ids)
     rules.append("answer: " + " | ".join(choices))
     return "\n".join([*rules, ""])
 
@@ -108,6 +109,27 @@ def _calls(calls: CallForm, ids: TokenIds, mark: str) -> list[str]:
     one = f"{tag} blanks call {_closing(calls.tag)}".strip() if tag else "call"
     more = _more("blanks one", calls)
     return [*rules, f"one: {one}", f"calls: blanks one {more}"]
+
+
+def _free(calls: CallForm, ids: TokenIds) -> list[str]:
+    """Text instead of calls, or in front of them. A tag that is text ends the rule `led`, and so leads to a call."""
+    if not calls.follows_text or calls.tag in _BARE:
+        return [f"free: /[^{_escaped(calls.tag[0])}](?s:.*)/"]
+    first, *rest = calls.tag.split()
+    opening = " blanks ".join(map(_json, rest))
+    if calls.tag.endswith("["):
+        more = _more('blanks "," blanks call', calls)
+        behind = f'blanks {opening} blanks call {more} blanks "]"'
+    else:
+        behind = f"blanks call {_closing(calls.tag)} {_more('blanks one', calls)}"
+    number = _number(first, ids)
+    escaped = re.escape(first).replace("/", r"\/")
+    return [
+        "free: PROSE | led behind" + (f" | PROSE {number} behind" if number else ""),
+        f"PROSE: {_ANYTHING} & ~/(?s:.*){escaped}(?s:.*)/",
+        f"led[suffix={_json(first)}]: {_ANYTHING}",
+        f"behind: {behind}",
+    ]
 
 
 def _call(calls: CallForm, mark: str) -> str:

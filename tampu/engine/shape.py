@@ -21,7 +21,8 @@ class CallForm:
     """How a model writes the calls of `tools`: a tag, then an object with a name and, under `key`, the arguments.
 
     A tag that ends with `[` opens a list of such objects. `is_required`: nothing but calls is an answer; else the
-    answer may be what the request's format says, or any text that does not begin like the tag. `schemas`: of arguments,
+    answer may be what the request's format says, or any text that does not begin like the tag. `follows_text`: such a
+    text may go over to calls, and a tag in it is always followed by one. `schemas`: of arguments,
     by the tool's name, where more of them is known than the tool tells.
     """
 
@@ -29,5 +30,6 @@ class CallForm:
     tools: Sequence[Tool]
     key: str = "arguments"
     is_required: bool = True
+    follows_text: bool = False
     at_most: int = 1
     schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

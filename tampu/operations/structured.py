@@ -32,7 +32,7 @@ def reads_answer_itself(selection: Selection, chat: ChatInput, properties: Engin
     if facts.has_channels:
         return False
     if chat.tools:
-        has_form = is_demanded(chat.tool_choice) or request.format is not None
+        has_form = is_demanded(chat.tool_choice) or chat.strict_calls or request.format is not None
         return properties.takes_grammars and facts.calls is not None and has_form
     return request.format is not None or request.names_stop
 
@@ -79,7 +79,9 @@ def call_form(selection: Selection) -> CallForm | None:
     if not isinstance(chat, ChatInput) or not chat.tools:
         return None
     is_required = is_demanded(chat.tool_choice)
-    if not (is_required or selection.describes_tools or selection.request.format):
+    # Nobody knows where the calls of a model begin that writes them in a way of its own.
+    is_strict = chat.strict_calls and selection.facts.calls is not None
+    if not (is_required or is_strict or selection.describes_tools or selection.request.format):
         return None
     style = call_style(selection)
     is_single = isinstance(chat.tool_choice, NamedTool) or not chat.parallel_calls
@@ -89,6 +91,7 @@ def call_form(selection: Selection) -> CallForm | None:
         key=style.key,
         tools=allowed_tools(chat),
         is_required=is_required,
+        follows_text=is_strict,
         at_most=most,
         schemas=chat.schemas,
     )

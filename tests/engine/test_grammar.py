@@ -155,6 +155,35 @@ async def test_calls_or_a_schema_or_words() -> None:
         assert await said(child, 2, calls=form) == "In words."
 
 
+@pytest.mark.parametrize("special", [[], ["<tool_call>", "</tool_call>"]], ids=["text", "special"])
+async def test_calls_behind_words_are_held_too(special: list[str]) -> None:
+    model = scripted_model(
+        [
+            "Let me",
+            " <look",
+            ". ",
+            "<tool_call>",
+            '{"name":"city",',
+            '"arguments":{"name"',
+            ':"Paris"}}',
+            "</tool_call>",
+        ],
+        ["In", " words <tool", " and no more."],
+        ["<tool_call>", '{"name":"nobody",', '"arguments":{"name"', ':"Lima"}}', "</tool_call>"],
+        special=special,
+    )
+    form = CallForm(tag="<tool_call>", tools=[CITY], is_required=False, follows_text=True)
+    async with running(model, num_ctx=512) as child:
+        texts = [await said(child, script, calls=form, num_predict=100, preserved=special) for script in range(3)]
+    head, _, tail = texts[0].partition("<tool_call>")
+    assert head == "Let me <look. "
+    assert texts[1] == "In words <tool and no more."
+    for call in (tail, texts[2].strip().removeprefix("<tool_call>")):
+        told = json.loads(call.strip().removesuffix("</tool_call>"))
+        assert told["name"] == "city"
+        assert told["arguments"]["name"] in {"Lima", "Cusco"}
+
+
 async def test_a_schema_that_cannot_be_compiled_is_refused_behind_thoughts_too() -> None:
     broken = JsonSchema({"type": "string", "pattern": "(?=a)b"})
     async with running(scripted_model(["<think>", "hm", "</think>", '"b"']), num_ctx=512) as child:

@@ -136,6 +136,26 @@ def test_a_demanded_call_keeps_to_its_tool(client: openai.OpenAI) -> None:
         assert json.loads(call.function.arguments)["zone"] in {"UTC", "CET"}
 
 
+@pytest.mark.parametrize("streams", [False, True])
+def test_strict_tools_are_kept_to_where_the_model_chooses(client: openai.OpenAI, streams: bool) -> None:
+    """The script asks for the weather of Paris, which is none of the cities."""
+    schema = {
+        "type": "object",
+        "properties": {"city": {"enum": ["Lima", "Cusco"]}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+    tool: Any = {"type": "function", "function": {"name": "get_weather", "strict": True, "parameters": schema}}
+    asked: Any = {"model": "v-tool", "messages": HI, "tools": [tool], "max_tokens": 200, "parallel_tool_calls": False}
+    if streams:
+        with client.chat.completions.stream(**asked) as stream:
+            message: Any = stream.get_final_completion().choices[0].message
+    else:
+        message = client.chat.completions.create(**asked).choices[0].message
+    (call,) = message.tool_calls
+    assert json.loads(call.function.arguments)["city"] in {"Lima", "Cusco"}
+
+
 _ONE_ALLOWED: Any = {
     "type": "allowed_tools",
     "allowed_tools": {"mode": "required", "tools": [{"type": "function", "function": {"name": "get_time"}}]},

@@ -14,7 +14,7 @@ from tampu.api.openai.envelope import Envelope
 from tampu.api.openai.errors import CHAT, errors_of
 from tampu.api.openai.formats import read_response_format
 from tampu.api.openai.messages import MessageBody, read_messages
-from tampu.api.openai.tools import ToolsBody, read_schemas, read_tools
+from tampu.api.openai.tools import ToolsBody, are_strict, read_schemas, read_tools
 from tampu.api.openai.writer import AnswersWriter, last_of
 from tampu.errors import BadRequest
 from tampu.generation import (
@@ -94,6 +94,7 @@ def _decode(call: Call) -> Asked:
         describe_tools=body.describe_tools,
         parallel_calls=body.parallel_tool_calls,
         schemas=read_schemas(body.tools),
+        strict_calls=are_strict(body.tools),
     )
     choices = read_choices(
         body,

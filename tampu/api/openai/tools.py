@@ -31,6 +31,19 @@ def read_schemas(tools: Sequence[Any]) -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
+def are_strict(tools: Sequence[Any]) -> bool:
+    """Whether calls must keep to their schemas: `strict` says it of a tool, and where one says it all are held."""
+    return any(_is_strict(tool) for tool in tools)
+
+
+def _is_strict(tool: Any) -> bool:
+    match tool:
+        case {"strict": True} | {"function": {"strict": True}}:
+            return True
+        case _:
+            return False
+
+
 def read_tools(tools: Sequence[Tool], choice: Any) -> tuple[tuple[Tool, ...], ToolChoice]:
     """The tools that may be called, and whether they must be; raises BadRequest."""
     unknown = next((tool for tool in tools if tool.type not in {"", "function"} and not tool.function.name), None)

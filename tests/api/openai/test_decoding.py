@@ -158,6 +158,15 @@ def test_tools_that_may_and_must_be_called() -> None:
     assert not _chat(tools=[TOOL], parallel_tool_calls=False).first.input.parallel_calls
 
 
+def test_one_strict_tool_holds_all_calls() -> None:
+    strict = {"type": "function", "function": {**TOOL["function"], "strict": True}}
+    assert _chat(tools=[OTHER, strict]).first.input.strict_calls
+    assert _chat(tools=[{**TOOL, "strict": True}]).first.input.strict_calls
+    assert not _chat(
+        tools=[TOOL, {"type": "function", "function": {"name": "h", "strict": False}}]
+    ).first.input.strict_calls
+
+
 @pytest.mark.parametrize(
     ("fields", "think"),
     [
