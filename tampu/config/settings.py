@@ -66,6 +66,7 @@ class Settings:
     limit_rate: int = 0
     keep_partial_s: float = 604800.0
     keep_responses: KeepAlive = field(default_factory=lambda: KeepAlive.of_seconds(2592000))
+    keep_responses: KeepAlive = field(default_factory=lambda: KeepAlive.of_seconds(2592000))
     catalog: Path | None = None
     import_folders: tuple[Path, ...] = ()
     registry: bool = False

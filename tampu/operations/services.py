@@ -23,6 +23,7 @@ from tampu.scheduler.placement import SMALLEST_AUTOMATIC_CTX
 from tampu.scheduler.records import Limits, ProgressCallback
 from tampu.scheduler.scheduler import Scheduler
 from tampu.store.gc import open_folder
+from tampu.state.database import Database, opened_database
 from tampu.store.library import Library
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Services:
     scheduler: Scheduler
     pulls: Pulls
     pushes: Pushes
+    database: Database
 
     @property
     def settings(self) -> Settings:
@@ -78,6 +80,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     async with (
         open_pulls(settings) as pulls,
         open_pushes(settings.home, pulls.clients) as pushes,
+        opened_database(settings.home) as database,
         Scheduler(start, available_memory, limits) as scheduler,
     ):
-        yield Services(current, library, FactsCache(library, settings), scheduler, pulls, pushes)
+        yield Services(current, library, FactsCache(library, settings), scheduler, pulls, pushes, database)

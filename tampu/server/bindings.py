@@ -17,6 +17,7 @@ from tampu.operations.purge import purge
 from tampu.operations.push import push
 from tampu.operations.rerank import rerank
 from tampu.operations.residents import loaded_models
+from tampu.operations.responses import open_responses
 from tampu.operations.services import Services
 from tampu.operations.sharing import SharedModels
 from tampu.operations.show import show
@@ -28,10 +29,16 @@ from tampu.server.operations import Operations
 
 def bind_operations(services: Services) -> Operations:
     """The real operations on `services`."""
+    responses = open_responses(services)
     return Operations(
         generate=partial(generate, services),
         generate_choices=partial(generate_choices, partial(generate, services)),
         count_tokens=partial(count_tokens, partial(generate, services)),
+        respond=responses.respond,
+        count_response_tokens=responses.count_tokens,
+        find_response=responses.find,
+        remove_response=responses.remove,
+        cancel_response=responses.cancel,
         embed=partial(embed, services),
         tokenize=partial(tokenize, services),
         detokenize=partial(detokenize, services),

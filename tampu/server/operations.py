@@ -32,6 +32,7 @@ from tampu.management import (
     VerifyRequest,
 )
 from tampu.progress import Progress
+from tampu.responses import KeptResponse, ResponseEvent, ResponseRequest
 from tampu.sharing import Lookup, SharedBlob, SharedManifest
 from tampu.upkeep import BuildEngineRequest, Finding, FoundEngine, Purged, Unfinished, Verified
 
@@ -46,6 +47,12 @@ class GenerateChoices(Protocol):
     """Run a request for several texts."""
 
     def __call__(self, request: ChoicesRequest, *, arrival: Arrival) -> AsyncIterator[ChoicesEvent]: ...
+
+
+class Respond(Protocol):
+    """Run a request for a response."""
+
+    def __call__(self, request: ResponseRequest, *, arrival: Arrival) -> AsyncIterator[ResponseEvent]: ...
 
 
 class Embed(Protocol):
@@ -80,6 +87,11 @@ class Operations:
     generate: Generate
     generate_choices: GenerateChoices
     count_tokens: Timed[GenerationRequest, int]
+    respond: Respond
+    count_response_tokens: Timed[ResponseRequest, int]
+    find_response: Callable[[str], Awaitable[KeptResponse]]
+    remove_response: Callable[[str], Awaitable[None]]
+    cancel_response: Callable[[str, Callable[[str], None]], Awaitable[KeptResponse]]
     embed: Embed
     tokenize: Timed[TokenizeRequest, Tokens]
     detokenize: Timed[DetokenizeRequest, JoinedText]

@@ -33,6 +33,10 @@ from tampu.api.openai import models as openai_models
 from tampu.api.openai import rerank as openai_rerank
 from tampu.api.openai import tokens as openai_tokens
 from tampu.api.openai.asking import Asked
+from tampu.api.openai.responses import count as openai_count
+from tampu.api.openai.responses import create as openai_responses
+from tampu.api.openai.responses import stored as openai_stored
+from tampu.api.openai.responses.asked import Asked as AskedResponse
 from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary, Offers, QueuedRequest
 from tampu.errors import Forbidden, TampuError
 from tampu.generation import (
@@ -58,6 +62,7 @@ from tampu.management import (
     VerifyRequest,
 )
 from tampu.progress import Progress
+from tampu.responses import KeptResponse, ResponseEvent
 from tampu.server.exchange import Exchange
 from tampu.server.handlers import Endpoint, answering, fixed, pure, streaming, uploading
 from tampu.server.router import Route
@@ -70,6 +75,31 @@ def _generate(request: GenerationRequest, exchange: Exchange) -> AsyncIterator[G
 
 def _generate_choices(asked: Asked, exchange: Exchange) -> AsyncIterator[ChoicesEvent]:
     return exchange.behind.operations.generate_choices(asked.choices, arrival=exchange.arrival)
+
+
+def _respond(asked: AskedResponse, exchange: Exchange) -> AsyncIterator[ResponseEvent]:
+    return exchange.behind.operations.respond(asked, arrival=exchange.arrival)
+
+
+async def _count_response_tokens(asked: AskedResponse, exchange: Exchange) -> int:
+    return await exchange.behind.operations.count_response_tokens(asked, arrival=exchange.arrival)
+
+
+async def _find_response(response_id: str, exchange: Exchange) -> KeptResponse:
+    return await exchange.behind.operations.find_response(response_id)
+
+
+async def _response_items(page: openai_stored.Page, exchange: Exchange) -> KeptResponse:
+    return await exchange.behind.operations.find_response(page.id)
+
+
+async def _remove_response(response_id: str, exchange: Exchange) -> None:
+    await exchange.behind.operations.remove_response(response_id)
+
+
+async def _cancel_response(response_id: str, exchange: Exchange) -> KeptResponse:
+    behind = exchange.behind
+    return await behind.operations.cancel_response(response_id, behind.underway.cancel)
 
 
 def _generate_message(asked: AskedMessage, exchange: Exchange) -> AsyncIterator[GenerationEvent]:
@@ -263,6 +293,14 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("GET", "/api/status", _status),
     Route("POST", "/v1/chat/completions", streaming(openai_chat.CODEC, _generate_choices)),
     Route("POST", "/v1/completions", streaming(openai_completions.CODEC, _generate_choices)),
+    Route("POST", "/v1/responses", streaming(openai_responses.CODEC, _respond)),
+    Route("POST", "/v1/responses/input_tokens", answering(openai_count.CODEC, _count_response_tokens)),
+    Route("GET", "/v1/responses/:id", answering(openai_stored.GET_CODEC, _find_response, reads_body=False)),
+    Route("DELETE", "/v1/responses/:id", answering(openai_stored.DELETE_CODEC, _remove_response)),
+    Route("POST", "/v1/responses/:id/cancel", answering(openai_stored.CANCEL_CODEC, _cancel_response)),
+    Route(
+        "GET", "/v1/responses/:id/input_items", answering(openai_stored.ITEMS_CODEC, _response_items, reads_body=False)
+    ),
     Route("POST", "/v1/embeddings", answering(openai_embeddings.CODEC, _embed_call)),
     Route("POST", "/v1/rerank", answering(openai_rerank.CODEC, _rerank_call)),
     Route("POST", "/v1/tokenize", answering(openai_tokens.TOKENIZE_CODEC, _tokenize)),

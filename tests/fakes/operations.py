@@ -21,8 +21,11 @@ from tampu.generation import (
 from tampu.names import ModelName
 from tampu.operations.choices import generate_choices
 from tampu.operations.count import count_tokens
+from tampu.operations.responses import Responses
 from tampu.progress import SUCCESS, Progress
 from tampu.server.operations import Operations
+from tampu.units import FOREVER
+from tests.fakes.kept_responses import FakeKept
 
 Step = GenerationEvent | Exception | Callable[[], Any]
 
@@ -39,10 +42,16 @@ class FakeOperations:
         self.progress: list[Progress | Exception] = [Progress("working"), SUCCESS]
 
     def bound(self) -> Operations:
+        responses = Responses(self._generate, FakeKept(), lasting=lambda: FOREVER)
         return Operations(
             generate=self._generate,
             generate_choices=partial(generate_choices, self._generate),
             count_tokens=partial(count_tokens, self._generate),
+            respond=responses.respond,
+            count_response_tokens=responses.count_tokens,
+            find_response=responses.find,
+            remove_response=responses.remove,
+            cancel_response=responses.cancel,
             embed=self._embed,
             tokenize=self._tokenize,
             detokenize=self._detokenize,

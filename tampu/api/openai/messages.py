@@ -1,23 +1,18 @@
 """Messages of a chat: parts, media and calls of tools as OpenAI writes them, to messages of the vocabulary."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from tampu.api.fields import read_base64
 from tampu.api.openai.kinds import kind_word
+from tampu.api.openai.media import PICTURE_PLACE, read_image, read_sound
 from tampu.errors import BadRequest
-from tampu.messages import ImageAddress, Message, ToolCall, ToolCallFunction
+from tampu.messages import Message, ToolCall, ToolCallFunction
 from tampu.wire import parse
 
-_IMAGE_URI = re.compile(r"data:(?:image/(?:jpeg|jpg|png|webp))?;base64,")
 _ROLES = {"developer": "system"}
 """What templates call a role that they do not know by OpenAI's newer word."""
-_PLACE = "[img]"
-"""Stands where a picture belongs in a text, for whoever makes the prompt; pictures without such a place go in front."""
-_LONGEST_ADDRESS = 8192
 
 
 class FunctionBody(msgspec.Struct):
@@ -87,8 +82,8 @@ def _call(body: CallBody) -> ToolCall:
 def _text(parts: Sequence[str | bytes], role: str) -> str:
     """The texts, and what a user put between them in its place; not where a text of theirs looks like such a place."""
     texts = [part for part in parts if isinstance(part, str)]
-    if role == "user" and texts and not any(_PLACE in text for text in texts):
-        texts = [_PLACE if isinstance(part, bytes) else part for part in parts]
+    if role == "user" and texts and not any(PICTURE_PLACE in text for text in texts):
+        texts = [PICTURE_PLACE if isinstance(part, bytes) else part for part in parts]
     return "\n\n".join(texts)
 
 
@@ -110,36 +105,8 @@ def _read_part(part: Any, place: str) -> str | bytes:
         case {"type": "text", "text": str(text)} | {"type": "refusal", "refusal": str(text)}:
             return text
         case {"type": "image_url", "image_url": {"url": str(url)} | str(url)}:
-            return _image(url, place)
+            return read_image(url, place)
         case {"type": "input_audio"}:
-            return _sound(part.get("input_audio"), place)
+            return read_sound(part.get("input_audio"), place)
         case _:
             raise BadRequest(f"invalid message format: {place} is no text, image_url or input_audio part")
-
-
-def _image(url: str, place: str) -> bytes:
-    if url.startswith(("http://", "https://")):
-        if len(url) > _LONGEST_ADDRESS:
-            raise BadRequest(f"invalid image input: {place} is an address of more than {_LONGEST_ADDRESS} characters")
-        return ImageAddress(url.encode("utf-8", "replace"))
-    head = _IMAGE_URI.match(url)
-    if head is None:
-        raise BadRequest(f"invalid image input: {place} is no data URI of a JPEG, PNG or WebP in base64")
-    try:
-        return read_base64(url[head.end() :], place)
-    except BadRequest as error:
-        raise BadRequest(f"invalid image input: {error.message}") from None
-
-
-def _sound(told: Any, place: str) -> bytes:
-    match told:
-        case {"data": str(data)} if data:
-            pass
-        case dict():
-            raise BadRequest("invalid input_audio format: missing data")
-        case _:
-            raise BadRequest("invalid input_audio format")
-    try:
-        return read_base64(data, place)
-    except BadRequest as error:
-        raise BadRequest(f"invalid input_audio base64 data: {error.message}") from None

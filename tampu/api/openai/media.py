@@ -1,0 +1,43 @@
+"""Pictures and sounds as OpenAI writes them: data URIs, addresses, base64."""
+
+import re
+from typing import Any
+
+from tampu.api.fields import read_base64
+from tampu.errors import BadRequest
+from tampu.messages import ImageAddress
+
+PICTURE_PLACE = "[img]"
+"""Stands where a picture belongs in a text, for whoever makes the prompt; pictures without such a place go in front."""
+_IMAGE_URI = re.compile(r"data:(?:image/(?:jpeg|jpg|png|webp))?;base64,")
+_LONGEST_ADDRESS = 8192
+
+
+def read_image(url: str, place: str) -> bytes:
+    """The bytes of a picture in a data URI, or the address of one; raises BadRequest."""
+    if url.startswith(("http://", "https://")):
+        if len(url) > _LONGEST_ADDRESS:
+            raise BadRequest(f"invalid image input: {place} is an address of more than {_LONGEST_ADDRESS} characters")
+        return ImageAddress(url.encode("utf-8", "replace"))
+    head = _IMAGE_URI.match(url)
+    if head is None:
+        raise BadRequest(f"invalid image input: {place} is no data URI of a JPEG, PNG or WebP in base64")
+    try:
+        return read_base64(url[head.end() :], place)
+    except BadRequest as error:
+        raise BadRequest(f"invalid image input: {error.message}") from None
+
+
+def read_sound(told: Any, place: str) -> bytes:
+    """The bytes of an `input_audio`; raises BadRequest."""
+    match told:
+        case {"data": str(data)} if data:
+            pass
+        case dict():
+            raise BadRequest("invalid input_audio format: missing data")
+        case _:
+            raise BadRequest("invalid input_audio format")
+    try:
+        return read_base64(data, place)
+    except BadRequest as error:
+        raise BadRequest(f"invalid input_audio base64 data: {error.message}") from None

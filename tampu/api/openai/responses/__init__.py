@@ -1,0 +1,1 @@
+"""OpenAI's Responses: decode a request, encode events, documents, lists and errors. Pure."""
