@@ -22,6 +22,7 @@ TampuError                       500
   RequestCanceled                499   somebody ended the request by its id
   EngineError                    500   the engine, not the caller, failed
     EngineStartFailed                  the child did not become ready; knows the end of its log
+    EngineBuildFailed                  no engine could be made of the source
     EngineOutOfMemory                  the model does not fit
     EngineCrashed                      the child died while it worked
     EngineRefused                      the engine answered with an error; knows its status and text

@@ -1,6 +1,7 @@
 """What is found out about this machine and its models folder, and what is done about it: damage, engines, leftovers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -110,3 +111,35 @@ class BuildEngineRequest:
     name: str = ""
     source: str = ""
     stream: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TuneRequest:
+    """Measure how a model runs best here. `dry_run`: keep nothing; `reset`: forget what is kept, measure nothing."""
+
+    model: str
+    dry_run: bool = False
+    reset: bool = False
+    stream: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One value that was measured against the best so far: how many times as fast it is, and whether it is kept.
+
+    `problem`: why it could not be measured, "" if it could.
+    """
+
+    what: str
+    value: str
+    gain: float
+    is_kept: bool
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The end of a tuning: what was tried, and the values that differ from the usual ones now."""
+
+    tried: tuple[Tried, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)

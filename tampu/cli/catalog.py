@@ -42,6 +42,7 @@ _ENTRIES: Final = (
     Entry("import", "import_folder", "Add the GGUF files of a folder, where they lie", beyond=True),
     Entry("verify", "verify", "Look for damage in stored models", beyond=True),
     Entry("doctor", "doctor", "Examine this machine and what is stored", beyond=True),
+    Entry("tune", "tune", "Find the fastest way to run a model on this machine", beyond=True),
     Entry("engine", "engine", "List, build and choose the engine that runs models", beyond=True),
     Entry("config", "config", "Show, check and change settings", beyond=True),
     Entry("purge", "purge", "Remove files that no model uses", beyond=True),

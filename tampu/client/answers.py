@@ -221,3 +221,20 @@ class Purged(Report):
 
     bytes: int = 0
     files: list[Leftover] = []
+
+
+class Tried(msgspec.Struct, omit_defaults=True):
+    """One value that was measured by a tuning."""
+
+    what: str = ""
+    value: str = ""
+    gain: float = 0.0
+    kept: bool = False
+    problem: str = ""
+
+
+class Tuned(Report):
+    """A report of a tuning; the last one tells what was found."""
+
+    tried: list[Tried] = []
+    values: dict[str, str] = {}

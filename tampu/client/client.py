@@ -19,6 +19,7 @@ from tampu.client.answers import (
     Purged,
     QueuedRequest,
     Report,
+    Tuned,
     Unfinished,
     Verified,
 )
@@ -167,6 +168,10 @@ class Client:
     def build_engine(self, name: str, source: str) -> Iterator[Report]:
         """Compile an engine for the server's machine, out of a folder there or ("") of what it fetches."""
         return self._job("/api/engines/build", {"name": name, "source": source}, Report)
+
+    def tune(self, model: str, *, dry_run: bool, reset: bool) -> Iterator[Tuned]:
+        """Measure how a model runs best; the last report says what was found."""
+        return self._job("/api/tune", {"model": model, "dry_run": dry_run, "reset": reset}, Tuned)
 
     def push(self, model: str, *, insecure: bool = False) -> Iterator[Report]:
         """Send a model to its registry."""

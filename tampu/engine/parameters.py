@@ -72,10 +72,7 @@ def engine_parameters(
     is exactly `num_ctx`, while separate caches would round it up to a multiple of 256. An engine that has none such
     (not `is_unified`) divides the context evenly among its slots.
     """
-    batch = batch_size(spec, placement)
-    shares = spec.embedding and is_unified
-    slots = max(placement.slots, min(EMBEDDING_SLOTS, batch)) if shares else placement.slots
-    threads = spec.num_thread if spec.num_thread > 0 else placement.threads
+    slots = _slots(spec, placement, is_unified=is_unified)
     parameters: dict[str, Parameter] = {
         "model.path": str(spec.model_path),
         "hostnames": [endpoint.host],
@@ -90,14 +87,11 @@ def engine_parameters(
         "n_parallel": slots,
         "kv_unified": True,
         "kv_unified_per_slot": placement.num_ctx,
-        "n_batch": batch,
-        "n_ubatch": batch if spec.embedding else min(batch, placement.computed_batch or COMPLETION_BATCH),
+        **_batches(spec, placement),
         "n_gpu_layers": spec.num_gpu,
         # Only where the engine chooses what goes to a device may it look how much fits there.
         "fit_params": spec.num_gpu < 0,
-        "cache_type_k": _CACHE_TYPES.get(placement.kv_cache_type, "GGML_TYPE_F16"),
-        "cache_type_v": _CACHE_TYPES.get(placement.kv_cache_type, "GGML_TYPE_F16"),
-        "flash_attn_type": _FLASH_ATTENTION[placement.flash_attention],
+        **_cache(placement),
         "load_mode": _LOAD_MODES[spec.use_mmap],
         "ctx_shift": spec.context_shift and not spec.embedding,
         "embedding": spec.embedding,
@@ -108,9 +102,30 @@ def engine_parameters(
         "verbosity": verbosity,
         "offline": True,
     }
-    if threads > 0:
-        parameters |= {"cpuparams.n_threads": threads, "cpuparams_batch.n_threads": threads}
-    return parameters | _optional_parameters(spec)
+    return parameters | _threads(spec, placement) | _optional_parameters(spec)
+
+
+def _slots(spec: EngineSpec, placement: Placement, *, is_unified: bool) -> int:
+    if spec.embedding and is_unified:
+        return max(placement.slots, min(EMBEDDING_SLOTS, batch_size(spec, placement)))
+    return placement.slots
+
+
+def _batches(spec: EngineSpec, placement: Placement) -> dict[str, Parameter]:
+    batch = batch_size(spec, placement)
+    computed = batch if spec.embedding else min(batch, placement.computed_batch or COMPLETION_BATCH)
+    return {"n_batch": batch, "n_ubatch": computed}
+
+
+def _cache(placement: Placement) -> dict[str, Parameter]:
+    kind = _CACHE_TYPES.get(placement.kv_cache_type, "GGML_TYPE_F16")
+    flash = _FLASH_ATTENTION[placement.flash_attention]
+    return {"cache_type_k": kind, "cache_type_v": kind, "flash_attn_type": flash}
+
+
+def _threads(spec: EngineSpec, placement: Placement) -> dict[str, Parameter]:
+    threads = spec.num_thread if spec.num_thread > 0 else placement.threads
+    return {"cpuparams.n_threads": threads, "cpuparams_batch.n_threads": threads} if threads > 0 else {}
 
 
 def device_margins(overhead_bytes: int) -> dict[str, Parameter]:

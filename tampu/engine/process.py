@@ -7,7 +7,7 @@ from typing import Final
 import anyio
 
 from tampu.config import Settings
-from tampu.engine.abilities import program_of
+from tampu.engine.abilities import Program, program_of
 from tampu.engine.client import EngineClient
 from tampu.engine.connection import Address
 from tampu.engine.keeper import Keeper
@@ -24,6 +24,7 @@ from tampu.engine.pulse import LOOK_S, Pulse, Vitals
 from tampu.engine.reuse import Reuse, reuse_of
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.engine.speculation import Payoffs
+from tampu.engine.tuning import read_tuning, tuned, tuning_path
 from tampu.errors import EngineCrashed, EngineStartFailed
 
 STOP_GRACE_S: Final = 2.0
@@ -118,6 +119,7 @@ async def start_engine(
     the files that the engine is to open in the place of stored ones, by which it is known.
     """
     program = await anyio.to_thread.run_sync(program_of, settings, engines_environment(environment))
+    spec, placement = await anyio.to_thread.run_sync(_as_tuned, spec, placement, program, settings)
     reuse = await anyio.to_thread.run_sync(reuse_of, spec, placement, settings, payoffs or Payoffs(), program)
     prepare = partial(prepare_launch, environment=environment, extras=reuse.parameters)
     launch = await anyio.to_thread.run_sync(prepare, opened or spec, placement, settings, program)
@@ -132,6 +134,12 @@ async def start_engine(
         raise
     on_progress(LoadProgress(1.0))
     return child
+
+
+def _as_tuned(
+    spec: EngineSpec, placement: Placement, program: Program, settings: Settings
+) -> tuple[EngineSpec, Placement]:
+    return tuned(spec, placement, read_tuning(tuning_path(spec, program, settings)), settings)
 
 
 async def _load(child: ChildEngine, keeper: Keeper, launch: Launch, on_progress: OnProgress, stall_s: float) -> None:

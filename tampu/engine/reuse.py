@@ -72,10 +72,10 @@ def _fingerprint(spec: EngineSpec, placement: Placement, program: Program) -> st
     """All that the numbers of a state depend on; the context among it, for some models turn by its length."""
     paths = *(spec.shard_paths or (spec.model_path,)), *spec.adapter_paths
     chosen = placement.num_ctx, placement.kv_cache_type, placement.flash_attention, spec.num_gpu, spec.main_gpu
-    return fingerprint_of([program.identity, *(_stamp(path) for path in paths), *chosen])
+    return fingerprint_of([program.identity, *(file_stamp(path) for path in paths), *chosen])
 
 
-def _stamp(path: Path) -> str:
+def file_stamp(path: Path) -> str:
     """A file as it is now. A blob's name is its digest, and any other change shows in size or time."""
     try:
         status = path.stat()

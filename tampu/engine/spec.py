@@ -59,5 +59,7 @@ class Placement:
     flash_attention: bool | None = None
     computed_batch: int = 0
     """Tokens computed in one step; 0: as many as is usual."""
+    is_final: bool = False
+    """Whether nothing that was measured for the model may change it."""
     prompt_cache_bytes: int | None = None
     """Memory for prompts that left their slots; None: a small share of what is free."""

@@ -22,6 +22,7 @@ from tampu.operations.services import Services
 from tampu.operations.sharing import SharedModels
 from tampu.operations.show import show
 from tampu.operations.tokens import detokenize, tokenize
+from tampu.operations.tune import tune
 from tampu.operations.unfinished import list_unfinished
 from tampu.operations.verify import verify
 from tampu.server.operations import Operations
@@ -63,5 +64,6 @@ def bind_operations(services: Services) -> Operations:
         list_engines=partial(list_engines, services),
         use_engine=partial(use_engine, services),
         build_engine=partial(build_engine, services),
+        tune=partial(tune, services),
         share=SharedModels(services.library),
     )

@@ -34,7 +34,7 @@ from tampu.management import (
 from tampu.progress import Progress
 from tampu.responses import KeptResponse, ResponseEvent, ResponseRequest
 from tampu.sharing import Lookup, SharedBlob, SharedManifest
-from tampu.upkeep import BuildEngineRequest, Finding, FoundEngine, Purged, Unfinished, Verified
+from tampu.upkeep import BuildEngineRequest, Finding, FoundEngine, Purged, Tuned, TuneRequest, Unfinished, Verified
 
 
 class Generate(Protocol):
@@ -116,4 +116,5 @@ class Operations:
     list_engines: Callable[[], Awaitable[Sequence[FoundEngine]]]
     use_engine: Callable[[str], Awaitable[None]]
     build_engine: Callable[[BuildEngineRequest], AsyncIterator[Progress]]
+    tune: Callable[[TuneRequest], AsyncIterator[Progress | Tuned]]
     share: Share

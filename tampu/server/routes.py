@@ -25,6 +25,7 @@ from tampu.api.native import (
     transfer,
     upkeep,
 )
+from tampu.api.native import tune as tuning
 from tampu.api.native.errors import PLAIN, native_error
 from tampu.api.openai import chat as openai_chat
 from tampu.api.openai import completions as openai_completions
@@ -66,7 +67,7 @@ from tampu.responses import KeptResponse, ResponseEvent
 from tampu.server.exchange import Exchange
 from tampu.server.handlers import Endpoint, answering, fixed, pure, streaming, uploading
 from tampu.server.router import Route
-from tampu.upkeep import BuildEngineRequest, Finding, FoundEngine, Purged, Unfinished, Verified
+from tampu.upkeep import BuildEngineRequest, Finding, FoundEngine, Purged, Tuned, TuneRequest, Unfinished, Verified
 
 
 def _generate(request: GenerationRequest, exchange: Exchange) -> AsyncIterator[GenerationEvent]:
@@ -225,6 +226,11 @@ def _build_engine(request: BuildEngineRequest, exchange: Exchange) -> AsyncItera
     return exchange.behind.operations.build_engine(request)
 
 
+def _tune(request: TuneRequest, exchange: Exchange) -> AsyncIterator[Progress | Tuned]:
+    _require_here(exchange)
+    return exchange.behind.operations.tune(request)
+
+
 def _require_here(exchange: Exchange) -> None:
     """What is compiled and run is for those to decide who can run programs on this machine anyway."""
     if not exchange.is_from_here:
@@ -288,6 +294,7 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("GET", "/api/engines", answering(engines.LIST_CODEC, _engines)),
     Route("POST", "/api/engines/use", answering(engines.USE_CODEC, _use_engine)),
     Route("POST", "/api/engines/build", streaming(engines.BUILD_CODEC, _build_engine)),
+    Route("POST", "/api/tune", streaming(tuning.CODEC, _tune)),
     Route("GET", "/api/version", _VERSION),
     Route("HEAD", "/api/version", _VERSION),
     Route("GET", "/api/status", _status),

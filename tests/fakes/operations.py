@@ -76,6 +76,7 @@ class FakeOperations:
             list_engines=self._nothing,
             use_engine=self._look_up,
             build_engine=self._report,
+            tune=self._report,
             share=self.share,
         )
 
