@@ -55,6 +55,8 @@ _SEQUENCES: Final[Mapping[str, Key]] = {
     "\x1b[F": Key.LAST,
     "\x1b[4~": Key.LAST,
     "\x1bOF": Key.LAST,
+    "\x1b[C": Key.ENTER,
+    "\x1bOC": Key.ENTER,
     "\r": Key.ENTER,
     "\n": Key.ENTER,
     "\x7f": Key.BACKSPACE,
@@ -117,6 +119,7 @@ class _WindowsConsole:
     """The keys of a console of Windows, which tells no change of its size."""
 
     _CODES: Final[Mapping[str, Key]] = {
+        "M": Key.ENTER,
         "H": Key.UP,
         "P": Key.DOWN,
         "I": Key.PAGE_UP,

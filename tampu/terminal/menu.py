@@ -4,7 +4,7 @@ What is on the screen is a pure function of the list and of what was pressed so 
 comes back afterwards.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from wcwidth import wcwidth
 
 from tampu.terminal.console import BOLD, GREY, HIDE_CURSOR, RESET, SHOW_CURSOR, Console, printable
-from tampu.terminal.keyboard import Key, Keyboard, keyboard
+from tampu.terminal.keyboard import Key, Keyboard, Pressed, keyboard
 
 _OTHER_SCREEN: Final = "\x1b[?1049h"
 _OWN_SCREEN: Final = "\x1b[?1049l"
@@ -83,7 +83,7 @@ class Screen:
         view = View(page).moved(at)
         while True:
             self._draw(view)
-            match self._keys.read():
+            match _meant(self._keys.read(), page):
                 case Key.ENTER:
                     if view.rows:
                         return view.rows[view.at].value
@@ -124,16 +124,30 @@ def screen(console: Console) -> Iterator[Screen]:
             console.write(f"{_CLEAR}{SHOW_CURSOR}{_OWN_SCREEN}")
 
 
-def _after(view: View, key: Key | str, *, page_rows: int) -> View:
+_LETTERS: Final[Mapping[Pressed, Key]] = {
+    "k": Key.UP,
+    "j": Key.DOWN,
+    "l": Key.ENTER,
+    " ": Key.ENTER,
+    "h": Key.ESCAPE,
+    "q": Key.ESCAPE,
+}
+"""What letters do where they are not searched for."""
+
+
+def _meant(key: Pressed, page: Page) -> Pressed:
+    return key if page.types else _LETTERS.get(key, key)
+
+
+def _after(view: View, key: Pressed, *, page_rows: int) -> View:
     """The view after a key that ends nothing."""
-    steps: dict[Key | str, int] = {
+    steps: dict[Pressed, int] = {
         Key.UP: -1,
         Key.DOWN: 1,
         Key.PAGE_UP: -page_rows,
         Key.PAGE_DOWN: page_rows,
         Key.FIRST: -len(view.rows),
         Key.LAST: len(view.rows),
-        **({} if view.page.types else {"k": -1, "j": 1}),
     }
     if key in steps:
         return view.moved(steps[key])
