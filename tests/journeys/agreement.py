@@ -192,11 +192,12 @@ def play(stage: Stage, folder: Path, known: Sequence[Explanation]) -> list[Resul
     host = environment.pop("OLLAMA_HOST", "127.0.0.1")
     with serving(folder / "home", host=host, **environment) as served:
         for part in stage.preparation:
-            _replay(part, served.url, golden, (), Terms(served.models))
-        return [_replay(part, served.url, golden, known, Terms(served.models)) for part in stage.parts]
+            replay(part, served.url, golden, (), Terms(served.models))
+        return [replay(part, served.url, golden, known, Terms(served.models)) for part in stage.parts]
 
 
-def _replay(part: str, url: str, golden: Path, known: Sequence[Explanation], terms: Terms) -> Result:
+def replay(part: str, url: str, golden: Path, known: Sequence[Explanation], terms: Terms) -> Result:
+    """Play one recording on the server at `url`."""
     rules = [rule for explanation in known for rule in explanation.rules if part in rule.files]
     # The tool looks for the files that a recording uploads in the folder beside it first; it remembers their digests.
     vars(_TOOL).update(_beside=str((golden / part).parent / "models"), _digests={})

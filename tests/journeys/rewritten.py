@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -160,6 +160,10 @@ class Terms:
 
     def __init__(self, models: Path) -> None:
         self._models = models
+
+    def ask(self, step: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The step as it is to be asked."""
+        return step
 
     def tell(self, got: dict[str, Any]) -> dict[str, Any]:
         """The answer in Ollama's terms; itself where it says nothing of weights."""
