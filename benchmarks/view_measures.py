@@ -77,7 +77,7 @@ def _writing_row(folder: Path) -> Row:
     with source.open("wb") as file:
         for _ in range(BIG_FILE >> 20):
             file.write(bytes(1 << 20))
-    view = View(source, (Given(bytes(5000)), Copied(904, BIG_FILE - 904)), BIG_FILE)
+    view = View((source,), (Given(bytes(5000)), Copied(904, BIG_FILE - 904)), BIG_FILE)
     places = Places(folder=folder, memory_bytes=4 * BIG_FILE)
     program = shutil.which("cp") or "/bin/cp"
     copied, ours = [], []

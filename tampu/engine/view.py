@@ -135,10 +135,11 @@ def _on_disk(view: View, kept: Path, places: Places, still_wanted: StillWanted) 
 
 
 def _key(view: View) -> str:
-    """A name that changes with the stored file, with how it is translated, and with the version that does it."""
-    status = view.source.stat()
-    stored = f"{__version__} {status.st_ino} {status.st_size} {status.st_mtime_ns} {view.nbytes} {view.source}"
-    digest = hashlib.sha256(stored.encode())
+    """A name that changes with the stored files, with how they are translated, and with the version that does it."""
+    digest = hashlib.sha256(f"{__version__} {view.nbytes}".encode())
+    for source in view.sources:
+        status = source.stat()
+        digest.update(f"{status.st_ino} {status.st_size} {status.st_mtime_ns} {source}".encode())
     for piece in view.pieces:
         digest.update(piece.content if isinstance(piece, Given) else _outline(piece))
     return digest.hexdigest()
@@ -146,7 +147,7 @@ def _key(view: View) -> str:
 
 def _outline(piece: Copied | Computed) -> bytes:
     sources = (piece,) if isinstance(piece, Copied) else piece.sources
-    return repr([(source.start, source.nbytes) for source in sources]).encode()
+    return repr([(source.file, source.start, source.nbytes) for source in sources]).encode()
 
 
 def _no_room(view: View, places: Places) -> EngineStartFailed:

@@ -4,7 +4,8 @@ import errno
 import os
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Final, assert_never
 
 from tampu.errors import InvalidModelFile
@@ -33,19 +34,21 @@ def write_view(view: View, target: int, still_wanted: StillWanted, share: Share 
 
     Raises InvalidModelFile where the stored file is shorter than it was, OSError.
     """
-    source = os.open(view.source, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
-    try:
-        writer = _Writer(source, target, still_wanted)
+    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    with ExitStack() as stack:
+        sources = []
+        for path in view.sources:
+            sources.append(os.open(path, flags))
+            stack.callback(os.close, sources[-1])
+        writer = _Writer(sources, target, still_wanted)
         return all(writer.write(piece, share) for piece in view.pieces)
-    finally:
-        os.close(source)
 
 
 class _Writer:
     """Writes one file from its beginning on."""
 
-    def __init__(self, source: int, target: int, still_wanted: StillWanted) -> None:
-        self._source, self._target, self._still_wanted = source, target, still_wanted
+    def __init__(self, sources: Sequence[int], target: int, still_wanted: StillWanted) -> None:
+        self._sources, self._target, self._still_wanted = sources, target, still_wanted
         self._at = 0
 
     def write(self, piece: Piece, share: Share | None) -> bool:
@@ -66,15 +69,15 @@ class _Writer:
 
     def _share(self, piece: Copied, share: Share) -> bool:
         low, high = -piece.start % _BLOCK, (piece.start + piece.nbytes) // _BLOCK * _BLOCK - piece.start
-        self._copy(Copied(piece.start, low))
+        self._copy(Copied(piece.start, low, piece.file))
         try:
-            share(self._target, self._source, piece.start + low, high - low, self._at)
+            share(self._target, self._sources[piece.file], piece.start + low, high - low, self._at)
         except OSError as error:
             if error.errno in _CANNOT_SHARE:
                 return False
             raise
         self._at += high - low
-        self._copy(Copied(piece.start + high, piece.nbytes - high))
+        self._copy(Copied(piece.start + high, piece.nbytes - high, piece.file))
         return True
 
     def _copy(self, place: Copied) -> None:
@@ -85,9 +88,9 @@ class _Writer:
             self._still_wanted()
             step = min(_STEP, place.nbytes - done)
             if sys.platform == "linux":
-                count = os.sendfile(self._target, self._source, place.start + done, step)
+                count = os.sendfile(self._target, self._sources[place.file], place.start + done, step)
             else:
-                part = self._read(Copied(place.start + done, min(step, _WORTH_SHARING)))
+                part = self._read(Copied(place.start + done, min(step, _WORTH_SHARING), place.file))
                 count = os.write(self._target, part)
             if not count:
                 raise _changed()
@@ -95,10 +98,11 @@ class _Writer:
         self._at += done
 
     def _read(self, place: Copied) -> bytes:
-        os.lseek(self._source, place.start, os.SEEK_SET)
+        source = self._sources[place.file]
+        os.lseek(source, place.start, os.SEEK_SET)
         parts, left = list[bytes](), place.nbytes
         while left:
-            part = os.read(self._source, left)
+            part = os.read(source, left)
             if not part:
                 raise _changed()
             parts.append(part)

@@ -38,7 +38,17 @@ def shard_of(path: str | PurePath) -> Shard | None:
 
 def is_split(header: Header) -> bool:
     """Whether the file says that it is one of several."""
-    return (_split_number(header, "count") or 0) > 1
+    return split_count(header) > 1
+
+
+def split_count(header: Header) -> int:
+    """Of how many files the file says that it is one; 1 where it does not say."""
+    return max(1, _split_number(header, "count") or 0)
+
+
+def is_about_splitting(key: str) -> bool:
+    """Whether a key says how a model is split, in either spelling."""
+    return key.startswith("split.") or ".split." in key
 
 
 def check_shards(files: Mapping[str, Header]) -> tuple[str, ...]:

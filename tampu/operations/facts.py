@@ -137,8 +137,8 @@ class FactsCache:
         for problem in unfit_numbers(header):
             raise CorruptBlob(f"the weights cannot be run: {problem}")
         _refuse_early_llama_vision(model)
-        first = model.weights[0]
-        planned = plan_model(first, self._library.header(first), header, translates=self._translates)
+        files = [(path, self._library.header(path)) for path in model.weights]
+        planned = plan_model(files, header, translates=self._translates)
         for path in model.adapters:
             check_fit(self._library.header(path), planned.header)
         return planned

@@ -1,6 +1,6 @@
 """Published models in the layout of the engine: what is planned for them, and the files open while one loads."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +23,9 @@ _WITHOUT_ENGINE: Final = frozenset({"mllama", "solar"})
 """Architectures that are published and that no engine of ours ever knew."""
 
 
+Planning = Callable[[Path, Header, Sequence[tuple[Path, Header]]], View | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """What an engine sees of a model: its header, and the bytes of its tensors and of a projector inside."""
@@ -32,8 +35,8 @@ class Planned:
     holds_projector: bool
 
 
-def plan_model(path: Path, first: Header, header: Header, *, translates: bool) -> Planned:
-    """What becomes of a model. `path` and `first`: its first file, which is the only one as a rule; `header`: of all.
+def plan_model(files: Sequence[tuple[Path, Header]], header: Header, *, translates: bool) -> Planned:
+    """What becomes of a model. `files`: its files, of which there is one as a rule; `header`: that of all together.
 
     Raises InvalidModelFile, EngineStartFailed for what no engine can run.
     """
@@ -42,12 +45,13 @@ def plan_model(path: Path, first: Header, header: Header, *, translates: bool) -
     if architecture in _WITHOUT_ENGINE:
         text = f"unknown model architecture: '{architecture}'; no engine of this version runs such models"
         raise EngineStartFailed(f"{text}, use another model")
-    has_projector = holds_projector(first)
+    has_projector = holds_projector(header)
     if not translates:
         return Planned(header, stored_bytes, has_projector)
     with _reading():
-        text_part = text_view(path, first)
-        projector = projector_view(path, first) if has_projector else None
+        (path, first), *others = files
+        text_part = text_view(path, first, others)
+        projector = projector_view(path, first, others) if has_projector else None
     if text_part is None:
         return Planned(header, stored_bytes, has_projector)
     metadata = {**header.metadata, "general.architecture": text_part.architecture}
@@ -91,32 +95,37 @@ async def opened_files(library: Library, spec: EngineSpec, *, translates: bool) 
 def _open(library: Library, spec: EngineSpec, stack: ExitStack) -> OpenFiles:
     views: list[OpenView] = []
 
-    def stand_in(planned: Callable[[Path, Header], View | None], path: Path) -> Path:
-        view = _plan(library, planned, path)
+    def stand_in(planned: Planning, path: Path) -> Path:
+        others = spec.shard_paths[1:] if path == spec.model_path else ()
+        view = _plan(library, planned, path, others)
         if view is None:
             return path
         views.append(stack.enter_context(opened(view, _places(library), from_thread.check_cancelled)))
         return views[-1].path
 
-    return OpenFiles(
-        replace(
-            spec,
-            # The smaller one first: where there is no room for the other, less was done in vain.
-            projector_paths=tuple(stand_in(projector_view, path) for path in spec.projector_paths[:1]),
-            draft_path=None if spec.draft_path is None else stand_in(text_view, spec.draft_path),
-            model_path=stand_in(text_view, spec.model_path),
-        ),
-        views,
+    # The smaller one first: where there is no room for the other, less was done in vain.
+    projector_paths = tuple(stand_in(projector_view, path) for path in spec.projector_paths[:1])
+    draft_path = None if spec.draft_path is None else stand_in(text_view, spec.draft_path)
+    model_path = stand_in(text_view, spec.model_path)
+    spec = replace(
+        spec,
+        projector_paths=projector_paths,
+        draft_path=draft_path,
+        model_path=model_path,
+        # A view of several files is one.
+        shard_paths=spec.shard_paths if model_path == spec.model_path else (),
     )
+    return OpenFiles(spec, views)
 
 
-def _plan(library: Library, planned: Callable[[Path, Header], View | None], path: Path) -> View | None:
+def _plan(library: Library, planned: Planning, path: Path, others: Sequence[Path]) -> View | None:
     try:
         header = library.header(path)
+        further = [(other, library.header(other)) for other in others]
     except BlobNotFound:
         return None  # what is missing the engine tells itself
     with _reading():
-        return planned(path, header)
+        return planned(path, header, further)
 
 
 def _places(library: Library) -> Places:

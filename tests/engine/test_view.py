@@ -46,7 +46,7 @@ def view_of(source: Path) -> View:
         Computed((Copied(7, 20), Copied(50, 3)), joined, 23),
         Copied(3, 1000),
     )
-    return View(source, pieces, LARGE)
+    return View((source,), pieces, LARGE)
 
 
 def joined(parts: Sequence[bytes]) -> bytes:
@@ -54,7 +54,7 @@ def joined(parts: Sequence[bytes]) -> bytes:
 
 
 def content_of(view: View) -> bytes:
-    stored = view.source.read_bytes()
+    stored = view.sources[0].read_bytes()
     made = (stored[7:27] + stored[50:53])[::-1]
     return b"h" * (BLOCK + 100) + stored[100 : 100 + LARGE] + made + stored[3:1003]
 
@@ -136,7 +136,7 @@ def test_a_file_on_disk_is_kept_for_the_next_time(tmp_path: Path, source: Path) 
 @pytest.mark.usefixtures("cannot_share")
 def test_the_least_recently_used_files_make_room(tmp_path: Path, source: Path) -> None:
     size = 16 * BLOCK
-    some = [View(source, (Given(bytes([number]) * size),), size) for number in range(4)]
+    some = [View((source,), (Given(bytes([number]) * size),), size) for number in range(4)]
     limited = places(tmp_path, most_kept_bytes=5 * size // 2)
 
     def kept(view: View) -> str:
@@ -223,7 +223,7 @@ def refuse(*_):
 
 view_writer.clone_range = share if {shares} else refuse
 source = Path({str(source)!r})
-view = View(source, (Given(b"h" * {BLOCK + 100}), Copied(100, {LARGE}), Copied(0, 500)), {LARGE})
+view = View((source,), (Given(b"h" * {BLOCK + 100}), Copied(100, {LARGE}), Copied(0, 500)), {LARGE})
 looks = iter(range(9))
 
 def still_wanted():

@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tests.engine.splitting import split
 from tests.journeys.conftest import Served, serving
 from tests.published import published_answers, published_model
 
@@ -60,6 +61,24 @@ def test_a_published_model_sees(served: Served, name: str) -> None:
     seen = generate(served, name, case["prompt"].replace("<__media__>", "[img-0]"), images=[case["image_png_base64"]])
     blind = generate(served, name, case["prompt"].replace("<__media__>", ""))
     assert seen["prompt_eval_count"] > blind["prompt_eval_count"]
+
+
+def test_a_split_published_model_sees_and_answers_like_a_whole_one(served: Served, tmp_path: Path) -> None:
+    files = {}
+    for number, path in enumerate(split(published_model("gemma3-vision"), tmp_path, 3), 1):
+        content = path.read_bytes()
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        assert served.request("POST", f"/api/blobs/{digest}", content)[0] in {200, 201}
+        files[f"split-{number:05d}-of-00003.gguf"] = digest
+    served.ask("/api/create", {"model": "split", "files": files, "stream": False})
+    assert "vision" in served.ask("/api/show", {"model": "split"})["capabilities"]
+    case = published_answers("gemma3-vision")["vision"][0]
+    prompt = case["prompt"].replace("<__media__>", "[img-0]")
+    seen, whole = (
+        generate(served, name, prompt, images=[case["image_png_base64"]]) for name in ("split", "gemma3-vision")
+    )
+    assert seen["response"] == whole["response"]
+    assert seen["prompt_eval_count"] == whole["prompt_eval_count"]
 
 
 def test_an_embedding_model_gives_the_recorded_vector(served: Served) -> None:

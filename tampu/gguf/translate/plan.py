@@ -1,4 +1,4 @@
-"""What a translated file consists of, as data: its head, then pieces that are copied from the stored file or computed.
+"""What a translated file consists of, as data: its head, then pieces that are copied from stored files or computed.
 
 Plain types, for those who plan a view and those who write one. Nothing here touches a file.
 """
@@ -12,10 +12,11 @@ from tampu.gguf.header import TensorInfo
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """Bytes of the stored file, as they are. `start`: from the beginning of the file."""
+    """Bytes of a stored file, as they are. `start`: from the beginning of the file; `file`: which of the sources."""
 
     start: int
     nbytes: int
+    file: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """Bytes made of some of the stored file: `make` gets what lies at each of `sources`, and is pure."""
+    """Bytes made of some of the stored files: `make` gets what lies at each of `sources`, and is pure."""
 
     sources: tuple[Copied, ...]
     make: Callable[[Sequence[bytes]], bytes]
@@ -43,12 +44,12 @@ Piece = Copied | Given | Computed
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One file for the engine, made of one stored file: `pieces` follow one another from its first byte on.
+    """One file for the engine, made of `sources`, the stored files: `pieces` follow one another from its start on.
 
     `weights_bytes` is what its tensors take without padding; `architecture` and `tensors` are what it says of itself.
     """
 
-    source: Path
+    sources: tuple[Path, ...]
     pieces: tuple[Piece, ...]
     weights_bytes: int
     architecture: str = ""

@@ -51,15 +51,15 @@ class Tensor:
         return sum(piece.nbytes for piece in self.pieces)
 
     @property
-    def start(self) -> int:
-        """Where the first of its bytes come from in the stored file; 0 for what does not come from there."""
+    def start(self) -> tuple[int, int]:
+        """Which stored file the first of its bytes come from, and where in it; zeros for what comes from nowhere."""
         match self.pieces[0]:
-            case Copied(start=start):
-                return start
+            case Copied(start=start, file=file):
+                return file, start
             case Computed(sources=sources):
-                return sources[0].start
+                return sources[0].file, sources[0].start
             case Given():
-                return 0
+                return 0, 0
             case _ as never:
                 assert_never(never)
 
@@ -80,15 +80,22 @@ class Renaming:
 
 
 class Translation:
-    """Starts as the stored file is; every step changes it in place. Steps raise InvalidModelFile."""
+    """Starts as the stored files are; every step changes it in place. Steps raise InvalidModelFile.
 
-    def __init__(self, header: Header, facts: dict[str, bytes]) -> None:
-        self._header = header
-        self.stored = {tensor.name: tensor for tensor in header.tensors}
-        """The tensors of the stored file, by the names that they have there."""
+    `headers`: of the files, which are several for a model that is split; `facts`: what the first of them says.
+    """
+
+    def __init__(self, headers: Sequence[Header], facts: dict[str, bytes]) -> None:
+        self._places = {
+            tensor.name: Copied(header.data_offset + tensor.offset, tensor.nbytes, file)
+            for file, header in enumerate(headers)
+            for tensor in header.tensors
+        }
+        self.stored = {tensor.name: tensor for header in headers for tensor in header.tensors}
+        """The stored tensors, by the names that they have there."""
         self.facts = dict(facts)
         self.tensors = {
-            tensor.name: Tensor(tensor.shape, tensor.type, (self._place(tensor),)) for tensor in header.tensors
+            name: Tensor(tensor.shape, tensor.type, (self._places[name],)) for name, tensor in self.stored.items()
         }
         self.origins: dict[str, str] = {}
         """Which key of the stored file a key was copied from."""
@@ -291,7 +298,7 @@ class Translation:
             self.tensors.pop(part, None)
         shape = (*sources[0].shape[:-1], sum(source.shape[-1] for source in sources))
         if len({source.type.label for source in sources}) == 1:
-            self.tensors[name] = Tensor(shape, sources[0].type, tuple(self._place(source) for source in sources))
+            self.tensors[name] = Tensor(shape, sources[0].type, tuple(self._places[part] for part in parts))
             return
         pieces = tuple(self.widened_piece(source, lambda data: data) for source in sources)
         self.tensors[name] = Tensor(shape, _F32_TYPE, pieces)
@@ -299,8 +306,8 @@ class Translation:
     def keep_rows(self, name: str, rows: int) -> None:
         """The first rows of a table."""
         source = self.require(name)
-        start, nbytes = self._place(source).start, source.nbytes // source.shape[1] * rows
-        self.tensors[name] = Tensor((source.shape[0], rows), source.type, (Copied(start, nbytes),))
+        kept = replace(self._places[name], nbytes=source.nbytes // source.shape[1] * rows)
+        self.tensors[name] = Tensor((source.shape[0], rows), source.type, (kept,))
 
     def interleave_rows(self, name: str, heads: int) -> None:
         """Put the rows of a weight into the order in which the engine turns them, head by head."""
@@ -312,17 +319,12 @@ class Translation:
             )
         make = partial(_first, then=lambda data: interleaved_rows(data, rows, heads))
         bounded(name, source.nbytes)
-        self.tensors[name] = replace(
-            self.tensors[name], pieces=(Computed((self._place(source),), make, source.nbytes),)
-        )
+        self.tensors[name] = replace(self.tensors[name], pieces=(Computed((self._places[name],), make, source.nbytes),))
 
     def widened_piece(self, source: TensorInfo, then: Callable[[bytes], bytes], nbytes: int | None = None) -> Computed:
         """A stored tensor as numbers of 32 bits, changed by `then`. `nbytes`: what comes of it, else as much."""
         made = 4 * source.element_count if nbytes is None else nbytes
-        return computed(source.name, source.type, (self._place(source),), made, then)
-
-    def _place(self, tensor: TensorInfo) -> Copied:
-        return Copied(self._header.data_offset + tensor.offset, tensor.nbytes)
+        return computed(source.name, source.type, (self._places[source.name],), made, then)
 
 
 def computed(

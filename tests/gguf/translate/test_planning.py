@@ -7,12 +7,14 @@ from pathlib import Path
 import gguf
 import pytest
 
+from tampu.errors import InvalidModelFile
 from tampu.gguf.reader import read_header
 from tampu.gguf.soundness import problems
 from tampu.gguf.translate.plan import Copied
 from tampu.gguf.translate.planning import BLOCK, projector_view, text_view
+from tests.engine.splitting import split
 from tests.gguf.translate.spoiling import Spoiled
-from tests.published import NAMES, NATIVE, views_of, written
+from tests.published import NAMES, NATIVE, published_model, views_of, written
 
 VOCABULARY = 260_000
 SLOW_TO_READ = {"llama3-tokenizer"}
@@ -55,6 +57,41 @@ def test_a_text_is_nearly_all_copied_in_a_few_runs(name: str) -> None:
     text, _ = views_of(name)
     if text is not None:
         assert len(text.pieces) <= 4
+
+
+@pytest.mark.parametrize("name", ["gptoss", "gemma3-vision", "mistral3", "qwen3vl"])
+def test_a_split_model_becomes_the_same_file_as_a_whole_one(name: str, tmp_path: Path) -> None:
+    paths = split(published_model(name), tmp_path, 3)
+    first, *others = [(path, read_header(path)) for path in paths]
+    for planned, whole in zip((text_view, projector_view), views_of(name), strict=True):
+        if whole is None:
+            continue
+        view = planned(*first, others)
+        assert view is not None
+        made, expected = (contents(written(each, tmp_path / f"{at}.gguf")) for at, each in enumerate((view, whole)))
+        assert made == expected
+        with pytest.raises(InvalidModelFile, match="is in 3 files, of which 2 are there"):
+            planned(*first, others[:1])
+
+
+def contents(path: Path) -> tuple[dict[str, object], dict[str, object]]:
+    """Keys and tensors, in whatever order they stand."""
+    header = read_header(path, arrays=True)
+    data = path.read_bytes()
+    tensors: dict[str, object] = {}
+    for tensor in header.tensors:
+        start = header.data_offset + tensor.offset
+        tensors[tensor.name] = (tensor.shape, tensor.type.label, data[start : start + tensor.nbytes])
+    facts = {key: value for key, value in header.metadata.items() if key != "general.tampu.pad"}
+    return facts, tensors
+
+
+def test_files_that_belong_to_no_split_do_not_count(tmp_path: Path) -> None:
+    path = published_model("gptoss")
+    other = (published_model("olmo3"), read_header(published_model("olmo3")))
+    view = text_view(path, read_header(path), [other])
+    assert view is not None
+    assert view.sources == (path,)
 
 
 def test_a_large_vocabulary_is_planned_quickly(tmp_path: Path) -> None:
