@@ -3,24 +3,37 @@
 from dataclasses import replace
 
 from tampu.descriptions import LoadedModel
+from tampu.errors import InvalidName, ModelNotFound, StoreError
+from tampu.names import ModelReference
 from tampu.operations.services import Services
 from tampu.scheduler.records import ResidentView
+from tampu.store.library import Library
 from tampu.units import NS_PER_S
 
 
-def loaded_models(services: Services) -> list[LoadedModel]:
+async def loaded_models(services: Services) -> list[LoadedModel]:
     """The loaded models, the last to expire first; those that expire in the same second in the order of loading."""
-    return [_loaded(view) for view in sorted(services.scheduler.residents(), key=_expiry_s, reverse=True)]
+    views = sorted(services.scheduler.residents(), key=_expiry_s, reverse=True)
+    return [_loaded(view, await _digest(services.library, view)) for view in views]
+
+
+async def _digest(library: Library, view: ResidentView) -> str:
+    """The model's ID as a list shows it now: one that was created anew on the same weights is still loaded."""
+    try:
+        stored = await library.find(ModelReference.parse(view.name).stored_name)
+    except (ModelNotFound, InvalidName, StoreError):
+        return view.digest
+    return stored.digest if view.key in map(str, stored.weights[:1]) else view.digest
 
 
 def _expiry_s(view: ResidentView) -> float:
     return float("inf") if view.expires_ns is None else view.expires_ns // NS_PER_S
 
 
-def _loaded(view: ResidentView) -> LoadedModel:
+def _loaded(view: ResidentView, digest: str) -> LoadedModel:
     return LoadedModel(
         name=view.name,
-        digest=view.digest,
+        digest=digest,
         size_bytes=view.placement.memory_bytes,
         gpu_bytes=view.placement.gpu_bytes,
         context_length=view.placement.num_ctx,

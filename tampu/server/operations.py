@@ -97,7 +97,7 @@ class Operations:
     detokenize: Timed[DetokenizeRequest, JoinedText]
     rerank: Timed[RerankRequest, Ranking]
     list_models: Callable[[], Awaitable[Sequence[ModelSummary]]]
-    loaded_models: Callable[[], Sequence[LoadedModel]]
+    loaded_models: Callable[[], Awaitable[Sequence[LoadedModel]]]
     standings: Callable[[], Sequence[Standing]]
     show: Callable[[ShowRequest], Awaitable[ModelDescription]]
     create: Callable[[CreateRequest], AsyncIterator[Progress]]

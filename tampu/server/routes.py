@@ -140,7 +140,7 @@ async def _tags(_: object, exchange: Exchange) -> Sequence[ModelSummary]:
 
 
 async def _ps(_: None, exchange: Exchange) -> Sequence[LoadedModel]:
-    return exchange.behind.operations.loaded_models()
+    return await exchange.behind.operations.loaded_models()
 
 
 async def _queue(_: None, exchange: Exchange) -> Sequence[QueuedRequest]:

@@ -57,7 +57,7 @@ class FakeOperations:
             detokenize=self._detokenize,
             rerank=self._rerank,
             list_models=self._nothing,
-            loaded_models=list,
+            loaded_models=self._nothing,
             standings=list,
             show=self._look_up,
             create=self._report,
