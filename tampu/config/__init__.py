@@ -7,6 +7,7 @@ from tampu.config.changes import Change as Change
 from tampu.config.changes import change as change
 from tampu.config.environment import build_environment as build_environment
 from tampu.config.environment import engine_environment as engine_environment
+from tampu.config.file import FileSettings as FileSettings
 from tampu.config.models import ModelSettings as ModelSettings
 from tampu.config.settings import BUILT_IN_ORIGINS as BUILT_IN_ORIGINS
 from tampu.config.settings import Settings as Settings

@@ -76,10 +76,10 @@ def _is_there(path: Path) -> bool:
     """Whether something has that name, be it unreadable. A folder that may not be entered holds nothing for us."""
     try:
         path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return path.is_symlink()  # one that leads nowhere is told, not passed over
-    except (OSError, ValueError):
+    except PermissionError:
         return False
+    except (OSError, ValueError):
+        return path.is_symlink()  # one that leads nowhere, or in a circle, is told and not passed over
     return True
 
 

@@ -66,7 +66,6 @@ class Settings:
     limit_rate: int = 0
     keep_partial_s: float = 604800.0
     keep_responses: KeepAlive = field(default_factory=lambda: KeepAlive.of_seconds(2592000))
-    keep_responses: KeepAlive = field(default_factory=lambda: KeepAlive.of_seconds(2592000))
     catalog: Path | None = None
     import_folders: tuple[Path, ...] = ()
     registry: bool = False
@@ -100,6 +99,8 @@ class Settings:
         home = user / ".ollama"
         places = {"home": home, "models_folder": home / "models", "docker_folder": user / ".docker"}
         values = {**places, **reading.values(), "models": said.models, "config_file": file}
+        if file is not None:
+            reading.sources.setdefault("config_file", "the default place")
         return cls(**values, warnings=tuple(reading.warnings), sources=reading.sources)
 
     def of_model(self, name: str) -> ModelSettings:
