@@ -40,7 +40,10 @@ OutputFormat = AnyJson | JsonSchema | InvalidFormat
 
 @dataclass(frozen=True, slots=True)
 class CompletionInput:
-    """The input of a completion: one prompt and what may surround it. `context`: token ids of an earlier answer."""
+    """The input of a completion: one prompt and what may surround it. `context`: token ids of an earlier answer.
+
+    `tokens`: instead of all that, what the model is given, number by number.
+    """
 
     prompt: str = ""
     suffix: str = ""
@@ -49,6 +52,7 @@ class CompletionInput:
     context: tuple[int, ...] | None = None
     raw: bool = False
     images: tuple[bytes, ...] = ()
+    tokens: tuple[int, ...] = ()
 
 
 class ToolUse(Enum):
@@ -120,8 +124,8 @@ class GenerationRequest:
     def is_empty(self) -> bool:
         """Nothing to answer: the request loads the model, or unloads it."""
         match self.input:
-            case CompletionInput(prompt=prompt):
-                return not prompt
+            case CompletionInput(prompt=prompt, tokens=tokens):
+                return not prompt and not tokens
             case ChatInput(messages=messages):
                 return not messages
 

@@ -63,7 +63,7 @@ class CompletionRun:
         calls = call_form(self._selection) if takes_grammars else None
         is_held = takes_grammars and bool(calls or request.format)
         return EngineCompletion(
-            prompt=text if tokens is None else tokens,
+            prompt=tokens or prompt.tokens or text,
             sampling=self._selection.sampling,
             images=images,
             format=request.format,

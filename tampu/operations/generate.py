@@ -215,8 +215,9 @@ def _size(request: GenerationRequest) -> int:
     """Characters of the prompt, without what a template adds."""
     match request.input:
         case CompletionInput() as wanted:
-            # A token of an earlier answer is a few characters.
-            return len(wanted.prompt) + len(wanted.suffix) + len(wanted.system) + 4 * len(wanted.context or ())
+            # A token is a few characters.
+            numbers = len(wanted.context or ()) + len(wanted.tokens)
+            return len(wanted.prompt) + len(wanted.suffix) + len(wanted.system) + 4 * numbers
         case ChatInput(messages=messages):
             return sum(len(message.content) for message in messages)
 

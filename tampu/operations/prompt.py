@@ -38,11 +38,12 @@ _TOO_LONG = (
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A rendered prompt. `[img-N]` in the text stands for image N."""
+    """A rendered prompt. `[img-N]` in the text stands for image N. `tokens`: the caller's own, whose text this is."""
 
     text: str
     images: tuple[bytes, ...] = ()
     dropped: Dropped = field(default_factory=Dropped)
+    tokens: tuple[int, ...] = ()
 
 
 class PromptSource(Protocol):
@@ -150,6 +151,10 @@ def chat_prompt(selection: Selection, chat: ChatInput, engine: Engine) -> Conver
 async def completion_prompt(selection: Selection, wanted: CompletionInput, engine: Engine) -> PromptSource:
     """The prompt of a completion, in the first of its forms that applies; raises TemplateFailed."""
     facts, think = selection.facts, selection.request.think
+    if wanted.tokens:
+        if (strange := strange_token(wanted.tokens, facts)) is not None:
+            raise BadRequest(f"prompt holds {strange}, which is no token of this model; send text")
+        return FixedPrompt(Prompt(await engine.detokenize(wanted.tokens), tokens=wanted.tokens))
     if wanted.raw:
         return FixedPrompt(Prompt(wanted.prompt, wanted.images))
     prefix = await _earlier_text(wanted.context, facts, engine) if wanted.context else ""

@@ -209,7 +209,7 @@ def test_local_settings_in_the_extra_body(client: openai.OpenAI, speaking: Serve
     assert loaded["v-hello:latest"] == 777
 
 
-def test_completions(client: openai.OpenAI) -> None:
+def test_completions(client: openai.OpenAI, speaking: Served) -> None:
     several = client.completions.create(model="v-hello", prompt=["a", "b"], n=2, echo=True)
     assert [choice.text for choice in several.choices] == [f"{p}{HELLO}" for p in "aabb"]
     parts = client.completions.create(model="v-count", prompt="hi", max_tokens=5, stream=True)
@@ -217,6 +217,14 @@ def test_completions(client: openai.OpenAI) -> None:
     told = client.completions.create(model="v-count", prompt="hi", max_tokens=2, logprobs=1).choices[0].logprobs
     assert told is not None
     assert (told.tokens, told.text_offset) == (["1", "2"], [0, 1])
+    # The number of a script, as it stands in the vocabulary, is what such a model goes on from.
+    tokens = speaking.ask("/api/tokenize", {"model": "v-count", "text": "<|s0|>", "add_special": False})["tokens"]
+    by_tokens = client.completions.create(model="v-count", prompt=[tokens, [*tokens, *tokens]])
+    assert [choice.text for choice in by_tokens.choices] == [HELLO, HELLO]
+    assert by_tokens.usage is not None
+    assert by_tokens.usage.prompt_tokens == 3 * len(tokens)
+    with pytest.raises(openai.BadRequestError, match="no token of this model"):
+        client.completions.create(model="v-count", prompt=[99999999])
     assert client.completions.create(model="v-fim", prompt="a", suffix="b").choices[0].text
 
 

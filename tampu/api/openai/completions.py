@@ -10,7 +10,7 @@ from tampu.api.fields import read_top_logprobs
 from tampu.api.openai.asking import Asked, AskingBody, Number, read_choices, read_thinking
 from tampu.api.openai.envelope import Envelope
 from tampu.api.openai.errors import COMPLETIONS, errors_of
-from tampu.api.openai.kinds import kind_word
+from tampu.api.openai.kinds import are_tokens, kind_word
 from tampu.api.openai.writer import AnswersWriter, last_of
 from tampu.errors import BadRequest
 from tampu.generation import (
@@ -46,6 +46,8 @@ def _decode(call: Call) -> Asked:
     if body.best_of not in {None, body.n}:
         raise BadRequest("best_of other than n is not supported: ask for more with n and choose among them")
     alternatives = None if body.logprobs is None else read_top_logprobs(body.logprobs)
+    if body.echo and not all(isinstance(prompt, str) for prompt in prompts):
+        raise BadRequest("echo with a prompt of tokens is not supported: send the text, or read it at /v1/detokenize")
     if body.echo and alternatives is not None:
         raise BadRequest("echo with logprobs is not supported: the prompt's own probabilities are not at hand")
     if isinstance(body.stop, list) and (strange := [item for item in body.stop if not isinstance(item, str)]):
@@ -53,7 +55,7 @@ def _decode(call: Call) -> Asked:
     body.top_p = body.top_p or None
     if body.echo and body.max_tokens == 0:
         body.options = {**body.options, "num_predict": 0}
-    inputs = [CompletionInput(prompt=prompt, suffix=body.suffix) for prompt in prompts]
+    inputs = [_input(prompt, body.suffix) for prompt in prompts]
     choices = read_choices(
         body,
         inputs,
@@ -62,20 +64,31 @@ def _decode(call: Call) -> Asked:
         logprobs=alternatives is not None,
         top_logprobs=alternatives or 0,
     )
-    return Asked(choices, body.stream_options.include_usage, prompts if body.echo else ())
+    echoes = tuple(wanted.prompt for wanted in inputs) if body.echo else ()
+    return Asked(choices, body.stream_options.include_usage, echoes)
 
 
-def _read_prompts(value: Any) -> tuple[str, ...]:
-    """The prompts; a single empty one loads the model."""
+def _input(prompt: str | tuple[int, ...], suffix: str) -> CompletionInput:
+    if isinstance(prompt, str):
+        return CompletionInput(prompt=prompt, suffix=suffix)
+    if suffix:
+        raise BadRequest("suffix with a prompt of tokens is not supported: send the text")
+    return CompletionInput(tokens=prompt, raw=True)
+
+
+def _read_prompts(value: Any) -> tuple[str | tuple[int, ...], ...]:
+    """The prompts, each a text or the numbers of its tokens; a single empty text loads the model."""
     match value:
         case str():
             return (value,)
         case [_, *_] if all(isinstance(item, str) for item in value):
             return tuple(value)
-        case [int(), *_] | [[int(), *_], *_]:
-            raise BadRequest("prompt: lists of tokens are not supported; send the text")
+        case [_, *_] if are_tokens(value):
+            return (tuple(value),)
+        case [_, *_] if all(isinstance(item, list) and item and are_tokens(item) for item in value):
+            return tuple(tuple(item) for item in value)
         case _:
-            raise BadRequest("prompt must be a text or a list of texts")
+            raise BadRequest("prompt must be a text, a list of texts, a list of tokens or a list of those")
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ import msgspec
 from tampu.api.dialect import JSON, AnswerCodec, Call, Reply, cut_headers
 from tampu.api.loading import LoadingBody, request_of
 from tampu.api.openai.errors import EMBEDDINGS, errors_of
+from tampu.api.openai.kinds import are_tokens
 from tampu.errors import BadRequest, InvalidParameter
 from tampu.generation import EmbeddingInput, EmbeddingRequest, Embeddings
 from tampu.wire import Int64
@@ -57,16 +58,12 @@ def _read_input(value: Any) -> tuple[EmbeddingInput, ...]:
             return (value,)
         case list() if all(isinstance(item, str) for item in value):
             return tuple(value)
-        case list() if _are_tokens(value):
+        case list() if are_tokens(value):
             return (tuple(value),)
-        case list() if all(isinstance(item, list) and item and _are_tokens(item) for item in value):
+        case list() if all(isinstance(item, list) and item and are_tokens(item) for item in value):
             return tuple(tuple(item) for item in value)
         case _:
             raise InvalidParameter("invalid input type")
-
-
-def _are_tokens(items: Sequence[Any]) -> bool:
-    return all(type(item) is int for item in items)
 
 
 def _encode(call: EmbeddingCall, answer: Embeddings) -> Reply:

@@ -77,6 +77,11 @@ def test_answers_and_biases() -> None:
     assert asked.echoes == ("a", "b")
 
 
+def test_prompts_of_tokens() -> None:
+    assert [request.input.tokens for request in _completion(prompt=[1, 2]).choices.requests] == [(1, 2)]
+    assert [request.input.tokens for request in _completion(prompt=[[1], [2, 3]]).choices.requests] == [(1,), (2, 3)]
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -111,8 +116,11 @@ def test_what_cannot_be_honoured_is_named(fields: dict[str, Any], words: str) ->
         ({"best_of": 3}, "best_of other than n"),
         ({"stop": ["x", 3]}, "invalid type for 'stop' field: float64"),
         ({"echo": True, "logprobs": 1}, "echo with logprobs"),
-        ({"prompt": [1, 2]}, "lists of tokens"),
-        ({"prompt": [[1]]}, "lists of tokens"),
+        ({"prompt": [1, True]}, "prompt must be"),
+        ({"prompt": [[1], []]}, "prompt must be"),
+        ({"prompt": [[1], "a"]}, "prompt must be"),
+        ({"prompt": [1, 2], "echo": True}, "echo with a prompt of tokens"),
+        ({"prompt": [1, 2], "suffix": "b"}, "suffix with a prompt of tokens"),
         ({"prompt": []}, "prompt must be"),
         ({"prompt": ["a", 1]}, "prompt must be"),
         ({"prompt": ["a"] * 65, "n": 2}, "more than 128 answers"),
