@@ -166,6 +166,7 @@ def manifests(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("manifests/*/*/*/*")}
 
 
+@pytest.mark.recorded("store/disk")
 @pytest.mark.parametrize("name", CASES)
 async def test_as_recorded(tmp_path: Path, name: str) -> None:
     store, case = Store(tmp_path / "models"), CASES[name]

@@ -14,6 +14,7 @@ from tests.journeys.conftest import Served
 from tests.models import recorded_model, scripted_model, scripted_model_of
 from tests.parsing.explained import FORMAT_RULES, Reading, Reply, explanation
 from tests.recordings import recording
+from tests.tally import Case, Tally
 
 FAMILIES = sorted({row["parser"] for row in recording("prompting/server_builtin.json")})
 ENDPOINTS = ["/api/chat", "/api/generate"]
@@ -55,18 +56,20 @@ def name_of(rows: list[dict[str, Any]]) -> str:
 
 
 @pytest.mark.parametrize("rows", models_with_cases(), ids=name_of)
-def test_prompts_are_those_of_ollama(served: Served, rows: list[dict[str, Any]]) -> None:
+def test_prompts_are_those_of_ollama(served: Served, rows: list[dict[str, Any]], tally: Tally) -> None:
     create(served, weights=recorded_model("scripted"), name=rows[0]["create"]["model"], **settings_of(rows[0]))
     told = served.ask("/api/show", {"model": rows[0]["create"]["model"]})
     assert told["capabilities"] == rows[0]["capabilities"]
     for row in rows:
-        status, text = shown_prompt(served, row)
-        assert status == row["status"], row["name"]
-        if status != 200:
-            # An unknown renderer is told along with the known ones.
-            assert text.startswith(row["error"].replace("{MODEL}", row["create"]["model"])), row["name"]
-            continue
-        assert text in [with_dates(right) for right in (row["rendered"], *row.get("also", ()))], row["name"]
+        with tally.case("prompting/renderers_http"):
+            status, text = shown_prompt(served, row)
+            assert status == row["status"], row["name"]
+            if status != 200:
+                # An unknown renderer is told along with the known ones.
+                assert text.startswith(row["error"].replace("{MODEL}", row["create"]["model"])), row["name"]
+            else:
+                right = [with_dates(prompt) for prompt in (row["rendered"], *row.get("also", ()))]
+                assert text in right, row["name"]
 
 
 def settings_of(row: dict[str, Any]) -> dict[str, Any]:
@@ -97,26 +100,34 @@ def reading(said: dict[str, Any]) -> Reading:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_answers_are_those_of_ollama(served: Served, family: str, stream: bool) -> None:
+def test_answers_are_those_of_ollama(served: Served, family: str, stream: bool, tally: Tally) -> None:
     for row in recording("prompting/server_builtin.json"):
         if row["parser"] != family:
             continue
         name = f"says-{hashlib.sha256(json.dumps(row['scripts']).encode()).hexdigest()[:12]}-{family}"
         create(served, name, scripted_model_of(row["scripts"]), parser=family, template=row["template"])
-        status, said = answer(served, row, name, stream=stream)
-        if row["status"] == 400:
-            assert status == 400, row["name"]
-            continue
-        assert status == 200, row["name"]
-        if row["status"] == 500:
-            # Ollama gives up; here the text of the call is there.
-            assert said.get("content") or said.get("response") or said.get("tool_calls"), row["name"]
-        elif row["endpoint"] == "/api/chat":
-            reply = Reply("".join(row["scripts"]["scripts"][0]["pieces"]), parser_named(family).preserved)
-            readings = reading(expected(row)), reading(said)
-            assert explanation(reply, *readings, FORMAT_RULES) is not None, row["name"]
-        else:
-            assert_same_but_not_lost(said, expected(row))
+        with tally.case(f"prompting/server_builtin{', streams' if stream else ''}") as case:
+            status, said = answer(served, row, name, stream=stream)
+            check_answer(row, status, said, case)
+
+
+def check_answer(row: dict[str, Any], status: int, said: dict[str, Any], case: Case) -> None:
+    if row["status"] == 400:
+        assert status == 400, row["name"]
+        return
+    assert status == 200, row["name"]
+    if row["status"] == 500:
+        # Ollama gives up; here the text of the call is there.
+        case.is_explained = True
+        assert said.get("content") or said.get("response") or said.get("tool_calls"), row["name"]
+    elif row["endpoint"] == "/api/chat":
+        reply = Reply("".join(row["scripts"]["scripts"][0]["pieces"]), parser_named(row["parser"]).preserved)
+        rule = explanation(reply, reading(expected(row)), reading(said), FORMAT_RULES)
+        case.is_explained = bool(rule)
+        assert rule is not None, row["name"]
+    else:
+        case.is_explained = said != expected(row)
+        assert_same_but_not_lost(said, expected(row))
 
 
 def assert_same_but_not_lost(said: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ from tests.operations.store_steps import (
 )
 from tests.recordings import recording
 from tests.store.stored import damage_in, name, put
+from tests.tally import Tally
 
 pytestmark = pytest.mark.anyio
 
@@ -127,7 +128,7 @@ def kept_as_they_came(text: str) -> str:
     return text
 
 
-async def test_recorded_folders(tmp_path: Path) -> None:
+async def test_recorded_folders(tmp_path: Path, tally: Tally) -> None:
     """Every path, mode and text on the disk, byte by byte, but that weights are kept as they came."""
     folder, services = tmp_path, services_in(tmp_path)
     for number, case in enumerate(STORIES):
@@ -139,15 +140,17 @@ async def test_recorded_folders(tmp_path: Path) -> None:
             content = model_file(call["blob"]) if "blob" in call else b""
             await run_step(services, call["method"], filled(call["path"]), filled(call.get("json")), content)
         if case["name"] in UNLIKE:
+            tally.add("store/disk", 1, explained=1)
             continue
         wanted = {kept_as_they_came(entry["path"]): entry for entry in case["tree"]}
         wanted = {path: entry for path, entry in wanted.items() if path not in NOT_ON_DISK.get(case["name"], ())}
         found = {f"{path.relative_to(folder)}{'/' if path.is_dir() else ''}": path for path in folder.rglob("*")}
-        assert (case["name"], set(found)) == (case["name"], set(wanted))
-        for path, entry in wanted.items():
-            assert (path, oct(found[path].stat().st_mode & 0o777)) == (path, entry["mode"])
-            if "text" in entry:
-                assert found[path].read_bytes() == kept_as_they_came(entry["text"]).encode()
+        with tally.case("store/disk"):
+            assert (case["name"], set(found)) == (case["name"], set(wanted))
+            for path, entry in wanted.items():
+                assert (path, oct(found[path].stat().st_mode & 0o777)) == (path, entry["mode"])
+                if "text" in entry:
+                    assert found[path].read_bytes() == kept_as_they_came(entry["text"]).encode()
 
 
 @pytest.mark.parametrize("case", recording("gguf/malformed.json"), ids=lambda case: case["name"])

@@ -40,6 +40,7 @@ def lay(folder: Path, case: dict[str, Any]) -> None:
             os.utime(target, (long_ago, long_ago))
 
 
+@pytest.mark.recorded("store/disk")
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_recorded_starts(library: Library, case: dict[str, Any]) -> None:
     folder = library.layout.root
