@@ -16,6 +16,7 @@ from tampu.api.fields import read_keep_alive
 from tampu.api.words import check_reference
 from tampu.errors import BadRequest
 from tampu.generation import ChatInput, GenerationRequest, JsonSchema, OutputFormat, Think
+from tampu.units import KeepAlive
 from tampu.wire import Int64
 
 Number = int | float
@@ -131,13 +132,20 @@ def _asked(
         format=_format(body),
         think=_think(body),
         thinks_if_able=True,
-        keep_alive=read_keep_alive(body.keep_alive),
+        keep_alive=_keep_alive(body.keep_alive),
         truncate=body.truncate,
         **settings,
     )
     check_reference(body.model, MESSAGES)
     shows_thoughts = body.thinking.display != "omitted"
     return Asked(request, request_id, stops, _caches(body), offer.searches, shows_thoughts)
+
+
+def _keep_alive(told: Any) -> KeepAlive | None:
+    try:
+        return read_keep_alive(told)
+    except BadRequest as error:
+        raise BadRequest(f"keep_alive: {error.message}") from None
 
 
 def _require(given: object, otherwise: str) -> None:
