@@ -76,15 +76,17 @@ class Program(click.Group):
 def unknown_command(program: str, name: str) -> str:
     """What is said of a command that does not exist, with those that may have been meant."""
     text = f'unknown command "{name}" for "{program}"'
-    close = [known for known in COMMANDS if _is_close(name, known)]
     # People who mistype a command of Ollama are told what Ollama tells them.
-    if close := [known for known in close if not COMMANDS[known].beyond] or close:
+    known = [entry.name for entry in COMMANDS.values() if not entry.beyond]
+    ours = [entry.name for entry in COMMANDS.values() if entry.beyond]
+    close = [each for each in known if _is_close(name, each, _SUGGESTION_DISTANCE)]
+    if close := close or [each for each in ours if _is_close(name, each, 1)]:
         text += "\n\nDid you mean this?\n" + "".join(f"\t{meant}\n" for meant in close)
     return text
 
 
-def _is_close(typed: str, name: str) -> bool:
-    return name.lower().startswith(typed.lower()) or _distance(typed.lower(), name.lower()) <= _SUGGESTION_DISTANCE
+def _is_close(typed: str, name: str, distance: int) -> bool:
+    return name.lower().startswith(typed.lower()) or _distance(typed.lower(), name.lower()) <= distance
 
 
 def _distance(one: str, other: str) -> int:

@@ -17,7 +17,7 @@ from tampu.cli.bare import run_bare
 from tampu.cli.catalog import ROOT_FLAGS, Program, unknown_command
 from tampu.cli.command import Command
 from tampu.cli.grammar import HELP, read_flags, split_command
-from tampu.cli.invocation import Invocation
+from tampu.cli.invocation import OLLAMA, Invocation
 from tampu.config import Settings
 from tampu.errors import BadRequest, ConfigError, TampuError
 from tampu.terminal.console import SHOW_CURSOR, Console
@@ -58,7 +58,9 @@ def run(arguments: Sequence[str], program: str, console: Console) -> int:
             traceback.print_exc()
         told = f"internal error: {type(error).__name__}: {error} (OLLAMA_DEBUG=1 shows where)"
         code = _complain(console, told, FAILED)
-    return _finish(console, code)
+    if program == OLLAMA:
+        _show_cursor(console)
+    return code
 
 
 def _settings(arguments: Sequence[str]) -> Settings:
@@ -134,14 +136,13 @@ def _complain(console: Console, message: str, code: int) -> int:
     return code
 
 
-def _finish(console: Console, code: int) -> int:
+def _show_cursor(console: Console) -> None:
     """Show the cursor after a display, in a pipe too, as Ollama does; at the very end, so that lines stay clean."""
     try:
         if console.spun and console.complained and not console.tells_terminal:
             console.tell(SHOW_CURSOR)
     except OSError:
         pass
-    return code
 
 
 def _leave_quietly() -> int:

@@ -95,7 +95,8 @@ def _answer(invocation: Invocation, model: str, prompt: str, description: Descri
     prompt, attachments = attach(console, prompt) if is_multimodal(description) else (prompt, [])
     printer = AnswerPrinter(
         console,
-        wrap=chosen.wrap,
+        # Codes that take words back have no place in a file; scripts that count on Ollama's bytes get them.
+        wrap=chosen.wrap and (console.writes_terminal or invocation.is_ollama),
         show_thinking=chosen.show_thinking,
         greyed=console.colour and console.writes_terminal,
     )

@@ -1,6 +1,7 @@
 """import: what is added, what is there already, what fails alone."""
 
 import hashlib
+import json
 from pathlib import Path
 
 from tests.cli.program import run_program
@@ -39,6 +40,21 @@ def test_a_dry_run_only_tells(tmp_path: Path) -> None:
         done = run_program("import", str(folder), "--dry-run", home=tmp_path, address=stub.address)
     assert done.stdout.decode().splitlines()[0] == f"new:q4_0 would be added: {folder}/new-Q4_0.gguf"
     assert [path for _, path, _ in stub.asked] == ["/", "/api/tags"]
+
+
+def test_what_becomes_of_each_as_json(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path)
+    (folder / "last.gguf").write_bytes(WEIGHTS + b"last")
+    answers = {("GET", "/api/tags"): TAGS, ("POST", BLOB): TAKEN, ("POST", "/api/create"): MADE}
+    with stub_server(answers) as stub:
+        done = run_program("import", "models", "--json", home=tmp_path, address=stub.address)
+        dry = run_program("import", "models", "--json", "--dry-run", home=tmp_path, address=stub.address)
+    last, new, old = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert (last["name"], last["state"], last["error"][:13]) == ("last:latest", "failed", "404 Not Found")
+    assert new == {"name": "new:q4_0", "state": "added", "files": [str(folder / "new-Q4_0.gguf")]}
+    assert (old["name"], old["state"]) == ("old:latest", "present")
+    assert [model["state"] for model in json.loads(dry.stdout)] == ["new", "new", "present"]
 
 
 def test_one_that_fails_does_not_keep_the_others_out(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tampu.cli.catalog import COMMANDS, Program, unknown_command
 from tampu.cli.main import program_name
+from tests.architecture.source import ROOT
 from tests.cli.program import NOWHERE, run_program
 from tests.fakes.stub_server import Answer, stub_server
 from tests.fakes.terminal import environment, program_on_terminal
@@ -100,6 +101,26 @@ def test_colours_can_be_switched_off(tmp_path: Path) -> None:
         with program_on_terminal("run", "m", "hi", home=tmp_path, address=stub.address) as terminal:
             assert terminal.wait_for_end() == 0
             terminal.wait_for("Thinking...", "hm", "...done thinking.", "", "yes")
+
+
+@pytest.mark.parametrize(("name", "has_codes"), [("tampu", False), ("ollama", True)])
+def test_codes_in_a_pipe(tmp_path: Path, name: str, has_codes: bool) -> None:
+    script = tmp_path / name
+    script.write_text("from tampu.cli.main import main\n\nmain()\n")
+    answers = {
+        ("POST", "/api/show"): Answer({"capabilities": ["completion"]}),
+        ("POST", "/api/generate"): Answer(lines=[{"response": "word " * 40}, {"done": True, "eval_count": 1}]),
+    }
+    with stub_server(answers) as stub:
+        done = subprocess.run(
+            [sys.executable, str(script), "run", "m", "hi", "--verbose"],
+            env=environment(tmp_path, stub.address, PYTHONPATH=str(ROOT)),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+        )
+    assert done.stdout.startswith(b"word word")
+    assert (b"\x1b" in done.stdout) is (b"\x1b" in done.stderr) is has_codes
 
 
 def test_what_is_piped_in_comes_before_the_words(tmp_path: Path) -> None:
