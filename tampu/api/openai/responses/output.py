@@ -38,15 +38,15 @@ class Output:
     def __init__(self, tag: str, *, with_logprobs: bool = False) -> None:
         self._tag, self._with_logprobs = tag, with_logprobs
         self._calls = 0
-        self._blanks = ""
+        self._blanks = TextDelta("")
         self.open: Growing | None = None
         self.items: list[dict[str, Any]] = []
 
     def take(self, event: GenerationEvent) -> Sequence[Change]:
         """The changes that an event makes."""
         match event:
-            case TextDelta(text=text, logprobs=logprobs):
-                return self._take_text(text, logprobs)
+            case TextDelta():
+                return self._take_text(event)
             case ThinkingDelta(text=text) if text:
                 opening = () if self.open and self.open.is_thought else self._begin_thought()
                 return (*opening, self._grown(text))
@@ -67,18 +67,18 @@ class Output:
         self._begin_message()
         self.close()
 
-    def _take_text(self, text: str, logprobs: Sequence[TokenLogprob]) -> Sequence[Change]:
+    def _take_text(self, event: TextDelta) -> Sequence[Change]:
         is_open = self.open is not None and not self.open.is_thought
         if not is_open:
-            text, self._blanks = self._blanks + text, ""
-            if self._calls and not text.strip():
-                self._blanks = text  # 3
+            event, self._blanks = _joined(self._blanks, event), TextDelta("")
+            if self._calls and not event.text.strip():
+                self._blanks = event  # 3
                 return ()
-        told = [described(entry) for entry in logprobs] if self._with_logprobs else []
-        if not text and not told:
+        told = [described(entry) for entry in event.logprobs] if self._with_logprobs else []
+        if not event.text and not told:
             return ()
         opening = () if is_open else self._begin_message()
-        return (*opening, self._grown(text, told))
+        return (*opening, self._grown(event.text, told))
 
     def _grown(self, text: str, logprobs: Sequence[dict[str, Any]] = ()) -> Change:
         growing = self.open
@@ -155,6 +155,10 @@ class Output:
 
     def _id(self, prefix: str) -> str:
         return f"{prefix}_{self._tag}_{len(self.items)}"
+
+
+def _joined(first: TextDelta, second: TextDelta) -> TextDelta:
+    return TextDelta(first.text + second.text, (*first.logprobs, *second.logprobs))
 
 
 def described(entry: TokenLogprob) -> dict[str, Any]:
