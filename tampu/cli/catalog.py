@@ -46,6 +46,7 @@ _ENTRIES: Final = (
     Entry("engine", "engine", "List, build and choose the engine that runs models", beyond=True),
     Entry("config", "config", "Show, check and change settings", beyond=True),
     Entry("purge", "purge", "Remove files that no model uses", beyond=True),
+    Entry("gguf", "gguf", "Look into model files and what becomes of published ones", beyond=True),
     Entry("completion", "completion", "Print a script that completes command lines", beyond=True),
 )
 COMMANDS: Final[Mapping[str, Entry]] = {entry.name: entry for entry in _ENTRIES}

@@ -20,7 +20,7 @@ from tampu.gguf.translate.translation import Tensor, Translation
 
 BLOCK: Final = 4096
 """File systems share whole blocks, so what is copied begins at the same place of a block as in the stored file."""
-_PAD_KEY: Final = "general.tampu.pad"
+PAD_KEY: Final = "general.tampu.pad"
 """It also tells a file of ours, which needs no translation."""
 _KEPT_BY_PROJECTORS: Final = ("general.", "clip.")
 _LONGEST_NAME: Final = 63
@@ -72,7 +72,7 @@ def _sources(source: Path, others: Files) -> tuple[Path, ...]:
 
 def _published(source: Path, header: Header, others: Files) -> tuple[Translation | None, Family | None]:
     families = FAMILIES.get(architecture_of(header), ())
-    if not families or _PAD_KEY in header.metadata or next(problems(header), None) is not None:
+    if not families or PAD_KEY in header.metadata or next(problems(header), None) is not None:
         return None, None
     if header.data_offset > LONGEST_HEADER:
         raise InvalidModelFile(f"the header is too long to be translated: {header.data_offset} bytes")
@@ -103,10 +103,10 @@ def _view(sources: tuple[Path, ...], header: Header, facts: dict[str, bytes], te
     tensors = dict(sorted(tensors.items(), key=lambda item: item[1].start))
     written = [WrittenTensor(name, each.shape, each.type.number, each.nbytes) for name, each in tensors.items()]
     body = tuple(_joined(_padded(tensors.values(), header.alignment)))
-    head = _head({**facts, _PAD_KEY: words("")}, written, header.alignment)
+    head = _head({**facts, PAD_KEY: words("")}, written, header.alignment)
     if body and isinstance(body[0], Copied) and BLOCK % header.alignment == 0:
         missing = (body[0].start - len(head)) % BLOCK
-        head = _head({**facts, _PAD_KEY: words(" " * missing)}, written, header.alignment)
+        head = _head({**facts, PAD_KEY: words(" " * missing)}, written, header.alignment)
     return View(
         sources,
         pieces=(Given(head), *body),
