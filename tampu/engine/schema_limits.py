@@ -14,6 +14,8 @@ _LITERALS: Final = frozenset({"const", "enum"})
 _NAMED: Final = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
 _REGEX_PART: Final = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\{([0-9]+)(?:,([0-9]*))?\}|.", re.DOTALL)
 _MANY_DIGITS: Final = 7
+_LEAST_INTEGER: Final = -(2**63)
+_ROUNDING: Final = 512
 
 
 def excesses_of(schema: Mapping[str, Any]) -> list[str]:
@@ -73,26 +75,33 @@ def _inner(place: str, part: Mapping[str, Any], depth: int) -> Iterator[tuple[st
 
 def _excesses_at(place: str, part: Mapping[str, Any]) -> Iterator[str]:
     """What is too large in the keywords of one schema."""
-    if any(len(text) > LITERAL_LIMIT for text in _literals(part)):
+    if any(isinstance(literal, str) and len(literal) > LITERAL_LIMIT for literal in _literals(part)):
         yield f"JSON schema error at {place[:200]}: a literal is longer than {LITERAL_LIMIT} characters"
+    if any(_is_fatal(literal) for literal in _literals(part)):
+        yield f"JSON schema error at {place[:200]}: a number is too close to -2**63 to be written"
     if any(expanded_length(pattern) > REPETITION_LIMIT for pattern in _patterns(part)):
         yield f"JSON schema error at {place[:200]}: a pattern repeats more than {REPETITION_LIMIT} times"
     if _divisor(part.get("multipleOf")) > DIVISOR_LIMIT:
         yield f"JSON schema error at {place[:200]}: multipleOf has more than {DIVISOR_LIMIT} steps"
 
 
-def _literals(part: Mapping[str, Any]) -> Iterator[str]:
-    """Texts that an answer must repeat word for word."""
+def _literals(part: Mapping[str, Any]) -> Iterator[object]:
+    """Texts and numbers that an answer must repeat word for word."""
     properties = part.get("properties")
     waiting = [part.get("const"), part.get("enum"), list(properties) if isinstance(properties, Mapping) else None]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, list):
+        if isinstance(item, list):
             waiting += item
         elif isinstance(item, Mapping):
             waiting += [*item, *item.values()]
+        else:
+            yield item
+
+
+def _is_fatal(literal: object) -> bool:
+    """Whether the engine would die of a number: of the one whose opposite its integers do not have, however rounded."""
+    return isinstance(literal, int | float) and _LEAST_INTEGER <= literal <= _LEAST_INTEGER + _ROUNDING
 
 
 def _patterns(part: Mapping[str, Any]) -> Iterator[str]:
