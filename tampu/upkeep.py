@@ -104,6 +104,15 @@ class FoundEngine:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRequest:
+    """A wish to read the last `lines` of the server's log, or of that of a model's engine, and whatever follows."""
+
+    model: str = ""
+    lines: int = 100
+    follow: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class BuildEngineRequest:
     """Compile an engine for this machine, out of a folder or (`source` "") of what the package index has."""

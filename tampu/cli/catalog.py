@@ -44,6 +44,7 @@ _ENTRIES: Final = (
     Entry("doctor", "doctor", "Examine this machine and what is stored", beyond=True),
     Entry("tune", "tune", "Find the fastest way to run a model on this machine", beyond=True),
     Entry("engine", "engine", "List, build and choose the engine that runs models", beyond=True),
+    Entry("logs", "logs", "Show the log of the server, or of the engine of a model", beyond=True),
     Entry("config", "config", "Show, check and change settings", beyond=True),
     Entry("purge", "purge", "Remove files that no model uses", beyond=True),
     Entry("gguf", "gguf", "Look into model files and what becomes of published ones", beyond=True),

@@ -4,7 +4,7 @@ import http.client
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -42,6 +42,10 @@ class _Loaded(msgspec.Struct):
 
 class _Queued(msgspec.Struct):
     requests: list[QueuedRequest] = []
+
+
+class _LogLine(msgspec.Struct):
+    line: str = ""
 
 
 class _Begun(msgspec.Struct):
@@ -157,6 +161,12 @@ class Client:
         """What the server finds out about its machine, its engine and its models folder."""
         return self._get("/api/doctor", _Examined).findings
 
+    def logs(self, model: str = "", *, lines: int, follow: bool = False) -> Iterator[str]:
+        """The last lines of the server's log, or of that of a model's engine; with `follow` those that come, too."""
+        query = urlencode({"model": model, "lines": lines, "follow": str(follow).lower()})
+        for line in self._lines("GET", f"/api/logs?{query}", None, _LogLine, tells_status=False):
+            yield line.line
+
     def engines(self) -> list[FoundEngine]:
         """The engines of the server's machine, each of them tried."""
         return self._get("/api/engines", _Engines).engines
@@ -251,8 +261,13 @@ class Client:
             raise ServerUnreachable(f"{LOST}; the last report was {status!r}")
 
     def _stream(self, path: str, body: Mapping[str, object], kind: type[Answer]) -> Iterator[Answer]:
-        with self._server.exchange("POST", path, encode(body), _headers("application/x-ndjson")) as response:
-            for line in lines_of(checked(response, streaming=True)):
+        yield from self._lines("POST", path, encode(body), kind)
+
+    def _lines(
+        self, method: str, path: str, body: bytes | None, kind: type[Answer], *, tells_status: bool = True
+    ) -> Iterator[Answer]:
+        with self._server.exchange(method, path, body, _headers("application/x-ndjson")) as response:
+            for line in lines_of(checked(response, streaming=tells_status)):
                 value = parsed(line)
                 if isinstance(value, dict) and value.get("error"):
                     raise ServerError(str(value["error"]), status=response.status)

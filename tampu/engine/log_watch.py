@@ -23,7 +23,7 @@ class LogTail:
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
         self._lock = threading.Lock()
-        self._count = 0
+        self._count = self._kept = 0
         self.constraints = ConstraintLog()
         self.system_info = ""
         """What an engine that is asked for information lines says that it was built for."""
@@ -41,12 +41,18 @@ class LogTail:
         with self._lock:
             self._count += 1
             if not is_asked_for:
+                self._kept += 1
                 self._lines.append(line[:LINE_LIMIT])
 
     def lines(self) -> list[str]:
         """The lines kept, oldest first."""
         with self._lock:
             return list(self._lines)
+
+    def after(self, number: int) -> tuple[list[str], int]:
+        """The lines that came after the first `number` of them, as far as they are kept; how many there were in all."""
+        with self._lock:
+            return list(self._lines)[-(self._kept - number) :] if self._kept > number else [], self._kept
 
     def text(self) -> str:
         """The lines kept, as one text."""

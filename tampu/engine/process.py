@@ -19,6 +19,7 @@ from tampu.engine.loading import (
     vitals_of,
     wait_until_settled,
 )
+from tampu.engine.log_watch import LogTail
 from tampu.engine.protocol import LoadProgress
 from tampu.engine.pulse import LOOK_S, Pulse, Vitals
 from tampu.engine.reuse import Reuse, reuse_of
@@ -57,6 +58,11 @@ class ChildEngine:
     @property
     def is_alive(self) -> bool:
         return self._keeper.is_alive
+
+    @property
+    def log(self) -> LogTail:
+        """What the engine writes; it outlives the engine."""
+        return self._keeper.log
 
     @property
     def log_tail(self) -> str:

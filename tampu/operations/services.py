@@ -9,6 +9,7 @@ from functools import partial
 from anyio import to_thread
 
 from tampu.config import Settings
+from tampu.engine.logs import EngineLogs
 from tampu.engine.process import ChildEngine, start_engine
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.engine.speculation import Payoffs
@@ -22,9 +23,10 @@ from tampu.registry.pushes import Pushes, open_pushes
 from tampu.scheduler.placement import SMALLEST_AUTOMATIC_CTX
 from tampu.scheduler.records import Limits, ProgressCallback
 from tampu.scheduler.scheduler import Scheduler
-from tampu.store.gc import open_folder
 from tampu.state.database import Database, opened_database
+from tampu.store.gc import open_folder
 from tampu.store.library import Library
+from tampu.telemetry.recent import RecentLines
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class Services:
     scheduler: Scheduler
     pulls: Pulls
     pushes: Pushes
+    log: RecentLines
+    engine_logs: EngineLogs
     database: Database
 
     @property
@@ -55,8 +59,11 @@ def _tell_what_is_not_heeded(settings: Settings, limits: Limits) -> None:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """Ready the models folder, then everything on top; raises StoreError. Leaving stops every engine."""
+async def open_services(settings: Settings, *, log: RecentLines | None = None) -> AsyncIterator[Services]:
+    """Ready the models folder, then everything on top; raises StoreError. Leaving stops every engine.
+
+    `log`: where the end of the server's own log is kept, if it is.
+    """
     library = Library(settings.models_folder)
     ready = partial(open_folder, library, prune_leftovers=not settings.no_prune, partial_age_s=settings.keep_partial_s)
     pruned = await to_thread.run_sync(ready)
@@ -67,13 +74,15 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     _log.info("where no context length is set it starts here", extra={"default_num_ctx": SMALLEST_AUTOMATIC_CTX})
     limits = Limits.of_settings(settings, cores=compute_threads())
     _tell_what_is_not_heeded(settings, limits)
-    payoffs, current = Payoffs(), CurrentSettings(settings)
+    payoffs, current, engine_logs = Payoffs(), CurrentSettings(settings), EngineLogs()
 
     async def start(spec: EngineSpec, placement: Placement, on_progress: ProgressCallback) -> ChildEngine:
         async with opened_files(library, spec, translates=settings.translates) as files:
-            child = await start_engine(
-                spec, placement, settings=current.value, on_progress=on_progress, payoffs=payoffs, opened=files.spec
-            )
+            with engine_logs.noting_failure(spec.model_path):
+                child = await start_engine(
+                    spec, placement, settings=current.value, on_progress=on_progress, payoffs=payoffs, opened=files.spec
+                )
+            engine_logs.note(spec.model_path, child.log)
             await files.release(child.pid)
             return child
 
@@ -83,4 +92,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         opened_database(settings.home) as database,
         Scheduler(start, available_memory, limits) as scheduler,
     ):
-        yield Services(current, library, FactsCache(library, settings), scheduler, pulls, pushes, database)
+        yield Services(
+            current,
+            library,
+            FactsCache(library, settings),
+            scheduler,
+            pulls,
+            pushes,
+            log or RecentLines(),
+            engine_logs,
+            database,
+        )

@@ -11,6 +11,7 @@ from tampu.operations.doctor import examine
 from tampu.operations.embed import embed
 from tampu.operations.engines import build_engine, list_engines, use_engine
 from tampu.operations.generate import generate
+from tampu.operations.logs import read_logs
 from tampu.operations.offers import list_offers
 from tampu.operations.pull import pull
 from tampu.operations.purge import purge
@@ -65,5 +66,6 @@ def bind_operations(services: Services) -> Operations:
         use_engine=partial(use_engine, services),
         build_engine=partial(build_engine, services),
         tune=partial(tune, services),
+        read_logs=partial(read_logs, services),
         share=SharedModels(services.library),
     )

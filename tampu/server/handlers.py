@@ -100,13 +100,17 @@ def uploading(
 
 
 def streaming(
-    codec: StreamCodec[RequestT, EventT], operation: Callable[[RequestT, Exchange], AsyncIterator[EventT]]
+    codec: StreamCodec[RequestT, EventT],
+    operation: Callable[[RequestT, Exchange], AsyncIterator[EventT]],
+    *,
+    reads_body: bool = True,
 ) -> Endpoint:
     """An endpoint that answers with events: as they come, or joined at the end."""
 
     async def endpoint(exchange: Exchange) -> None:
         async with _errors_answered(exchange, codec.encode_error):
-            request = await _decoded(codec.decode, await exchange.call())
+            call = await exchange.call() if reads_body else exchange.bodiless_call()
+            request = await _decoded(codec.decode, call)
             writer = codec.writer(request)
 
             async def work() -> None:

@@ -34,7 +34,17 @@ from tampu.management import (
 from tampu.progress import Progress
 from tampu.responses import KeptResponse, ResponseEvent, ResponseRequest
 from tampu.sharing import Lookup, SharedBlob, SharedManifest
-from tampu.upkeep import BuildEngineRequest, Finding, FoundEngine, Purged, Tuned, TuneRequest, Unfinished, Verified
+from tampu.upkeep import (
+    BuildEngineRequest,
+    Finding,
+    FoundEngine,
+    LogRequest,
+    Purged,
+    Tuned,
+    TuneRequest,
+    Unfinished,
+    Verified,
+)
 
 
 class Generate(Protocol):
@@ -117,4 +127,5 @@ class Operations:
     use_engine: Callable[[str], Awaitable[None]]
     build_engine: Callable[[BuildEngineRequest], AsyncIterator[Progress]]
     tune: Callable[[TuneRequest], AsyncIterator[Progress | Tuned]]
+    read_logs: Callable[[LogRequest], AsyncIterator[str]]
     share: Share

@@ -16,6 +16,7 @@ from tampu.api.native import (
     embed,
     engines,
     generate,
+    logs,
     manage,
     models,
     offers,
@@ -67,7 +68,17 @@ from tampu.responses import KeptResponse, ResponseEvent
 from tampu.server.exchange import Exchange
 from tampu.server.handlers import Endpoint, answering, fixed, pure, streaming, uploading
 from tampu.server.router import Route
-from tampu.upkeep import BuildEngineRequest, Finding, FoundEngine, Purged, Tuned, TuneRequest, Unfinished, Verified
+from tampu.upkeep import (
+    BuildEngineRequest,
+    Finding,
+    FoundEngine,
+    LogRequest,
+    Purged,
+    Tuned,
+    TuneRequest,
+    Unfinished,
+    Verified,
+)
 
 
 def _generate(request: GenerationRequest, exchange: Exchange) -> AsyncIterator[GenerationEvent]:
@@ -231,6 +242,12 @@ def _tune(request: TuneRequest, exchange: Exchange) -> AsyncIterator[Progress | 
     return exchange.behind.operations.tune(request)
 
 
+def _logs(request: LogRequest, exchange: Exchange) -> AsyncIterator[str]:
+    if not exchange.is_from_here:
+        raise Forbidden("only a program on the server's own machine may read its log; run 'tampu logs' there")
+    return exchange.behind.operations.read_logs(request)
+
+
 def _require_here(exchange: Exchange) -> None:
     """What is compiled and run is for those to decide who can run programs on this machine anyway."""
     if not exchange.is_from_here:
@@ -295,6 +312,7 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("POST", "/api/engines/use", answering(engines.USE_CODEC, _use_engine)),
     Route("POST", "/api/engines/build", streaming(engines.BUILD_CODEC, _build_engine)),
     Route("POST", "/api/tune", streaming(tuning.CODEC, _tune)),
+    Route("GET", "/api/logs", streaming(logs.CODEC, _logs, reads_body=False)),
     Route("GET", "/api/version", _VERSION),
     Route("HEAD", "/api/version", _VERSION),
     Route("GET", "/api/status", _status),

@@ -27,6 +27,7 @@ from tampu.server.startup_log import log_change, log_place, log_settings
 from tampu.server.stopping import Stopping
 from tampu.server.underway import Underway
 from tampu.telemetry.logs import logging_to, set_level
+from tampu.telemetry.recent import RecentLines
 
 _log = logging.getLogger("tampu.server")
 _TO_STOP = (signal.SIGINT, signal.SIGTERM)
@@ -41,10 +42,11 @@ def serve(settings: Settings, *, exits_when_idle: bool = False, reread: Reread =
     `exits_when_idle`: also return after `settings.idle_exit_s` without requests (a server that a command started).
     `reread`: how the settings are read anew when their file changes and on SIGHUP.
     """
-    with logging_to(level=settings.log_level), listen(settings.address) as listener:
+    recent = RecentLines()
+    with logging_to(level=settings.log_level, recent=recent), listen(settings.address) as listener:
         _introduce(settings)
         options = {"use_uvloop": _has_uvloop()}
-        anyio.run(_serve, settings, listener, exits_when_idle, reread, backend_options=options)
+        anyio.run(_serve, settings, listener, exits_when_idle, reread, recent, backend_options=options)
 
 
 def _introduce(settings: Settings) -> None:
@@ -60,12 +62,16 @@ def _introduce(settings: Settings) -> None:
 
 
 async def _serve(
-    settings: Settings, listener: socket.socket, exits_when_idle: bool, reread: Reread = Settings.read
+    settings: Settings,
+    listener: socket.socket,
+    exits_when_idle: bool,
+    reread: Reread = Settings.read,
+    recent: RecentLines | None = None,
 ) -> None:
     activity, stopping = Activity(), Stopping()
     log_settings(settings)
     with _signals_to_stop() as signals:
-        async with open_services(settings) as services:
+        async with open_services(settings, log=recent) as services:
             build = partial(
                 build_app, bind_operations(services), activity=activity, stopping=stopping, underway=Underway()
             )
@@ -81,7 +87,7 @@ async def _serve(
 
             watch = SettingsWatch(reread, places_of_settings(), apply)
             async with anyio.create_task_group() as group:
-                group.start_soon(_heed_signals, signals, server, watch)
+                group.start_soon(_heed_signals, signals, server, watch, recent)
                 group.start_soon(watch.run)
                 if exits_when_idle:
                     group.start_soon(_stop_when_idle, server, activity, settings.idle_exit_s)
@@ -100,7 +106,9 @@ def _signals_to_stop() -> Iterator[AsyncIterator[signal.Signals]]:
         signal.signal(number, signal.SIG_IGN)
 
 
-async def _heed_signals(signals: AsyncIterator[signal.Signals], server: Server, watch: SettingsWatch) -> None:
+async def _heed_signals(
+    signals: AsyncIterator[signal.Signals], server: Server, watch: SettingsWatch, recent: RecentLines | None
+) -> None:
     has_terminal = _has_terminal()
     async for number in signals:
         if number == _HANGUP and not (has_terminal and await _terminal_is_gone()):
@@ -108,6 +116,8 @@ async def _heed_signals(signals: AsyncIterator[signal.Signals], server: Server, 
             watch.look_now()
             continue
         _log.info("stopping: %s", number.name)
+        if recent is not None:
+            recent.is_over = True  # who follows the log is no reason to stay
         server.stop()
 
 

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final, TextIO
 
+from tampu.telemetry.recent import RecentLines
+
 TRACE: Final = 5
 _ROOT: Final = "tampu"
 _LEVELS: Final = (logging.INFO, logging.DEBUG, TRACE)
@@ -37,13 +39,27 @@ class TextFormatter(logging.Formatter):
         return " ".join(pairs)
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes lines to a stream, and tells them to what keeps the last ones."""
+
+    def __init__(self, stream: TextIO, recent: RecentLines | None) -> None:
+        super().__init__(stream)
+        self._recent = recent
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        if self._recent is not None:
+            self._recent.add(line)
+        return line
+
+
 @contextmanager
-def logging_to(stream: TextIO | None = None, *, level: int = 0) -> Iterator[None]:
+def logging_to(stream: TextIO | None = None, *, level: int = 0, recent: RecentLines | None = None) -> Iterator[None]:
     """Log what Tampu says to `stream` (stderr) while open. `level`: 0 information, 1 debug, 2 and more trace.
 
-    Other libraries are heard from warnings up, whatever the level.
+    Other libraries are heard from warnings up, whatever the level. `recent` hears each line too.
     """
-    handler = logging.StreamHandler(sys.stderr if stream is None else stream)
+    handler = _Handler(sys.stderr if stream is None else stream, recent)
     handler.setFormatter(TextFormatter())
     ours, everybody = logging.getLogger(_ROOT), logging.getLogger()
     before = ours.level

@@ -73,6 +73,7 @@ class FakeOperations:
             list_offers=self._offers,
             list_unfinished=self._nothing,
             examine=self._nothing,
+            read_logs=self._nothing,
             list_engines=self._nothing,
             use_engine=self._look_up,
             build_engine=self._report,

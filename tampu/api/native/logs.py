@@ -1,0 +1,40 @@
+"""A route of ours: `GET /api/logs?model=&lines=&follow=`, a line of JSON for each line of the log."""
+
+from urllib.parse import parse_qs
+
+from tampu.api.dialect import Call, StreamCodec
+from tampu.api.native.errors import UPKEEP, native_error
+from tampu.api.native.progress import ReportWriter
+from tampu.api.words import check_reference
+from tampu.errors import InvalidParameter
+from tampu.upkeep import LogRequest
+
+_MOST_DIGITS = 9
+_YES, _NO = frozenset({"1", "true"}), frozenset({"0", "false", ""})
+
+
+def _decode(call: Call) -> LogRequest:
+    given = {name: values[-1] for name, values in parse_qs(call.query, keep_blank_values=True).items()}
+    model = given.get("model", "")
+    if model:
+        check_reference(model, UPKEEP)
+    return LogRequest(model=model, lines=_count(given.get("lines", "100")), follow=_flag(given.get("follow", "")))
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise InvalidParameter(f"lines: {text!r} is not allowed; a whole number is")
+    return int(text)
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in _YES | _NO:
+        raise InvalidParameter(f"follow: {text!r} is not allowed; true or false is")
+    return text.lower() in _YES
+
+
+CODEC: StreamCodec[LogRequest, str] = StreamCodec(
+    decode=_decode,
+    writer=lambda _: ReportWriter(UPKEEP, lambda line: {"line": line}, streams=True),
+    encode_error=lambda error: native_error(error, UPKEEP),
+)
