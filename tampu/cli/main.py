@@ -4,6 +4,7 @@ Exit codes: 0 success, 1 an error, 2 a setting with an impossible value, 130 int
 """
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -21,11 +22,13 @@ from tampu.cli.invocation import OLLAMA, Invocation
 from tampu.config import Settings
 from tampu.errors import BadRequest, ConfigError, TampuError
 from tampu.terminal.console import SHOW_CURSOR, Console
-from tampu.terminal.status import FAILED, INTERRUPTED, MISCONFIGURED, UNREAD
+from tampu.terminal.status import FAILED, INTERRUPTED, MISCONFIGURED, TERMINATED, UNREAD
 
 
 def main() -> NoReturn:
     """Run the command line of this process."""
+    # As an exception it passes through all that holds the terminal, which is then given back as it was.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     console = Console(_tolerant(sys.stdin), _tolerant(sys.stdout), _tolerant(sys.stderr))
     sys.exit(run(sys.argv[1:], program_name(sys.argv[0]), console))
 

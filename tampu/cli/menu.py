@@ -3,8 +3,6 @@
 Every choice ends in a command line, which is shown and run like any other; what a command decides is left to it.
 """
 
-import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -16,7 +14,6 @@ from tampu.errors import TampuError
 from tampu.terminal.console import Console, printable
 from tampu.terminal.keyboard import Key, keyboard
 from tampu.terminal.menu import Screen, screen
-from tampu.terminal.status import TERMINATED
 
 Words = Sequence[str]
 RunLine = Callable[[Words], int]
@@ -26,8 +23,6 @@ RunLine = Callable[[Words], int]
 def run_menu(invocation: Invocation, run_line: RunLine, *, flags: Words) -> None:
     """Let the person choose until they leave. `flags` go with chats. Raises ServerUnreachable where none may start."""
     invocation.demand_server()
-    # As an exception it passes through the screen, which then gives the terminal back as it was.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         at = 0
         while (chosen := _chosen(invocation, at)) is not None:

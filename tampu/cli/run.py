@@ -1,7 +1,5 @@
 """`run`: one answer to a prompt, or a session with a model."""
 
-import signal
-import sys
 from collections.abc import Sequence
 
 from tampu.cli.command import command
@@ -22,7 +20,6 @@ from tampu.repl.talk import Talk
 from tampu.terminal.answer import AnswerPrinter, show_answer
 from tampu.terminal.console import Console
 from tampu.terminal.interrupts import heard_interrupts
-from tampu.terminal.status import TERMINATED
 from tampu.terminal.timings import timing_block
 from tampu.terminal.waiting import progress_asked, waiting
 
@@ -135,8 +132,6 @@ def _talk(invocation: Invocation, session: Session) -> None:
     editor = LineEditor(
         settings.home / "history", keeps_history=not settings.no_history, coloured=console.colour, edit=edit
     )
-    # As an exception it passes through the line editor, which then gives the terminal back as it was.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     run_session(Talk(session, invocation.client, console, _read_parameter, invocation.is_ollama), editor)
 
 

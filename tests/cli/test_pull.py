@@ -1,12 +1,15 @@
 """pull: bars, limits, and what was not finished."""
 
 import json
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.cli.program import run_program
 from tests.fakes.stub_server import Answer, stub_server
+from tests.fakes.terminal import program_on_terminal
 
 DONE = Answer(lines=[{"status": "pulling manifest"}, {"status": "success"}])
 PARTIALS = [
@@ -33,6 +36,20 @@ def test_a_limit_that_is_none_is_refused_here(tmp_path: Path) -> None:
         done = run_program("pull", "x", "--limit-rate", "fast", home=tmp_path, address=stub.address)
         assert (done.returncode, stub.bodies("/api/pull")) == (1, [])
         assert done.stderr.startswith(b"Error: invalid rate 'fast'")
+
+
+def test_a_signal_to_end_shows_the_cursor_again(tmp_path: Path) -> None:
+    lines = [{"status": "pulling x", "digest": "sha256:" + "a" * 64, "total": 100, "completed": 10}]
+    answers = {("POST", "/api/pull"): Answer(lines=lines, hold=threading.Event())}
+    with (
+        stub_server(answers) as stub,
+        program_on_terminal("pull", "m", home=tmp_path, address=stub.address) as terminal,
+    ):
+        terminal.wait_until(lambda: any("10%" in line for line in terminal.lines) and terminal.hides_cursor)
+        terminal.kill(signal.SIGTERM)
+        assert terminal.wait_for_end() == 143
+        assert not terminal.hides_cursor
+    assert stub.gone.wait(20), "the server must see that nobody listens"
 
 
 def test_what_was_not_finished_is_listed(tmp_path: Path) -> None:

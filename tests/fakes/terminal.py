@@ -52,6 +52,11 @@ class Terminal:
         """Whether the terminal is in its usual mode, not a line editor's."""
         return self._child.getecho()
 
+    @property
+    def hides_cursor(self) -> bool:
+        """Whether the cursor is not to be seen."""
+        return self._screen.cursor.hidden
+
     def resize(self, columns: int, rows: int) -> None:
         self._child.setwinsize(rows, columns)
         self._screen.resize(rows, columns)
