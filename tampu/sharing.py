@@ -1,6 +1,6 @@
 """What a server that shares its models is asked for, and what it hands out. A repository is a model without its tag."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,5 +28,5 @@ class SharedBlob(Protocol):
     digest: str
     size: int
 
-    def pieces(self, start: int, end: int) -> AsyncIterator[bytes]:
+    def pieces(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """The bytes from `start` up to but not including `end`; raises CorruptBlob if the file has become shorter."""

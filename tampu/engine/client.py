@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -12,6 +12,7 @@ import anyio
 import msgspec
 
 from tampu import wire
+from tampu.audience import Audience, Telling
 from tampu.engine.connection import Address, Answer, exchange, request_bytes
 from tampu.engine.constraint import constraint, followable_schema, older_constraint, plain_constraint
 from tampu.engine.constraint_log import ConstraintLog
@@ -37,7 +38,7 @@ from tampu.engine.replies import (
 )
 from tampu.engine.requests import Body, chat_body, completion_body, conversation_fields, prompt_size, schema_of
 from tampu.engine.reuse import NO_REUSE, Reuse
-from tampu.engine.schema_proof import SchemaProof
+from tampu.engine.schema_proof import ProvenEvents, SchemaProof
 from tampu.engine.sse import EventReader, EventTooLong
 from tampu.engine.vectors import VectorsAnswer, vectors_body
 from tampu.errors import EngineCrashed, EngineRefused
@@ -161,20 +162,20 @@ class EngineClient:
         except OSError:
             return False
 
-    def complete(self, request: EngineCompletion) -> AsyncGenerator[EngineEvent, None]:
+    def complete(self, request: EngineCompletion) -> Telling[EngineEvent]:
         is_held = schema_of(request.format) is not None or request.calls is not None
         if self._constraints is None:
-            return self._complete(request, plain_constraint(request))
+            return Telling(partial(self._complete, request, plain_constraint(request)))
         if not self.properties.takes_grammars:
-            return self._complete(request, older_constraint(request))
+            return Telling(partial(self._complete, request, older_constraint(request)))
         if is_held:
-            return self._prove(request, self._constraints)
-        return self._complete(request, {})
+            return Telling(partial(self._prove, request, self._constraints))
+        return Telling(partial(self._complete, request, {}))
 
-    def chat(self, request: EngineChat) -> AsyncGenerator[EngineEvent, None]:
+    def chat(self, request: EngineChat) -> Telling[EngineEvent]:
         reader = ChatReader(alternatives=request.logprobs, is_muted=request.sampling.num_predict == 0)
         body = chat_body(request, num_ctx=self.properties.num_ctx, schema=followable_schema(request))
-        return self._generate("/v1/chat/completions", body, reader)
+        return Telling(partial(self._generate, "/v1/chat/completions", body, reader))
 
     async def render_chat(
         self, messages: Sequence[Message], *, tools: Sequence[Tool] = (), think: Think | None = None
@@ -214,25 +215,23 @@ class EngineClient:
     async def restore_slot(self, slot: int, name: str) -> int:
         return (await self._ask("POST", f"/slots/{slot}?action=restore", {"filename": name}, _Restored)).n_restored
 
-    async def _generate(self, path: str, body: Body, reader: ReplyReader) -> AsyncGenerator[EngineEvent, None]:
-        """Ask for a stream and read it to its end; closing this generator closes the socket, which frees the slot."""
-        events = EventReader()
+    async def _generate(self, path: str, body: Body, reader: ReplyReader, audience: Audience[EngineEvent]) -> None:
+        """Ask for a stream and tell it to its end; leaving closes the socket, which frees the slot."""
+        events, tell = EventReader(), audience.tell
         body["cache_prompt"] = self._reuse.shares
         recalled = await self._recalled(body)
-        async with self._open("POST", path, body) as answer:
-            while not reader.is_complete:
-                received = await answer.receive()
-                if not received:
-                    raise self._crashed()
-                for data in events.feed(received):
-                    for event in self._read(reader, data, recalled):
-                        yield event
 
-    def _read(self, reader: ReplyReader, data: bytes, recalled: int) -> list[EngineEvent]:
-        events = reader.read(data)
-        if reader.is_complete and events and isinstance(events[-1], EngineEnd):
-            self._learn(events[-1], recalled)
-        return events
+        def take(received: bytes) -> bool:
+            for data in events.feed(received):
+                for event in reader.read(data):
+                    tell(event)
+            return reader.end is not None
+
+        async with self._open("POST", path, body) as answer:
+            await answer.pour(take, audience.pace)
+            if reader.end is None:
+                raise self._crashed()
+        self._learn(reader.end, recalled)
 
     async def _recalled(self, body: Body) -> int:
         """Bring back what was kept of the prompt of a request; how many tokens that is."""
@@ -251,21 +250,17 @@ class EngineClient:
         if self.prompts is not None:
             self.prompts.note(end, recalled=recalled)
 
-    def _complete(self, request: EngineCompletion, constraint: Body) -> AsyncGenerator[EngineEvent, None]:
+    async def _complete(self, request: EngineCompletion, constraint: Body, audience: Audience[EngineEvent]) -> None:
         body = completion_body(request, num_ctx=self.properties.num_ctx, constraint=constraint)
-        return self._generate("/completion", body, CompletionReader.of(request))
+        await self._generate("/completion", body, CompletionReader.of(request), audience)
 
-    async def _prove(self, request: EngineCompletion, log: ConstraintLog) -> AsyncGenerator[EngineEvent, None]:
+    async def _prove(self, request: EngineCompletion, log: ConstraintLog, audience: Audience[EngineEvent]) -> None:
         """A constrained answer, each event let out only when the engine is known to hold it to its form."""
         proof = SchemaProof(log, f"constraint-{next(self._numbers)}", schema_of(request.format))
         ids = {tag: await self._tag_tokens(tag) for tag in tags_of(request.thoughts, request.calls)}
-        stream = self._complete(request, constraint(request, mark=proof.mark, ids=ids))
-        async with aclosing(stream) as events:
-            async for event in events:
-                if proof.needs_log(event):
-                    await self._catch_up(log)
-                proof.check()
-                yield event
+        proven = ProvenEvents(proof, audience, read_log=partial(self._catch_up, log))
+        await self._complete(request, constraint(request, mark=proof.mark, ids=ids), Audience(proven.tell, proven))
+        await proven.catch_up()
 
     async def _tag_tokens(self, tag: str) -> list[int]:
         if tag not in self._tags:

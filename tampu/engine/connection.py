@@ -5,15 +5,14 @@ line of code on the way costs; a general HTTP client has many of both.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
 import httptools
 
-_HELD_BYTES: Final = 1 << 20
-"""More than this is not read ahead for a reader that does not come."""
+from tampu.audience import KEEPS_UP, Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +28,23 @@ class ConnectionLost(OSError):
 
 
 class Answer(asyncio.Protocol):
-    """The answer to the one request of a connection, read as it comes by one reader."""
+    """The answer to the one request of a connection: read whole, or poured out as it comes."""
 
     def __init__(self, request: bytes, loop: asyncio.AbstractEventLoop) -> None:
         self._request, self._loop = request, loop
-        self._parser = httptools.HttpResponseParser(self)
         self._pieces: list[bytes] = []
-        self._received_bytes = self._taken_bytes = self._noted_bytes = 0
-        self._is_whole = False
-        self._lost: ConnectionLost | None = None
+        self.on_body = self._pieces.append
+        """What the parser calls with a piece of the body, without its framing."""
+        self._take: Callable[[bytes], bool] | None = None
+        self._pace: Pace = KEEPS_UP
+        self._has_enough = self._is_whole = False
+        self._failure: BaseException | None = None
         self._reader: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._status = 0
+        self._has_poured = False
+        self._heard = self._heard_before = 0
+        self._parser = httptools.HttpResponseParser(self)
 
     # What the event loop calls.
 
@@ -52,33 +56,28 @@ class Answer(asyncio.Protocol):
         self._request = b""
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and wake the reader."""
+        """Parse, and pour; wake the reader where it has something to do."""
         try:
             self._parser.feed_data(data)
+            self._heard += 1
+            if self._take is not None and not self._pour(self._take):
+                return
         except httptools.HttpParserError as error:
-            self._lost = ConnectionLost(f"what came is no HTTP: {error}")
-        if self._received_bytes - self._taken_bytes > _HELD_BYTES and self._transport:
-            self._transport.pause_reading()
-        reader = self._reader
-        if reader is not None and not reader.done():
-            reader.set_result(None)
+            self._failure = ConnectionLost(f"what came is no HTTP: {error}")
+        except Exception as error:  # noqa: BLE001  # not the event loop's to hear: `pour` raises it
+            self._failure = error
+        self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whatever was wanted of it will not come."""
-        self._lost = self._lost or ConnectionLost(str(exc or "closed by the other side"))
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
+        self._failure = self._failure or ConnectionLost(str(exc or "closed by the other side"))
+        self._wake()
 
     # What the parser calls.
 
     def on_headers_complete(self) -> None:
         """The status is known."""
         self._status = self._parser.get_status_code()
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body, without its framing."""
-        self._pieces.append(body)
-        self._received_bytes += len(body)
 
     def on_message_complete(self) -> None:
         """The end of the body."""
@@ -94,13 +93,12 @@ class Answer(asyncio.Protocol):
     @property
     def has_begun(self) -> bool:
         """Whether something of the body has come."""
-        return self._received_bytes > 0
+        return self._has_poured or bool(self._pieces)
 
     def take_news(self) -> bool:
-        """Whether something of the body has come since this was asked last."""
-        has_news = self._received_bytes != self._noted_bytes
-        self._noted_bytes = self._received_bytes
-        return has_news
+        """Whether something has come since this was asked last."""
+        heard_before, self._heard_before = self._heard_before, self._heard
+        return self._heard != heard_before
 
     # What the reader calls.
 
@@ -110,31 +108,53 @@ class Answer(asyncio.Protocol):
             await self._more()
         return self._status
 
-    async def receive(self) -> bytes:
-        """What has come of the body, at least a byte; empty at its end. Raises ConnectionLost."""
-        pieces = self._pieces
-        while not pieces:
-            if self._is_whole:
-                return b""
-            await self._more()
-        received = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
-        if self._received_bytes - self._taken_bytes > _HELD_BYTES and self._transport:
-            self._transport.resume_reading()
-        self._taken_bytes = self._received_bytes
-        return received
-
     async def read(self) -> bytes:
         """The whole body; raises ConnectionLost."""
-        pieces = []
-        while piece := await self.receive():
-            pieces.append(piece)
-        return b"".join(pieces)
+        while not self._is_whole:
+            await self._more()
+        return b"".join(self._pieces)
+
+    async def pour(self, take: Callable[[bytes], bool], pace: Pace) -> None:
+        """Hand each piece of the body to `take`, at once when it comes, until that has enough or there is no more.
+
+        Nothing more is read while `pace` is behind. Raises what `take` raises, and ConnectionLost.
+        """
+        self._take, self._pace = take, pace
+        self._pour(take)
+        while not (self._has_enough or self._is_whole):
+            if pace.is_behind and not self._failure:
+                await self._let_catch_up(pace)
+            else:
+                await self._more()
+        if self._failure and not self._has_enough:
+            raise self._failure
+
+    def _pour(self, take: Callable[[bytes], bool]) -> bool:
+        """Pour what has come; whether the reader has something to do now."""
+        pieces = self._pieces
+        for piece in pieces:
+            self._has_poured = True
+            if take(piece):
+                self._has_enough, self._take = True, None
+                return True
+        pieces.clear()
+        return self._is_whole or self._pace.is_behind
+
+    async def _let_catch_up(self, pace: Pace) -> None:
+        assert self._transport is not None  # noqa: S101  # for the type checker
+        self._transport.pause_reading()
+        await pace.catch_up()
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     def _more(self) -> "asyncio.Future[None]":
-        """Done once something has changed; raises ConnectionLost where nothing can."""
-        if self._lost:
-            raise self._lost
+        """Done once something has changed; raises what nothing can change."""
+        if self._failure:
+            raise self._failure
         self._reader = reader = self._loop.create_future()
         return reader
 

@@ -1,14 +1,13 @@
 """What an engine does for the rest of the code: the seam behind which a child process, or a fake, stands."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-import msgspec
-
+from tampu.audience import Telling
 from tampu.engine.shape import CallForm, Thoughts
-from tampu.generation import OutputFormat, Think, TokenLogprob
+from tampu.generation import OutputFormat, TextDelta, Think, ThinkingDelta
 from tampu.messages import Message, Tool, ToolCall
 from tampu.options import Sampling
 
@@ -46,18 +45,10 @@ class EngineChat:
     reports_progress: bool = False
 
 
-class EngineText(msgspec.Struct, frozen=True, gc=False):
-    """A piece of the answer."""
-
-    text: str
-    logprobs: tuple[TokenLogprob, ...] = ()
-
-
-class EngineThinking(msgspec.Struct, frozen=True, gc=False):
-    """A piece of thinking that the engine itself told apart (chats only)."""
-
-    text: str
-    logprobs: tuple[TokenLogprob, ...] = ()
+EngineText = TextDelta
+"""A piece of the answer: what an engine writes is text until a parser says otherwise."""
+EngineThinking = ThinkingDelta
+"""A piece of thinking that the engine itself told apart (chats only)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +129,8 @@ class EngineProperties:
 class Engine(Protocol):
     """A loaded model. Every method may raise EngineCrashed (the process is gone) and EngineRefused (it said no).
 
-    Streams are async generators: close them (`contextlib.aclosing`) to cancel the work; the slot is free soon after.
-    PromptTooLong is raised, before the first event, where the prompt does not fit the context.
+    Answers are tellings: cancel one, or close it, to cancel the work; the slot is free soon after. PromptTooLong is
+    raised, before the first event, where the prompt does not fit the context.
     """
 
     @property
@@ -147,12 +138,12 @@ class Engine(Protocol):
         """What it said of itself when it became ready."""
         ...
 
-    def complete(self, request: EngineCompletion) -> AsyncGenerator[EngineEvent, None]:
-        """Stream a completion; the last event is EngineEnd."""
+    def complete(self, request: EngineCompletion) -> Telling[EngineEvent]:
+        """A completion; the last event is EngineEnd."""
         ...
 
-    def chat(self, request: EngineChat) -> AsyncGenerator[EngineEvent, None]:
-        """Stream an answer to a conversation; the last event is EngineEnd."""
+    def chat(self, request: EngineChat) -> Telling[EngineEvent]:
+        """An answer to a conversation; the last event is EngineEnd."""
         ...
 
     async def render_chat(

@@ -51,10 +51,10 @@ class _Progress(msgspec.Struct):
     processed: int = 0
 
 
-class _CompletionChunk(msgspec.Struct):
+class _CompletionChunk(msgspec.Struct, gc=False):
     content: str = ""
     stop: bool = False
-    completion_probabilities: list[_Probability] = []
+    completion_probabilities: tuple[_Probability, ...] = ()
     stop_type: str = "none"
     stopping_word: str = ""
     tokens_predicted: int = 0
@@ -75,7 +75,7 @@ class _ToolCallDelta(msgspec.Struct):
     function: _FunctionDelta | None = None
 
 
-class _Delta(msgspec.Struct):
+class _Delta(msgspec.Struct, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     tool_calls: list[_ToolCallDelta] | None = None
@@ -85,14 +85,14 @@ class _ChoiceLogprobs(msgspec.Struct):
     content: list[_Probability] | None = None
 
 
-class _Choice(msgspec.Struct):
+class _Choice(msgspec.Struct, gc=False):
     delta: _Delta | None = None
     finish_reason: str | None = None
     logprobs: _ChoiceLogprobs | None = None
 
 
-class _ChatChunk(msgspec.Struct):
-    choices: list[_Choice] = []
+class _ChatChunk(msgspec.Struct, gc=False):
+    choices: tuple[_Choice, ...] = ()
     timings: _Timings | None = None
     prompt_progress: _Progress | None = None
     error: Any = None
@@ -123,9 +123,9 @@ _error_body = msgspec.json.Decoder(_ErrorBody)
 
 
 class ReplyReader(Protocol):
-    """Turns the data of an engine's events into ours; `is_complete` once the end was among them."""
+    """Turns the data of an engine's events into ours; `end` is there once it was among them."""
 
-    is_complete: bool
+    end: EngineEnd | None
 
     def read(self, data: bytes) -> list[EngineEvent]:
         """Our events for one of the engine's; raises EngineRefused, PromptTooLong, UnreadableReply."""
@@ -142,7 +142,7 @@ class CompletionReader:
     def __init__(self, *, alternatives: int | None, is_muted: bool) -> None:
         self._alternatives, self._is_muted = alternatives, is_muted
         self._waiting: tuple[TokenLogprob, ...] = ()
-        self.is_complete = False
+        self.end: EngineEnd | None = None
 
     @classmethod
     def of(cls, request: EngineCompletion) -> "CompletionReader":
@@ -167,11 +167,11 @@ class CompletionReader:
             events.append(EngineText(chunk.content, self._waiting))
             self._waiting = ()
         if chunk.stop:
-            self.is_complete = True
-            events.append(self._end(chunk))
+            self.end = self._ended(chunk)
+            events.append(self.end)
         return events
 
-    def _end(self, chunk: _CompletionChunk) -> EngineEnd:
+    def _ended(self, chunk: _CompletionChunk) -> EngineEnd:
         timings = chunk.timings or _Timings()
         return EngineEnd(
             stop=StopKind.LIMIT if self._is_muted else _STOPS.get(chunk.stop_type, StopKind.END),
@@ -193,7 +193,7 @@ class ChatReader:
         self._alternatives, self._is_muted = alternatives, is_muted
         self._calls: dict[int, _PartialCall] = {}
         self._finish: str | None = None
-        self.is_complete = False
+        self.end: EngineEnd | None = None
 
     def read(self, data: bytes) -> list[EngineEvent]:
         chunk = _decoded(_chat_chunk, data)
@@ -227,28 +227,25 @@ class ChatReader:
         return events
 
     def _finished(self, timings: _Timings) -> list[EngineEvent]:
-        if self.is_complete:
+        if self.end is not None:
             return []
-        self.is_complete = True
         calls = [call.whole() for _, call in sorted(self._calls.items())]
         sound = tuple(_at(i, call) for i, call in enumerate(call for call in calls if isinstance(call, ToolCall)))
         events: list[EngineEvent] = [EngineText(call) for call in calls if isinstance(call, str)]
         if sound:
             events.append(EngineToolCalls(sound))
         stop = _FINISHES.get(self._finish or "", StopKind.END)
-        events.append(
-            EngineEnd(
-                stop=StopKind.LIMIT if self._is_muted else stop,
-                prompt_tokens=timings.cache_n + timings.prompt_n,
-                cached_tokens=timings.cache_n,
-                completion_tokens=0 if self._is_muted else timings.predicted_n,
-                prompt_ms=timings.prompt_ms,
-                completion_ms=0.0 if self._is_muted else timings.predicted_ms,
-                drafted_tokens=timings.draft_n,
-                accepted_tokens=timings.draft_n_accepted,
-            )
+        self.end = EngineEnd(
+            stop=StopKind.LIMIT if self._is_muted else stop,
+            prompt_tokens=timings.cache_n + timings.prompt_n,
+            cached_tokens=timings.cache_n,
+            completion_tokens=0 if self._is_muted else timings.predicted_n,
+            prompt_ms=timings.prompt_ms,
+            completion_ms=0.0 if self._is_muted else timings.predicted_ms,
+            drafted_tokens=timings.draft_n,
+            accepted_tokens=timings.draft_n_accepted,
         )
-        return events
+        return [*events, self.end]
 
 
 class _PartialCall:

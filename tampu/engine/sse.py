@@ -3,6 +3,7 @@
 from typing import Final
 
 EVENT_LIMIT: Final = 64 << 20
+_NEWLINE: Final = 10
 _ERROR_OPENING: Final = b'{"error":'
 
 
@@ -25,9 +26,9 @@ class EventReader:
     def feed(self, received: bytes) -> list[bytes]:
         """The data of every event that `received` completes; raises EventTooLong."""
         # An engine writes one whole event at a time; nothing else is worth being fast for.
-        is_event = received[:6] == b"data: " and received[-2:] == b"\n\n"
-        if self._is_between and is_event and received.find(b"\n") == len(received) - 2:
-            return [received[6:-2]]
+        end = len(received) - 2
+        if self._is_between and received.find(b"\n") == end and received[-1] == _NEWLINE and received[:6] == b"data: ":
+            return [received[6:end]]
         events = self._feed_lines(received)
         self._is_between = not self._line and not self._data
         return events

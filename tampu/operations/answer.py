@@ -1,12 +1,21 @@
 """From what the engine writes to the events of an answer: thinking, text, calls of tools, and an end with counts."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import assert_never
 
-from tampu.engine.protocol import EngineEnd, EngineEvent, EngineProgress, EngineText, EngineThinking, EngineToolCalls
-from tampu.generation import GenerationEvent, PromptProgress, TextDelta, ThinkingDelta, TokenLogprob, ToolCallReady
+from tampu.audience import Audience, Telling
+from tampu.engine.protocol import EngineEnd, EngineEvent, EngineProgress, EngineToolCalls
+from tampu.generation import (
+    Dropped,
+    GenerationEvent,
+    PromptFitted,
+    PromptProgress,
+    TextDelta,
+    ThinkingDelta,
+    TokenLogprob,
+    ToolCallReady,
+)
 from tampu.parsing.reply import OutputParser
 from tampu.parsing.thinking import ThinkingParser
 from tampu.parsing.tool_calls import ToolCallParser
@@ -31,10 +40,14 @@ class AnswerReader:
         self._thinking, self._tool_calls, self._parser = thinking, tool_calls, parser
         self._held_logprobs: tuple[TokenLogprob, ...] = ()
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether text is text, nothing else."""
+        return not (self._thinking or self._tool_calls or self._parser)
+
     def feed(self, text: str, logprobs: tuple[TokenLogprob, ...] = ()) -> list[GenerationEvent]:
         """The events that `text` completes."""
-        parses = self._thinking or self._tool_calls or self._parser
-        if not parses or not (text or self._held_logprobs):
+        if self.is_plain or not (text or self._held_logprobs):
             return [TextDelta(text, logprobs)]
         return self._with_logprobs(self._parsed(text, last=False), logprobs)
 
@@ -96,55 +109,84 @@ class Stuck:
     completion_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An engine's stream whose prompt was taken: its first event, and what follows."""
+@dataclass(slots=True)
+class Said:
+    """What an engine has said so far, as it wrote it; `has_begun` is true from its first word or sign on."""
 
-    first: EngineEvent
-    rest: AsyncGenerator[EngineEvent, None]
-
-    @classmethod
-    async def of(cls, stream: AsyncGenerator[EngineEvent, None]) -> "Opened":
-        """Wait for the first event; raises what the engine refuses the request with, the stream closed."""
-        try:
-            return cls(await anext(stream), stream)
-        except BaseException:
-            await stream.aclose()
-            raise
+    raw: list[str] = field(default_factory=list)
+    has_begun: bool = False
 
 
 async def read_answer(
-    opened: Opened, reader: AnswerReader, raw: list[str]
-) -> AsyncGenerator[GenerationEvent | EngineEnd | Stuck, None]:
-    """The events of one answer, then how it ended. `raw` collects the text as the engine wrote it."""
-    guard = RepetitionGuard()
-    event = opened.first
-    async with aclosing(opened.rest) as rest:
-        while not isinstance(event, EngineEnd):
-            if isinstance(event, EngineText):
-                if guard.is_stuck(event.text):
-                    break
-                raw.append(event.text)
-                for ready in reader.feed(event.text, event.logprobs):
-                    yield ready
-            else:
-                for ready in _told_apart(event, raw):
-                    yield ready
-            event = await anext(rest)
+    answer: Telling[EngineEvent],
+    reader: AnswerReader,
+    said: Said,
+    audience: Audience[GenerationEvent],
+    *,
+    dropped: Dropped,
+) -> EngineEnd | Stuck:
+    """Tell the events of one answer, before them what was left out of its prompt; how it ended."""
+    listener = _Listener(reader, said, audience.tell, dropped)
+    try:
+        await answer.tell(Audience(listener.take, audience.pace))
+    except _GoesRound:
+        listener.end = Stuck(len(said.raw))
     for ready in reader.end():
-        yield ready
-    yield event if isinstance(event, EngineEnd) else Stuck(len(raw))
+        audience.tell(ready)
+    assert listener.end is not None, "an engine's answer has an end"  # noqa: S101  # a mistake of ours alone
+    return listener.end
 
 
-def _told_apart(event: EngineThinking | EngineToolCalls | EngineProgress, raw: list[str]) -> Sequence[GenerationEvent]:
-    """What the engine itself has told apart from text."""
-    match event:
-        case EngineThinking(text=text, logprobs=logprobs):
-            raw.append(text)
-            return [ThinkingDelta(text, logprobs)]
-        case EngineToolCalls(calls=calls):
-            return [ToolCallReady(call) for call in calls]
-        case EngineProgress(done=done, total=total, cached=cached):
-            return [PromptProgress(done, total, cached)]
-        case _:
-            assert_never(event)
+class _GoesRound(Exception):
+    """The model is stuck."""
+
+
+class _Listener:
+    """Turns what an engine tells into what the caller hears. The way of plain text is short: it is that of a token."""
+
+    def __init__(
+        self, reader: AnswerReader, said: Said, tell: Callable[[GenerationEvent], None], dropped: Dropped
+    ) -> None:
+        self._said, self._raw, self._tell, self._dropped = said, said.raw, tell, dropped
+        self._feed = None if reader.is_plain else reader.feed
+        self._is_stuck = RepetitionGuard().is_stuck
+        self.end: EngineEnd | Stuck | None = None
+
+    def take(self, event: EngineEvent) -> None:
+        """Tell what `event` completes."""
+        if not isinstance(event, TextDelta):
+            self._take_other(event)
+            return
+        if self._is_stuck(event.text):
+            raise _GoesRound
+        if not self._raw:
+            self._begin()
+        self._raw.append(event.text)
+        if self._feed is None:
+            self._tell(event)
+            return
+        for ready in self._feed(event.text, event.logprobs):
+            self._tell(ready)
+
+    def _take_other(self, event: ThinkingDelta | EngineToolCalls | EngineProgress | EngineEnd) -> None:
+        """Tell what the engine itself has told apart from text."""
+        self._begin()
+        match event:
+            case ThinkingDelta(text=text):
+                self._raw.append(text)
+                self._tell(event)
+            case EngineToolCalls(calls=calls):
+                for call in calls:
+                    self._tell(ToolCallReady(call))
+            case EngineProgress(done=done, total=total, cached=cached):
+                self._tell(PromptProgress(done, total, cached))
+            case EngineEnd():
+                self.end = event
+            case _:
+                assert_never(event)
+
+    def _begin(self) -> None:
+        if not self._said.has_begun:
+            self._said.has_begun = True
+            if self._dropped:
+                self._tell(PromptFitted(self._dropped))

@@ -1,14 +1,14 @@
 """A run of a conversation that the engine renders with the template in the weights file, and whose answer it parses."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 
-from tampu.engine.protocol import Engine, EngineChat
+from tampu.audience import Audience
+from tampu.engine.protocol import Engine, EngineChat, EngineEnd
 from tampu.errors import PromptTooLong
-from tampu.generation import ChatInput, Dropped
+from tampu.generation import ChatInput, Dropped, GenerationEvent
 from tampu.messages import Message
-from tampu.operations.answer import AnswerReader, Opened, read_answer
+from tampu.operations.answer import AnswerReader, Said, Stuck, read_answer
 from tampu.operations.prompt import Prompt, conversation_prompt
-from tampu.operations.run import RunEvent
 from tampu.operations.selection import Selection
 from tampu.operations.structured import allowed_tools, is_demanded
 from tampu.parsing.thinking import ThinkingParser
@@ -23,9 +23,23 @@ class ChatRun:
         self._source = conversation_prompt(selection, chat, self._render)
         self.dropped = Dropped()
 
-    async def start(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
+    async def answer(self, audience: Audience[GenerationEvent], said: Said) -> EngineEnd | Stuck:
         """See Run."""
-        return read_answer(await self._opened(), self._reader(), raw)
+        try:
+            return await self._answered(self._source.messages, audience, said)
+        except PromptTooLong as error:
+            if not self._request.truncate:
+                raise
+            known = error.tokens
+        kept = await self._source.fit(self._engine, known)
+        self.dropped = kept.dropped
+        return await self._answered(kept.messages, audience, said)
+
+    async def _answered(
+        self, messages: Sequence[Message], audience: Audience[GenerationEvent], said: Said
+    ) -> EngineEnd | Stuck:
+        answer = self._engine.chat(self._chat(messages))
+        return await read_answer(answer, self._reader(), said, audience, dropped=self.dropped)
 
     def _reader(self) -> AnswerReader:
         """Takes thoughts out that the engine did not know for such: not every template tells it enough."""
@@ -33,17 +47,6 @@ class ChatRun:
         if not self._request.think or tags is None:
             return AnswerReader()
         return AnswerReader(thinking=ThinkingParser(tags.opening, tags.closing))
-
-    async def _opened(self) -> Opened:
-        try:
-            return await Opened.of(self._engine.chat(self._chat(self._source.messages)))
-        except PromptTooLong as error:
-            if not self._request.truncate:
-                raise
-            known = error.tokens
-        kept = await self._source.fit(self._engine, known)
-        self.dropped = kept.dropped
-        return await Opened.of(self._engine.chat(self._chat(kept.messages)))
 
     def _chat(self, messages: Sequence[Message]) -> EngineChat:
         request = self._request

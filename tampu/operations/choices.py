@@ -1,19 +1,16 @@
 """Several answers for one caller: all run at once, as requests of their own, and their events come as they are made."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import anyio
-from anyio.streams.memory import MemoryObjectSendStream
 
 from tampu.arrival import Arrival
-from tampu.errors import TampuError
+from tampu.audience import Audience, Telling, tell_all
 from tampu.generation import ChoiceEvent, ChoicesEvent, ChoicesRequest, GenerationEvent, GenerationRequest
-
-_MOST_WAITING = 64
-"""Events that wait for a slow reader before the answers do."""
+from tampu.registry.failures import first_failure
 
 
 class Generate(Protocol):
@@ -27,46 +24,28 @@ def generate_choices(
 ) -> AsyncGenerator[ChoicesEvent, None]:
     """The events of all answers; those of the only one come bare, at no cost.
 
-    The first error of any answer ends them all. Close it to cancel the work.
+    The first error of any answer ends them all.
     """
     if request.is_single:
         return generate(request.requests[0], arrival=arrival)
-    return _together(lambda single: generate(single, arrival=arrival), request)
+    return Telling(partial(_together, lambda single: generate(single, arrival=arrival), request))
 
 
 async def _together(
-    generate: Callable[[GenerationRequest], AsyncGenerator[GenerationEvent, None]], request: ChoicesRequest
-) -> AsyncGenerator[ChoicesEvent, None]:
-    send, receive = anyio.create_memory_object_stream[ChoiceEvent | TampuError](_MOST_WAITING)
-    failure: TampuError | None = None
-    async with anyio.create_task_group() as group, receive:
-        async with send:
-            for choice, single in enumerate(_singles(request)):
-                group.start_soon(_tell, generate(single), choice, send.clone())
-        try:
-            async for told in receive:
-                if isinstance(told, TampuError):
-                    failure = told
-                    break
-                yield told
-        except GeneratorExit:
-            pass  # a task group would make an error of it; the cancelling below is all that is due
-        group.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
-
-
-async def _tell(
-    events: AsyncGenerator[GenerationEvent, None],
-    choice: int,
-    send: MemoryObjectSendStream[ChoiceEvent | TampuError],
+    generate: Callable[[GenerationRequest], AsyncGenerator[GenerationEvent, None]],
+    request: ChoicesRequest,
+    audience: Audience[ChoicesEvent],
 ) -> None:
-    async with send, aclosing(events):
-        try:
-            async for event in events:
-                await send.send(ChoiceEvent(choice, event))
-        except TampuError as error:
-            await send.send(error)
+    try:
+        async with anyio.create_task_group() as group:
+            for choice, single in enumerate(_singles(request)):
+                group.start_soon(tell_all, generate(single), _numbered(choice, audience))
+    except ExceptionGroup as failures:
+        raise first_failure(failures) from None
+
+
+def _numbered(choice: int, audience: Audience[ChoicesEvent]) -> Audience[GenerationEvent]:
+    return Audience(lambda event: audience.tell(ChoiceEvent(choice, event)), audience.pace)
 
 
 def _singles(request: ChoicesRequest) -> list[GenerationRequest]:

@@ -1,15 +1,15 @@
 """A run with a prompt of our own making, and parsers of our own for what comes back."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from tampu.engine.protocol import Engine, EngineCompletion
+from tampu.audience import Audience
+from tampu.engine.protocol import Engine, EngineCompletion, EngineEnd
 from tampu.errors import PromptTooLong
-from tampu.generation import ChatInput, CompletionInput, Dropped
+from tampu.generation import ChatInput, CompletionInput, Dropped, GenerationEvent
 from tampu.messages import Tool
-from tampu.operations.answer import AnswerReader, Opened, read_answer
+from tampu.operations.answer import AnswerReader, Said, Stuck, read_answer
 from tampu.operations.prompt import Prompt, PromptSource, cut_to_fit
-from tampu.operations.run import RunEvent
 from tampu.operations.selection import Selection
 from tampu.operations.structured import call_form, call_style, call_tag, thoughts_before
 from tampu.parsing.formats.registry import OutputFormat, parser_named
@@ -34,14 +34,11 @@ class CompletionRun:
         """See Run."""
         return self._prompt.dropped if self._prompt else Dropped()
 
-    async def start(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
+    async def answer(self, audience: Audience[GenerationEvent], said: Said) -> EngineEnd | Stuck:
         """See Run."""
-        opened = await self._opened(await self.prompt())
-        return read_answer(opened, self._reader(await self.prompt()), raw)
-
-    async def _opened(self, prompt: Prompt) -> Opened:
+        prompt = await self.prompt()
         try:
-            return await Opened.of(self._engine.complete(self._completion(prompt)))
+            return await self._answered(prompt, None, audience, said)
         except PromptTooLong as error:
             if not self._request.truncate:
                 raise
@@ -53,9 +50,15 @@ class CompletionRun:
             keep=self._selection.sampling.num_keep,
             may_cut=self._selection.load.spec.context_shift,
         )
-        return await Opened.of(self._engine.complete(self._completion(self._prompt, tokens)))
+        return await self._answered(self._prompt, tokens, audience, said)
 
-    def _completion(self, prompt: Prompt, tokens: Sequence[int] | None = None) -> EngineCompletion:
+    async def _answered(
+        self, prompt: Prompt, tokens: Sequence[int] | None, audience: Audience[GenerationEvent], said: Said
+    ) -> EngineEnd | Stuck:
+        answer = self._engine.complete(self._completion(prompt, tokens))
+        return await read_answer(answer, self._reader(prompt), said, audience, dropped=self.dropped)
+
+    def _completion(self, prompt: Prompt, tokens: Sequence[int] | None) -> EngineCompletion:
         request = self._request
         text = self._without_bos(prompt.text)
         text, images = with_markers(text, prompt.images, self._engine.properties.media_marker)

@@ -12,12 +12,12 @@ The rules of the path, in order (the numbers stand beside the code):
 
 import json
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tampu.arrival import Arrival
+from tampu.audience import Audience, Telling
 from tampu.engine.protocol import Engine, EngineEnd, StopKind
 from tampu.errors import BadRequest, InvalidOutputFormat
 from tampu.generation import (
@@ -29,106 +29,91 @@ from tampu.generation import (
     GenerationEvent,
     GenerationRequest,
     InvalidFormat,
-    PromptFitted,
     PromptRendered,
     ThinkingDelta,
     Timings,
     ToolCallReady,
     Usage,
 )
-from tampu.operations.answer import Stuck
+from tampu.operations.answer import Said, Stuck
 from tampu.operations.bounds import check_length
 from tampu.operations.leasing import again_if_it_crashes, lease_for
 from tampu.operations.models import find_model, require_local
 from tampu.operations.prompt import strange_token
-from tampu.operations.run import Run, RunEvent
+from tampu.operations.run import Run
 from tampu.operations.runs import run_for
 from tampu.operations.selection import Selection, select
 from tampu.operations.services import Services
 
 _log = logging.getLogger(__name__)
 _NS_PER_MS = 1_000_000
-_ENDS = EngineEnd, Stuck
-"""Written `EngineEnd | Stuck` beside the loop, a union would be made anew for every token."""
+Tell = Callable[[GenerationEvent], None]
 
 
-async def generate(
-    services: Services, request: GenerationRequest, *, arrival: Arrival
-) -> AsyncGenerator[GenerationEvent, None]:
+def generate(services: Services, request: GenerationRequest, *, arrival: Arrival) -> Telling[GenerationEvent]:
     """The events of the answer; the last one is Finished (or PromptRendered, where only that is asked for).
 
-    Raises any TampuError that is the caller's or the engine's, before the first event or in mid-stream. Close it
-    (`contextlib.aclosing`) to cancel the work.
+    Raises any TampuError that is the caller's or the engine's, before the first event or in mid-stream.
     """
+    return Telling(partial(_generate, services, request, arrival))
+
+
+async def _generate(
+    services: Services, request: GenerationRequest, arrival: Arrival, audience: Audience[GenerationEvent]
+) -> None:
     model = await find_model(services, request.model)  # 1
     require_local(model)
     if request.is_unload:  # 2
         for path in model.weights[:1]:
             await services.scheduler.unload(str(path))
-        yield Finished(reason=FinishReason.UNLOAD)
+        audience.tell(Finished(reason=FinishReason.UNLOAD))
         return
     selection = await select(services, request, model)  # 3
     _check_bias(selection)
-    begun = await again_if_it_crashes(partial(_begin, services, selection, arrival))  # 6
-    if not isinstance(begun, _Begun):
-        yield begun
-        return
-    async with begun.held:
-        if dropped := begun.ending.run.dropped:
-            _log.info("prompt shortened to fit", extra=_told(selection, dropped))
-            yield PromptFitted(dropped)
-        async for event in begun.events:
-            yield await begun.ending.finished(event) if isinstance(event, _ENDS) else event
+    said = Said()
+    work = partial(_answer, services, selection, arrival, said, audience)
+    await again_if_it_crashes(work, unless=lambda: said.has_begun)  # 6
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """An answer that has begun to come. `held`: what is given back when it is over."""
-
-    held: AsyncExitStack
-    events: AsyncGenerator[RunEvent, None]
-    ending: "_Ending"
-
-
-async def _begin(services: Services, selection: Selection, arrival: Arrival) -> _Begun | Finished | PromptRendered:
-    """Lease an engine and have it take the prompt: all that can fail before the caller has seen anything.
-
-    A request that needs no answer gets its only event.
-    """
+async def _answer(
+    services: Services, selection: Selection, arrival: Arrival, said: Said, audience: Audience[GenerationEvent]
+) -> None:
+    """Lease an engine, and tell what it answers, or the only event of a request that needs no answer."""
     request = selection.request
-    async with AsyncExitStack() as stack:
-        lease = await stack.enter_async_context(
-            lease_for(services, selection.load, asked=request.model, arrival=arrival, size=_size(request))
-        )
+    size = _size(request)
+    async with lease_for(services, selection.load, asked=request.model, arrival=arrival, size=size) as lease:
         clock = _Clock(arrival, arrival.elapsed_ns())
         if request.is_empty:  # 4
-            return Finished(reason=FinishReason.LOAD)
-        check_length(_size(request), num_ctx=lease.engine.properties.num_ctx)
+            audience.tell(Finished(reason=FinishReason.LOAD))
+            return
+        check_length(size, num_ctx=lease.engine.properties.num_ctx)
         run = await run_for(selection, lease.engine)
         if request.debug_render_only:
             prompt = await run.fitted_prompt()
-            return PromptRendered(prompt.text, len(prompt.images))
+            audience.tell(PromptRendered(prompt.text, len(prompt.images)))
+            return
         _check_format(request)
-        ending = _Ending(request, run, lease.engine, clock)
-        if selection.sampling.num_predict == 0:
-            return await ending.finished(Stuck(0))
-        started = await stack.enter_async_context(aclosing(await run.start(ending.raw)))
-        events = await stack.enter_async_context(aclosing(_as_asked(started, request, ending)))
-        return _Begun(stack.pop_all(), events, ending)
+        ending = _Ending(request, run, lease.engine, clock, said)
+        end: EngineEnd | Stuck = Stuck(0)
+        if selection.sampling.num_predict != 0:
+            end = await run.answer(_as_asked(audience, request, ending), said)
+        if run.dropped:
+            _log.info("prompt shortened to fit", extra=_told(selection, run.dropped))
+        audience.tell(await ending.finished(end))
 
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
     """Makes the last event: counts of the engine (or ours, where we ended the answer), context, what was dropped.
 
-    `raw` is the answer's text as the engine wrote it, complete once the end is there.
+    `said` is complete once the end is there.
     """
 
     request: GenerationRequest
     run: Run
     engine: Engine
     clock: "_Clock"
-    raw: list[str] = field(default_factory=list)
+    said: Said
     thoughts: list[str] = field(default_factory=list)
 
     async def finished(self, end: EngineEnd | Stuck) -> Finished:
@@ -140,7 +125,7 @@ class _Ending:
             usage = Usage(prompt_tokens=tokens, completion_tokens=end.completion_tokens)
             finished = Finished(reason=FinishReason.LENGTH, usage=usage, timings=self.clock.timings())
         if _wants_context(self.request):
-            context = await self.engine.tokenize(prompt + "".join(self.raw))
+            context = await self.engine.tokenize(prompt + "".join(self.said.raw))
             finished = replace(finished, context=tuple(context))
         if self.thoughts:
             finished = replace(finished, usage=await self._with_thoughts(finished.usage))
@@ -152,34 +137,39 @@ class _Ending:
 
 
 def _as_asked(
-    events: AsyncGenerator[RunEvent, None], request: GenerationRequest, ending: _Ending
-) -> AsyncGenerator[RunEvent, None]:
-    """The events with what only some requests want done to them; the others pay nothing for it."""
-    if request.counts_thoughts and request.think:
-        events = _noting_thoughts(events, ending.thoughts)
+    audience: Audience[GenerationEvent], request: GenerationRequest, ending: _Ending
+) -> Audience[GenerationEvent]:
+    """The audience, with what only some requests want done to their events; the others pay nothing for it."""
+    tell = audience.tell
     if isinstance(request.input, ChatInput) and not request.input.parallel_calls:
-        events = _with_one_call(events)
-    return events
+        tell = _with_one_call(tell)
+    if request.counts_thoughts and request.think:
+        tell = _noting_thoughts(tell, ending.thoughts)
+    return Audience(tell, audience.pace)
 
 
-async def _noting_thoughts(
-    events: AsyncGenerator[RunEvent, None], thoughts: list[str]
-) -> AsyncGenerator[RunEvent, None]:
-    async for event in events:
+def _noting_thoughts(tell: Tell, thoughts: list[str]) -> Tell:
+    def noting(event: GenerationEvent) -> None:
         if isinstance(event, ThinkingDelta):
             thoughts.append(event.text)
-        yield event
+        tell(event)
+
+    return noting
 
 
-async def _with_one_call(events: AsyncGenerator[RunEvent, None]) -> AsyncGenerator[RunEvent, None]:
-    """Without the calls after the first. They are read to their end, so that the counts are true."""
+def _with_one_call(tell: Tell) -> Tell:
+    """Without the calls after the first. They are made to their end all the same, so that the counts are true."""
     has_called = False
-    async for event in events:
+
+    def telling_one(event: GenerationEvent) -> None:
+        nonlocal has_called
         if isinstance(event, ToolCallReady):
             if has_called:
-                continue
+                return
             has_called = True
-        yield event
+        tell(event)
+
+    return telling_one
 
 
 def _told(selection: Selection, dropped: Dropped) -> dict[str, object]:

@@ -34,11 +34,13 @@ async def lease_for(
         raise ModelNotFound(asked, f'model "{asked}" not found, try pulling it first') from error
 
 
-async def again_if_it_crashes(work: Callable[[], Awaitable[T]]) -> T:
-    """What `work` gives. It leases an engine and tells its caller nothing before its end, so that a crash costs a
-    second try and no error; a second crash is raised, for the request may be what the engine dies of.
+async def again_if_it_crashes(work: Callable[[], Awaitable[T]], *, unless: Callable[[], bool] = lambda: False) -> T:
+    """What `work` gives. It leases an engine; as long as it has told its caller nothing, a crash costs a second try and
+    no error. A second crash is raised, for the request may be what the engine dies of. `unless`: it has told something.
     """
     try:
         return await work()
     except EngineCrashed:
+        if unless():
+            raise
         return await work()

@@ -1,14 +1,12 @@
 """One run of an engine, whoever makes its prompt and reads its answer."""
 
-from collections.abc import AsyncGenerator
 from typing import Protocol
 
+from tampu.audience import Audience
 from tampu.engine.protocol import EngineEnd
 from tampu.generation import Dropped, GenerationEvent
-from tampu.operations.answer import Stuck
+from tampu.operations.answer import Said, Stuck
 from tampu.operations.prompt import Prompt
-
-RunEvent = GenerationEvent | EngineEnd | Stuck
 
 
 class Run(Protocol):
@@ -16,14 +14,11 @@ class Run(Protocol):
 
     @property
     def dropped(self) -> Dropped:
-        """What was left out of the prompt; settled once the run has started."""
+        """What was left out of the prompt; settled once the answer has begun."""
         ...
 
-    async def start(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
-        """Have the engine take the prompt; then the events of the answer, and how it ended.
-
-        `raw` collects the text as the engine wrote it.
-        """
+    async def answer(self, audience: Audience[GenerationEvent], said: Said) -> EngineEnd | Stuck:
+        """Have the engine answer, and tell its events; how the answer ended. `said` notes what it says."""
         ...
 
     async def prompt(self) -> Prompt:

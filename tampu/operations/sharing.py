@@ -6,7 +6,7 @@ Names map so: `x` is `library/x`, and `ns/x` is that model of the default regist
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -131,7 +131,7 @@ class OpenBlob:
         self._handle, self._readers = handle, readers
         self.digest, self.size = digest, os.fstat(handle).st_size
 
-    async def pieces(self, start: int, end: int) -> AsyncIterator[bytes]:
+    async def pieces(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """The bytes from `start` up to but not including `end`; raises CorruptBlob if the file has become shorter."""
         position = start
         while position < end:

@@ -1,15 +1,15 @@
 """An answer under a grammar from a model that thinks first: it thinks freely, and is asked again with its thoughts."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import Callable
 from dataclasses import replace
 
+from tampu.audience import NOBODY, Audience
 from tampu.engine.protocol import Engine, EngineEnd, StopKind
-from tampu.generation import Dropped, TextDelta, ThinkingDelta, ToolCallReady
+from tampu.generation import Dropped, GenerationEvent, TextDelta, ThinkingDelta, ToolCallReady
 from tampu.messages import Message
+from tampu.operations.answer import Said, Stuck
 from tampu.operations.completion_run import CompletionRun
 from tampu.operations.prompt import ConversationPrompt, Prompt
-from tampu.operations.run import RunEvent
 from tampu.operations.selection import Selection
 from tampu.parsing.formats.harmony import FINAL_MESSAGE
 
@@ -31,10 +31,24 @@ class ThinkingFirstRun:
         """See Run."""
         return self._pass.dropped
 
-    async def start(self, raw: list[str]) -> AsyncGenerator[RunEvent, None]:
+    async def answer(self, audience: Audience[GenerationEvent], said: Said) -> EngineEnd | Stuck:
         """See Run."""
         await self._check_format()
-        return self._events(await self._pass.start(raw), raw)
+        thoughts = _Thoughts(audience.tell)
+        try:
+            end = await self._pass.answer(Audience(thoughts.take, audience.pace), said)
+        except _ThoughtsAreOver:
+            pass
+        else:
+            if thoughts.has_called or not _is_natural(end):
+                return end  # but a model that thinks, and then says nothing, owes an answer
+        said.raw.clear()
+        source = self._source.continued(Message("assistant", thinking="".join(thoughts.texts)))
+        if self._selection.facts.parser == "harmony":
+            source = replace(source, suffix=FINAL_MESSAGE)
+        is_plain = bool(self._selection.facts.parser)
+        self._pass = CompletionRun(self._held, self._engine, source, is_plain=is_plain)
+        return await self._pass.answer(audience, said)
 
     async def _check_format(self) -> None:
         """Raises what the engine has against the format now, not behind the thoughts.
@@ -42,32 +56,7 @@ class ThinkingFirstRun:
         What it reads of the prompt for that is in its cache when the first pass comes.
         """
         silent = replace(self._held, sampling=replace(self._held.sampling, num_predict=0))
-        await (await CompletionRun(silent, self._engine, self._source, is_plain=True).start([])).aclose()
-
-    async def _events(
-        self, first_pass: AsyncGenerator[RunEvent, None], raw: list[str]
-    ) -> AsyncGenerator[RunEvent, None]:
-        thoughts: list[str] = []
-        has_called = False
-        async with aclosing(first_pass) as events:
-            async for event in events:
-                if isinstance(event, TextDelta) or (_is_end(event) and not has_called):
-                    break  # also a model that thinks, and then says nothing, owes an answer
-                if isinstance(event, ThinkingDelta):
-                    thoughts.append(event.text)
-                has_called |= isinstance(event, ToolCallReady)
-                yield event
-            else:
-                return
-        raw.clear()
-        source = self._source.continued(Message("assistant", thinking="".join(thoughts)))
-        if self._selection.facts.parser == "harmony":
-            source = replace(source, suffix=FINAL_MESSAGE)
-        is_plain = bool(self._selection.facts.parser)
-        self._pass = CompletionRun(self._held, self._engine, source, is_plain=is_plain)
-        async with aclosing(await self._pass.start(raw)) as events:
-            async for event in events:
-                yield event
+        await CompletionRun(silent, self._engine, self._source, is_plain=True).answer(NOBODY, Said())
 
     async def prompt(self) -> Prompt:
         """See Run."""
@@ -78,6 +67,28 @@ class ThinkingFirstRun:
         return await self._pass.fitted_prompt()
 
 
-def _is_end(event: RunEvent) -> bool:
+class _ThoughtsAreOver(Exception):
+    """The model begins to answer."""
+
+
+class _Thoughts:
+    """Tells what comes before an answer, and ends the pass where the answer begins."""
+
+    def __init__(self, tell: Callable[[GenerationEvent], None]) -> None:
+        self._tell = tell
+        self.texts: list[str] = []
+        self.has_called = False
+
+    def take(self, event: GenerationEvent) -> None:
+        """Tell the event, but no answer."""
+        if isinstance(event, TextDelta):
+            raise _ThoughtsAreOver
+        if isinstance(event, ThinkingDelta):
+            self.texts.append(event.text)
+        self.has_called |= isinstance(event, ToolCallReady)
+        self._tell(event)
+
+
+def _is_natural(end: EngineEnd | Stuck) -> bool:
     """Whether the model itself ended its answer."""
-    return isinstance(event, EngineEnd) and event.stop is not StopKind.LIMIT
+    return isinstance(end, EngineEnd) and end.stop is not StopKind.LIMIT

@@ -36,12 +36,12 @@ class ClientGone(Exception):
 class Exchange:
     """One request being answered. Reading and writing wait; nothing else here does."""
 
-    __slots__ = ("_scope", "_send", "_write_at_once", "behind", "has_begun", "is_over", "parameters", "receive")
+    __slots__ = ("_scope", "_send", "behind", "has_begun", "is_over", "parameters", "receive", "write_at_once")
 
     def __init__(
         self, behind: Behind, scope: Scope, receive: Receive, send: Send, *, parameters: Mapping[str, str]
     ) -> None:
-        self._scope, self._send, self._write_at_once = scope, send, write_at_once(scope)
+        self._scope, self._send, self.write_at_once = scope, send, write_at_once(scope)
         self.behind, self.receive, self.parameters = behind, receive, parameters
         self.has_begun = self.is_over = False
 
@@ -84,8 +84,8 @@ class Exchange:
             if length > MAX_BODY_BYTES:
                 raise _too_long()
             pieces.append(piece)
-        agent = header(self._scope, b"user-agent")
-        return Call(b"".join(pieces), self.parameters, agent, request_id=self.request_id)
+        agent, kind = header(self._scope, b"user-agent"), header(self._scope, b"content-type")
+        return Call(b"".join(pieces), self.parameters, agent, request_id=self.request_id, content_type=kind)
 
     def _check_crowd(self) -> None:
         """Refuse work beyond the limit of the settings; who only asks how things stand is answered."""
@@ -134,8 +134,11 @@ class Exchange:
         await self._send({"type": "http.response.start", "status": 200, "headers": described})
 
     async def write(self, piece: bytes) -> None:
-        """Send a piece, not an empty one; it goes out at once."""
-        if not self._write_at_once(piece):
+        """Send a piece, not an empty one; it goes out at once, and what the client has not taken is waited for.
+
+        `write_at_once` says whether it wrote a piece, without waiting.
+        """
+        if not self.write_at_once(piece):
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})
 
     async def end(self, piece: bytes = b"") -> None:

@@ -5,17 +5,19 @@ nobody foresaw becomes a line with the request's id for the client and a traceba
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from tampu.api.dialect import AnswerCodec, Call, EventWriter, FileCodec, FileReply, Reply, StreamCodec
+from tampu.audience import Audience, tell_all
 from tampu.errors import Overloaded, RequestCanceled, TampuError
 from tampu.server.disconnect import while_wanted
 from tampu.server.exchange import ClientGone, Exchange
+from tampu.server.outlet import Outlet
 
 _log = logging.getLogger("tampu.server")
 
@@ -30,7 +32,7 @@ LateErrorEncoder = Callable[[TampuError], bytes]
 class File(Protocol):
     """What has bytes to send."""
 
-    def pieces(self, start: int, end: int) -> AsyncIterator[bytes]:
+    def pieces(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """The bytes from `start` up to but not including `end`."""
 
 
@@ -105,7 +107,10 @@ def streaming(
     *,
     reads_body: bool = True,
 ) -> Endpoint:
-    """An endpoint that answers with events: as they come, or joined at the end."""
+    """An endpoint that answers with events: as they come, or joined at the end.
+
+    An operation that gives a `Telling` pays least for each event; any other iterator will do.
+    """
 
     async def endpoint(exchange: Exchange) -> None:
         async with _errors_answered(exchange, codec.encode_error):
@@ -114,8 +119,8 @@ def streaming(
             writer = codec.writer(request)
 
             async def work() -> None:
-                async with _closing(operation(request, exchange)) as events:
-                    await (_stream if writer.streams else _join)(exchange, writer, events)
+                events = operation(request, exchange)
+                await (_stream if writer.streams else _join)(exchange, writer, events)
 
             await _while_wanted(exchange, work, writer.early_error, writer.late_error)
 
@@ -146,7 +151,7 @@ async def _send(exchange: Exchange, reply: FileReply | Reply, file: File) -> Non
         return
     await exchange.begin_with(reply.status, reply.headers)
     if not exchange.wants_head_only:
-        async with _closing(file.pieces(reply.start, reply.end)) as pieces:
+        async with aclosing(file.pieces(reply.start, reply.end)) as pieces:
             async for piece in pieces:
                 with anyio.move_on_after(_STUCK_S) as waiting:
                     await exchange.write(piece)
@@ -156,22 +161,13 @@ async def _send(exchange: Exchange, reply: FileReply | Reply, file: File) -> Non
 
 
 async def _stream(exchange: Exchange, writer: EventWriter[EventT], events: AsyncIterator[EventT]) -> None:
-    """Send events as they come. Until there is something to send, an error keeps its status."""
-    async for event in events:
-        if not exchange.has_begun and writer.is_whole(event):
-            await exchange.reply(writer.whole([event]))
-            return
-        if chunk := writer.chunk(event):
-            if not exchange.has_begun:
-                await exchange.begin(writer.content_type, writer.headers)
-            await exchange.write(chunk)
-    if not exchange.has_begun:
-        await exchange.begin(writer.content_type, writer.headers)
-    await exchange.end(writer.end())
+    async with Outlet(exchange, writer) as outlet:
+        await tell_all(events, Audience(outlet.tell, outlet))
 
 
 async def _join(exchange: Exchange, writer: EventWriter[EventT], events: AsyncIterator[EventT]) -> None:
-    seen: list[EventT] = [event async for event in events]
+    seen: list[EventT] = []
+    await tell_all(events, Audience(seen.append))
     await exchange.reply(writer.whole(seen))
 
 
@@ -185,17 +181,6 @@ async def _encoded(codec: AnswerCodec[RequestT, AnswerT], request: RequestT, ans
     if not codec.is_long(answer):
         return codec.encode(request, answer)
     return await anyio.to_thread.run_sync(codec.encode, request, answer)
-
-
-@asynccontextmanager
-async def _closing(events: AsyncIterator[EventT]) -> AsyncIterator[AsyncIterator[EventT]]:
-    """Close a generator of events whatever happens, so that what it holds is given back now and not some day."""
-    try:
-        yield events
-    finally:
-        close = getattr(events, "aclose", None)
-        if close is not None:
-            await close()
 
 
 async def _while_wanted(

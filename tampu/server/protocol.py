@@ -3,11 +3,14 @@
 1. What is no HTTP is refused in Ollama's words. 2. A method may be any word: the parser knows only the registered ones,
 so another one is read as TRACE, which no route has either. 3. An answer to HTTP/1.0 is not chunked.
 
-And it lets an answer's pieces past ASGI (`WRITE_AT_ONCE`), which costs as much as encoding them.
+And it lets an answer's pieces past ASGI (`WRITE_AT_ONCE`), which costs as much as encoding them, and sends the head of
+an answer along with its first piece.
 """
 
 import re
+from email.utils import formatdate
 from functools import partial
+from typing import Any
 
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -21,6 +24,9 @@ _KNOWN_METHODS = frozenset(
     b"QUERY MKCALENDAR".split()
 )
 _BAD_REQUEST = "400 Bad Request"
+_SHORT = 1024
+_SIZE_LINES = tuple(b"%x\r\n" % length for length in range(_SHORT))
+"""What goes before a chunk of so many bytes."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -29,6 +35,8 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.cycle is None or (self.cycle.response_complete and not self.pipeline):
             data = _readable(data)
+            # uvicorn would wake ten times a second to keep it right.
+            self.server_state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         super().data_received(data)
 
     def send_400_response(self, _: str) -> None:
@@ -36,6 +44,8 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         is_old = cycle.scope["http_version"] == "1.0"
+        if cycle.scope["method"] != "HEAD":
+            cycle.transport = _WithHead(cycle)  # type: ignore[assignment]  # it stands in for it
         cycle.scope["extensions"] = {WRITE_AT_ONCE: {"write": partial(_write_at_once, cycle)}}
         super()._start_asgi_task(cycle, _unchunked(app, cycle) if is_old else app)
 
@@ -44,8 +54,31 @@ def _write_at_once(cycle: RequestResponseCycle, piece: bytes) -> bool:
     """Write a piece of a chunked answer that has begun; False where only ASGI's `send` can, or must wait."""
     if cycle.flow.write_paused or cycle.disconnected or not cycle.chunked_encoding:
         return False
-    cycle.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+    length = len(piece)
+    size = _SIZE_LINES[length] if length < _SHORT else b"%x\r\n" % length
+    cycle.transport.write(b"".join((size, piece, b"\r\n")))
     return True
+
+
+class _WithHead:
+    """The transport of an answer that has not begun: its head goes out along with what follows, as ASGI has it."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle, self._transport = cycle, cycle.transport
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send, or hold, `data`."""
+        if self._head:
+            self._cycle.transport = self._transport
+            self._transport.write(self._head + data)
+        elif self._cycle.response_started:
+            self._head = data
+        else:
+            self._transport.write(data)
 
 
 def _readable(data: bytes) -> bytes:

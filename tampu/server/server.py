@@ -22,7 +22,7 @@ class Server(uvicorn.Server):
     """uvicorn, with its settings; signals are taken by the caller, who has more to close than connections."""
 
     def __init__(self, app: App, *, stopping: Stopping) -> None:
-        self._stopping = stopping
+        self._stopping, self._told_to_stop = stopping, anyio.Event()
         settings: dict[str, Any] = {
             "http": Protocol,
             "ws": "none",
@@ -41,6 +41,10 @@ class Server(uvicorn.Server):
         """Take none."""
         yield
 
+    async def main_loop(self) -> None:
+        """Sleep until told to stop: a server without requests wakes for nothing. See protocol.py for the date."""
+        await self._told_to_stop.wait()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let answers that have begun finish for a while, then end them with an error that says why."""
         async with anyio.create_task_group() as group:
@@ -57,3 +61,4 @@ class Server(uvicorn.Server):
         if self.should_exit:
             self._stopping.now()
         self.should_exit = True
+        self._told_to_stop.set()

@@ -15,6 +15,8 @@ BROAD_EXCEPTS = {
     "tampu/engine/child.py",  # the child process's last word
     "tampu/scheduler/loading.py",  # background jobs: an unforeseen error must reach who waits
     "tampu/scheduler/stopping.py",
+    "tampu/engine/connection.py",  # what the event loop calls: an error there must reach who waits
+    "tampu/audience.py",  # events that are made beside their reader: the same
     "tampu/operations/imports.py",  # and what looks for models to import
 }
 

@@ -33,12 +33,12 @@ def test_completion_events() -> None:
     reader = completion()
     assert reader.read(b'{"content":"a","tokens":[1],"stop":false}') == [EngineText("a")]
     assert reader.read(b'{"content":"","stop":false}') == []
-    assert not reader.is_complete
+    assert reader.end is None
     (end,) = reader.read(
         b'{"content":"","stop":true,"stop_type":"word","tokens_predicted":5,"tokens_evaluated":9,'
         b'"timings":{"cache_n":4,"prompt_n":5,"prompt_ms":1.5,"predicted_n":5,"predicted_ms":2.5}}'
     )
-    assert reader.is_complete
+    assert reader.end is end
     assert end == EngineEnd(
         stop=StopKind.WORD, prompt_tokens=9, cached_tokens=4, completion_tokens=5, prompt_ms=1.5, completion_ms=2.5
     )

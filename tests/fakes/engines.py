@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 
+from tampu.audience import Telling, tell_all
 from tampu.engine.protocol import (
     EngineChat,
     EngineCompletion,
@@ -48,11 +50,11 @@ class FakeEngine:
     def properties(self) -> EngineProperties:
         return self.said
 
-    def complete(self, request: EngineCompletion) -> AsyncGenerator[EngineEvent, None]:
-        return self._answer(request)
+    def complete(self, request: EngineCompletion) -> Telling[EngineEvent]:
+        return Telling(partial(tell_all, self._answer(request)))
 
-    def chat(self, request: EngineChat) -> AsyncGenerator[EngineEvent, None]:
-        return self._answer(request)
+    def chat(self, request: EngineChat) -> Telling[EngineEvent]:
+        return Telling(partial(tell_all, self._answer(request)))
 
     async def _answer(self, request: EngineCompletion | EngineChat) -> AsyncGenerator[EngineEvent, None]:
         self.requests.append(request)

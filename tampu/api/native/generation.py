@@ -81,9 +81,10 @@ class GenerationWriter:
         self.headers: tuple[tuple[str, str], ...] = ()
         self._model, self._layout = request.model, layout
         self._clock = Clock()
-        before = b'{"model":%b,"created_at":"' % _json(request.model)
-        parts = (before, b'",' + layout.text_before, layout.text_after + b',"done":false}\n')
-        self._text_chunk = b"%b".join(part.replace(b"%", b"%%") for part in parts)
+        # A chunk of text: these with the moment and the text between them.
+        self._before_moment = b'{"model":%b,"created_at":"' % _json(request.model)
+        self._before_text = b'",' + layout.text_before
+        self._after_text = layout.text_after + b',"done":false}\n'
 
     def is_whole(self, first: GenerationEvent) -> bool:
         """Loads, unloads and rendered prompts are one object whatever `stream` says."""
@@ -97,12 +98,13 @@ class GenerationWriter:
 
     def chunk(self, event: GenerationEvent) -> bytes:
         """One line for each event that shows something."""
-        if type(event) is TextDelta and not event.logprobs:
-            return self._text_chunk % (self._clock.now(), _json(event.text)) if event.text else b""
+        if type(event) is TextDelta and event.text and not event.logprobs:
+            moment, written = self._clock.now(), _json(event.text)
+            return b"".join((self._before_moment, moment, self._before_text, written, self._after_text))
         shown = b""
         match event:
             case TextDelta(text=text, logprobs=logprobs):
-                shown = self._object(Piece(text=text, logprobs=logprobs))
+                shown = self._object(Piece(text=text, logprobs=logprobs)) if text or logprobs else b""
             case ThinkingDelta(text=text, logprobs=logprobs):
                 shown = self._object(Piece(thinking=text, logprobs=logprobs)) if text or logprobs else b""
             case ToolCallReady(call=call):

@@ -41,11 +41,11 @@ class Envelope:
         """The event with the counts."""
         return sse(_json({**self._opening(self._chunk_kind), "choices": [], "usage": usage}))
 
-    def pattern(self, before: bytes, after: bytes) -> bytes:
-        """A chunk with a choice whose JSON is `before`, a text as JSON, `after`: to be filled in with `%`."""
+    def around(self, before: bytes, after: bytes) -> tuple[bytes, bytes]:
+        """What stands around the JSON of a text in a chunk with a choice that is `before`, the text, `after`."""
         head = _json(self._opening(self._chunk_kind)).removesuffix(b"}") + b',"choices":[' + before
         tail = after + b"]" + (b',"usage":null' if self._no_usage else b"") + b"}"
-        return b"data: " + head.replace(b"%", b"%%") + b"%b" + tail.replace(b"%", b"%%") + b"\n\n"
+        return b"data: " + head, tail + b"\n\n"
 
     def _opening(self, kind: str) -> dict[str, Any]:
         return {

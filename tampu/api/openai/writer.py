@@ -69,7 +69,7 @@ class AnswersWriter:
         self._tally = Tally(asked.choices.alternatives)
         count = len(asked.choices.requests) * asked.choices.alternatives
         self._choices = [choice(index) for index in range(count)]
-        self._texts = [envelope.pattern(*each.text_around) for each in self._choices]
+        self._texts = [envelope.around(*each.text_around) for each in self._choices]
 
     def is_whole(self, _: ChoicesEvent) -> bool:
         """Never: whoever asked for a stream gets one."""
@@ -80,7 +80,8 @@ class AnswersWriter:
         index, single = _told_apart(event)
         choice = self._choices[index]
         if type(single) is TextDelta and choice.has_begun and not single.logprobs:
-            return self._texts[index] % _json(single.text) if single.text else b""
+            before, after = self._texts[index]
+            return before + _json(single.text) + after if single.text else b""
         self._note(index, single)
         return b"".join(self._envelope.chunk(shown) for shown in choice.shown(single))
 
