@@ -37,6 +37,9 @@ def write_fake_engine(folder: Path) -> Path:
 
 def main() -> None:
     arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        print("version: 7 (fake)")
+        return
     slots = int(arguments[arguments.index("--parallel") + 1])
     fault = _due(_named(Path(arguments[arguments.index("--model") + 1])))
     _fail_at_start(fault, slots)
