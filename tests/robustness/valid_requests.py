@@ -92,6 +92,30 @@ _WRITTEN: tuple[Asked, ...] = (
     Asked("POST", f"/api/blobs/{DIGEST}", {"not": "the blob"}),
     Asked("POST", f"/api/blobs/{DIGEST}/adopt", {"path": "/etc/passwd"}),
     Asked("POST", "/api/verify", {"model": "fine"}),
+    Asked("POST", "/v1/responses", {
+        "model": "fine", "input": "Hi there", "instructions": "Be brief.", "stream": True, "max_output_tokens": 8,
+        "temperature": 0, "top_p": 0.5, "top_logprobs": 2, "include": ["message.output_text.logprobs"], "store": True,
+        "metadata": {"k": "v"}, "truncation": "auto", "reasoning": {"effort": "none"}, "options": _OPTIONS, "stop": "x",
+    }),
+    Asked("POST", "/v1/responses", {
+        "model": "jinja", "parallel_tool_calls": False, "tool_choice": "auto", "max_output_tokens": 8, "store": False,
+        "tools": [{"type": "function", "name": "get_weather", "strict": True, "parameters": _SCHEMA}],
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": _SCHEMA}},
+        "input": [
+            {"role": "user", "content": [{"type": "input_text", "text": "weather?"}]},
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "hm"},
+            {"type": "function_call", "call_id": "c1", "name": "get_weather", "arguments": '{"a": 1}'},
+            {"type": "function_call_output", "call_id": "c1", "output": "11 degrees"},
+        ],
+    }),
+    Asked("POST", "/v1/responses", {"model": "seeing", "max_output_tokens": 8, "input": [{"role": "user", "content": [
+        {"type": "input_image", "image_url": f"data:image/png;base64,{_PICTURE}"}, {"type": "input_text", "text": "?"},
+    ]}]}),
+    Asked("POST", "/v1/responses", {"model": "fine", "input": "more", "previous_response_id": "resp_1"}),
+    Asked("POST", "/v1/responses/input_tokens", {"model": "fine", "input": "Hi there"}),
+    Asked("GET", "/v1/responses/resp_1/input_items?limit=2&order=asc&after=msg_1"),
+    Asked("DELETE", "/v1/responses/resp_1"),
+    Asked("POST", "/v1/responses/resp_1/cancel", {}),
 )  # fmt: skip
 
 _LEFT_OUT = frozenset({"/api/pull", "/api/push", "/api/purge"})
