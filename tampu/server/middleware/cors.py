@@ -12,14 +12,13 @@ _STAINLESS = (
     "Arch Async Custom-Poll-Interval Helper-Method Lang Os Package-Version Poll-Helper Retry-Count Runtime "
     "Runtime-Version Timeout"
 )
-_ALLOWED_HEADERS = ",".join(
-    [
-        *("Authorization", "Content-Type", "User-Agent", "Accept", "X-Requested-With", "Openai-Beta"),
-        *(f"X-Stainless-{name}" for name in _STAINLESS.split()),
-    ]
+_ALLOWED_HEADERS = (
+    *("Authorization", "Content-Type", "User-Agent", "Accept", "X-Requested-With", "Openai-Beta"),
+    *(f"X-Stainless-{name}" for name in _STAINLESS.split()),
 )
+_ANTHROPIC_HEADERS = ("X-Api-Key", "Anthropic-Version", "Anthropic-Beta", "Anthropic-Dangerous-Direct-Browser-Access")
+"""What a page sends with Anthropic's own library; allowed to those that ask for one of them."""
 _PREFLIGHT: tuple[Header, ...] = (
-    (b"access-control-allow-headers", _ALLOWED_HEADERS.encode()),
     (b"access-control-allow-methods", b"GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"),
     (b"access-control-max-age", b"43200"),
 )
@@ -45,6 +44,13 @@ def is_same_origin(origin: str, host: str) -> bool:
     return origin in {f"http://{host}", f"https://{host}"}
 
 
+def _allowed_headers(asked: str) -> Header:
+    wanted = {name.strip().lower() for name in asked.split(",")}
+    is_anthropic = any(name.lower() in wanted for name in _ANTHROPIC_HEADERS)
+    names = (*_ALLOWED_HEADERS, *_ANTHROPIC_HEADERS) if is_anthropic else _ALLOWED_HEADERS
+    return b"access-control-allow-headers", ",".join(names).encode()
+
+
 class Cors:
     """The middleware."""
 
@@ -59,7 +65,8 @@ class Cors:
         elif not (self._all or is_allowed(origin, self._allowed)):
             await answer(send, 403)
         elif scope["method"] == "OPTIONS":
-            await answer(send, 204, b"", (*_PREFLIGHT, *self._readable_by(origin), *self._preflight_vary()))
+            allowed = _allowed_headers(header(scope, b"access-control-request-headers"))
+            await answer(send, 204, b"", (allowed, *_PREFLIGHT, *self._readable_by(origin), *self._preflight_vary()))
         else:
             await self._app(scope, receive, adding(send, self._readable_by(origin)))
 
