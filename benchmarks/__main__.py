@@ -8,6 +8,8 @@ import sys
 from dataclasses import asdict
 
 from benchmarks.crowd_measures import crowd_rows
+from benchmarks.endurance_measures import endurance_rows
+from benchmarks.engine_measures import engine_rows
 from benchmarks.measures import Row, cold_rows, idle_rows, warm_rows
 from benchmarks.prompt_measures import prompt_rows
 from benchmarks.pull_measures import pull_rows
@@ -31,6 +33,8 @@ def main() -> int:
         warm_rows,
         cold_rows,
         reuse_rows,
+        engine_rows,
+        endurance_rows,
     )
     rows = [row for rows_of in measured for row in rows_of()]
     if "--json" in sys.argv:
