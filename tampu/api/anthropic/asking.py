@@ -57,6 +57,7 @@ class AskingBody(msgspec.Struct):
     output_config: OutputBody = msgspec.field(default_factory=OutputBody)
     output_format: Any = None
     mcp_servers: list[Any] = msgspec.field(default_factory=list)
+    container: Any = None
     thread: Any = None
     compaction: Any = None
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -157,6 +158,8 @@ def _check_unsupported(body: AskingBody) -> None:
     for name, instead in _INSTEAD.items():
         if getattr(body, name):
             raise BadRequest(f"{name} is not supported: {instead}")
+    if isinstance(body.container, dict) and body.container.get("skills"):
+        raise BadRequest("container.skills are not supported: nothing is run here; offer tools of your own")
 
 
 def _sampling(body: MessageRequestBody) -> Mapping[str, object]:

@@ -219,6 +219,7 @@ _BLOCK = "messages[0].content[0]"
         ({"messages": [{"content": "hi"}]}, "messages[0].role is required"),
         ({"mcp_servers": [{"type": "url"}]}, "mcp_servers is not supported"),
         ({"thread": {"id": "t"}}, "thread is not supported"),
+        ({"container": {"id": "c", "skills": [{"skill_id": "pdf"}]}}, "container.skills are not supported"),
         ({"tools": [{"type": "code_execution_20250825", "name": "c"}]}, "tools[0] has the type"),
         ({"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, "only Anthropic runs"),
         ({"tools": [{"description": "d"}]}, "tools[0].name is required"),
@@ -297,7 +298,7 @@ def test_a_field_of_a_wrong_type_is_named(name: str, fields: dict[str, Any]) -> 
 
 def test_every_field_of_a_request_is_in_the_table_of_wrong_types() -> None:
     fields = {field.encode_name for field in msgspec.structs.fields(MessageRequestBody)}
-    assert fields - set(_WRONG) == {"thread", "compaction"}
+    assert fields - set(_WRONG) == {"thread", "compaction", "container"}
 
 
 def test_names_are_checked_last() -> None:
