@@ -23,7 +23,7 @@ class Call:
     """What a dialect may know of an HTTP request: its body, the parameters of its path and who asks.
 
     `query` is as it was sent. `headers`, under lower-case names, are there where the body is not read. `request_id` is
-    what the log calls the request.
+    what the log calls the request. `content_type`: what the body is said to be.
     """
 
     body: bytes = b""
@@ -32,6 +32,7 @@ class Call:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
+    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from tampu.api.openai import embeddings as openai_embeddings
 from tampu.api.openai import models as openai_models
 from tampu.api.openai import rerank as openai_rerank
 from tampu.api.openai import tokens as openai_tokens
+from tampu.api.openai import transcriptions
 from tampu.api.openai.asking import Asked
 from tampu.api.openai.responses import count as openai_count
 from tampu.api.openai.responses import create as openai_responses
@@ -124,6 +125,10 @@ async def _count_tokens(asked: AskedMessage, exchange: Exchange) -> int:
 
 async def _embed(request: EmbeddingRequest, exchange: Exchange) -> Embeddings:
     return await exchange.behind.operations.embed(request, arrival=exchange.arrival)
+
+
+def _transcribe(call: transcriptions.TranscriptionCall, exchange: Exchange) -> AsyncIterator[GenerationEvent]:
+    return exchange.behind.operations.generate(call.request, arrival=exchange.arrival)
 
 
 async def _embed_call(call: openai_embeddings.EmbeddingCall, exchange: Exchange) -> Embeddings:
@@ -326,6 +331,7 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route(
         "GET", "/v1/responses/:id/input_items", answering(openai_stored.ITEMS_CODEC, _response_items, reads_body=False)
     ),
+    Route("POST", "/v1/audio/transcriptions", streaming(transcriptions.CODEC, _transcribe)),
     Route("POST", "/v1/embeddings", answering(openai_embeddings.CODEC, _embed_call)),
     Route("POST", "/v1/rerank", answering(openai_rerank.CODEC, _rerank_call)),
     Route("POST", "/v1/tokenize", answering(openai_tokens.TOKENIZE_CODEC, _tokenize)),

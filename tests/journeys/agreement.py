@@ -70,9 +70,10 @@ STAGES = (
     *_alone("http/listing", "http/transport-origins", "http/transport-public", "http/transport-star"),
     *_alone("store/blobs", "store/copy-delete", "store/create-files", "store/create-from", "store/create-names"),
     *_alone("store/ps", "store/quantize", "store/show"),
-    Stage("openai", tuple(f"dialects/{part}" for part in ("00-setup", "chat", "chat-prompt", *OPENAI_ROUTES))),
+    Stage("openai", tuple(f"dialects/{part}" for part in ("00-setup", "chat", "chat-prompt", *OPENAI_ROUTES, "other"))),
     Stage("responses", ("dialects/responses",), ("dialects/00-setup",)),
     Stage("anthropic", ("dialects/messages",), ("dialects/00-setup",)),
+    *_alone("dialects/no-cloud"),
 )
 
 

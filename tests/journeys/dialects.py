@@ -12,3 +12,9 @@ def make_models(served: Served, *names: str) -> None:
             (file,) = wanted.pop("files")
             wanted.pop("stream")
             served.upload(file, step["json"]["model"], **wanted)
+
+
+def make_all_models(served: Served) -> None:
+    """Create every recorded `v-*` model."""
+    steps = recording("dialects/00-setup.json")["steps"]
+    make_models(served, *(step["json"]["model"] for step in steps if step["path"] == "/api/create"))
