@@ -110,6 +110,7 @@ _ROWS: Final = (
     _Row("n_gpu_layers", ("--n-gpu-layers",), _unless_negative),
     _Row("fit_params", ("--fit",), lambda value: ["on" if value else "off"]),
     _Row("fit_params_target", ("--fit-target",), _mebibytes),
+    _Row("devices", ("--device",), _joined),
     _Row("main_gpu", ("--main-gpu",)),
     _Row("tensor_split", ("--tensor-split",), _joined),
     _Row("pooling_type", ("--pooling",), lambda value: [str(value).rpartition("_")[2].lower()]),

@@ -90,6 +90,8 @@ def prepare_launch(
     parameters |= {**device_margins(settings.gpu_overhead_bytes), **extras}
     task: dict[str, object] = {"parent": os.getpid()}
     if program.abilities is None:
+        # The bundled library takes no list: it uses what it finds.
+        parameters.pop("devices", None)
         task |= {"import_paths": sys.path, "parameters": parameters, "ready_mark": ready_mark}
     else:
         command = [str(program.binary), *binary_flags(parameters, program.abilities)]

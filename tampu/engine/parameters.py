@@ -102,6 +102,8 @@ def engine_parameters(
         "verbosity": verbosity,
         "offline": True,
     }
+    if placement.device_bytes:
+        parameters["devices"] = [name for name, _ in placement.device_bytes]
     return parameters | _threads(spec, placement) | _optional_parameters(spec)
 
 

@@ -55,6 +55,8 @@ class Placement:
     threads: int = 0
     memory_bytes: int = 0
     gpu_bytes: int = 0
+    device_bytes: tuple[tuple[str, int], ...] = ()
+    """Of `memory_bytes`, what is expected on which device; none: wherever the engine puts it."""
     kv_cache_type: str = "f16"
     flash_attention: bool | None = None
     computed_batch: int = 0

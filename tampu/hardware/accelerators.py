@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,3 +23,13 @@ def accelerators(root: Path = Path("/")) -> tuple[str, ...]:
 
 def _exists(root: Path, pattern: str) -> bool:
     return any(True for _ in root.glob(pattern))
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device as an engine tells of it: what the engine calls it, what it is, and its memory."""
+
+    name: str
+    description: str
+    total_bytes: int
+    free_bytes: int

@@ -13,7 +13,7 @@ def reload(services: Services, new: Settings) -> Change:
     """
     changed = change(services.settings, new)
     settings = changed.settings
-    services.scheduler.change_limits(Limits.of_settings(settings, cores=compute_threads()))
+    services.scheduler.change_limits(Limits.of_settings(settings, cores=compute_threads(), devices=services.scheduler.devices))
     services.pulls.mirrors.change(settings.mirrors)
     services.pulls.downloads.limit(settings.limit_rate)
     services.current.replace(settings)

@@ -8,11 +8,15 @@ from functools import partial
 
 from anyio import to_thread
 
-from tampu.config import Settings
+from tampu.config import Settings, engine_environment
+from tampu.engine.abilities import program_of
+from tampu.engine.device_list import devices_of
 from tampu.engine.logs import EngineLogs
 from tampu.engine.process import ChildEngine, start_engine
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.engine.speculation import Payoffs
+from tampu.errors import EngineStartFailed
+from tampu.hardware.accelerators import Device, accelerators
 from tampu.hardware.devices import compute_threads
 from tampu.hardware.memory import available_memory
 from tampu.operations.current import CurrentSettings
@@ -51,6 +55,17 @@ class Services:
         return self.current.value
 
 
+async def _devices(settings: Settings) -> tuple[Device, ...]:
+    """What the engine in use can compute on beside the processor; it is asked only where a driver runs."""
+    if settings.llm_library.startswith("cpu") or not accelerators():
+        return ()
+    environment = engine_environment()
+    try:
+        return await devices_of(await to_thread.run_sync(program_of, settings, environment), environment)
+    except EngineStartFailed:
+        return ()  # whoever loads a model is told
+
+
 def _tell_what_is_not_heeded(settings: Settings, limits: Limits) -> None:
     if limits.kv_cache_type != settings.kv_cache_type:
         _log.warning("a quantized key/value cache needs flash attention, which is off; it is %s", limits.kv_cache_type)
@@ -72,7 +87,7 @@ async def open_services(settings: Settings, *, log: RecentLines | None = None) -
     if not pruned.skipped:
         _log.info("total blobs: %d", pruned.kept)
     _log.info("where no context length is set it starts here", extra={"default_num_ctx": SMALLEST_AUTOMATIC_CTX})
-    limits = Limits.of_settings(settings, cores=compute_threads())
+    limits = Limits.of_settings(settings, cores=compute_threads(), devices=await _devices(settings))
     _tell_what_is_not_heeded(settings, limits)
     payoffs, current, engine_logs = Payoffs(), CurrentSettings(settings), EngineLogs()
 

@@ -9,6 +9,7 @@ The rules:
    settings is lowered only if it does not fit at all.
 4. A sixteenth of what is then left, at most 1 GiB, may hold prompts that have lost their slot.
 5. What does not fit with one slot does not fit.
+6. What goes to devices (see `spread.py`) need not fit into the memory of the processor.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import Final
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.gguf.footprint import Footprint
 from tampu.scheduler.records import Limits, LoadRequest
+from tampu.scheduler.spread import Shares, spread
 
 SMALLEST_CTX: Final = 4
 SMALLEST_VISION_CTX: Final = 2048
@@ -53,21 +55,40 @@ def place(request: LoadRequest, *, free_bytes: int, limits: Limits) -> Placement
     limits = limits.of_model(request.spec)
     ctx = request.spec.num_ctx
     num_ctx = automatic_ctx(request, free_bytes=free_bytes, limits=limits) if ctx is None else wanted_ctx(request, ctx)
-    cache_limit = free_bytes if limits.num_parallel else free_bytes // _SLOTS_SHARE
+    room = _room(request, free_bytes, limits)
+    cache_limit = room if limits.num_parallel else room // _SLOTS_SHARE
     for slots in _halvings(limits.num_parallel or _AUTOMATIC_SLOTS):
         within_share = slots == 1 or cache_bytes(request.footprint, num_ctx, slots, limits) <= cache_limit
         needed_bytes = memory_bytes(request.footprint, num_ctx, slots, limits)
-        if within_share and needed_bytes <= free_bytes:
+        shares = _shares(request, needed_bytes, limits)
+        on_devices = sum(count for _, count in shares)
+        if within_share and needed_bytes - on_devices <= free_bytes:
             return Placement(
                 num_ctx=num_ctx,
                 slots=slots,
                 threads=request.spec.num_thread or limits.cores,
                 memory_bytes=needed_bytes,
+                gpu_bytes=on_devices,
+                device_bytes=shares,
                 kv_cache_type=limits.kv_cache_type,
                 flash_attention=limits.flash_attention,
-                prompt_cache_bytes=_prompt_cache_bytes(request, free_bytes - needed_bytes),
+                prompt_cache_bytes=_prompt_cache_bytes(request, free_bytes - needed_bytes + on_devices),
             )
-    return DoesNotFit(memory_bytes(request.footprint, num_ctx, 1, limits), free_bytes)
+    return DoesNotFit(memory_bytes(request.footprint, num_ctx, 1, limits), room)
+
+
+def _shares(request: LoadRequest, needed_bytes: int, limits: Limits) -> Shares:
+    """What of it goes to devices; nothing is foreseen where the request says itself how much, or to which."""
+    spec = request.spec
+    if not limits.devices or spec.num_gpu >= 0 or spec.main_gpu is not None:
+        return ()
+    return spread(needed_bytes, limits.devices, limits.spreading)
+
+
+def _room(request: LoadRequest, free_bytes: int, limits: Limits) -> int:
+    """All that the model may take, on the processor's side and on devices."""
+    everything = sum(device.free_bytes for device in limits.devices)
+    return free_bytes + sum(count for _, count in _shares(request, everything, limits))
 
 
 def smaller(placement: Placement, request: LoadRequest, limits: Limits) -> Placement | None:
@@ -80,7 +101,8 @@ def smaller(placement: Placement, request: LoadRequest, limits: Limits) -> Place
     else:
         return None
     needed_bytes = memory_bytes(request.footprint, num_ctx, slots, limits.of_model(request.spec))
-    return replace(placement, num_ctx=num_ctx, slots=slots, memory_bytes=needed_bytes)
+    held = min(placement.gpu_bytes, needed_bytes)
+    return replace(placement, num_ctx=num_ctx, slots=slots, memory_bytes=needed_bytes, gpu_bytes=held)
 
 
 def wanted_ctx(request: LoadRequest, num_ctx: int) -> int:
@@ -93,6 +115,7 @@ def wanted_ctx(request: LoadRequest, num_ctx: int) -> int:
 def automatic_ctx(request: LoadRequest, *, free_bytes: int, limits: Limits) -> int:
     """The context that a request gets which leaves it open."""
     limits = limits.of_model(request.spec)
+    free_bytes = _room(request, free_bytes, limits)
     longest = min(request.trained_ctx or SMALLEST_AUTOMATIC_CTX, _LARGEST_AUTOMATIC_CTX)
     slots = limits.num_parallel or _AUTOMATIC_SLOTS
     num_ctx = min(SMALLEST_AUTOMATIC_CTX, longest)

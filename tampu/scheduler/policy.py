@@ -42,9 +42,9 @@ class ResidentState:
 
     @property
     def bytes(self) -> int:
-        """What it holds, or may come to hold."""
+        """What it holds of the processor's memory, or may come to hold."""
         placement = self.plan.placement
-        return placement.memory_bytes + (placement.prompt_cache_bytes or 0)
+        return placement.memory_bytes - placement.gpu_bytes + (placement.prompt_cache_bytes or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,7 @@ def _start_beside(
     wanted: LoadRequest, residents: Sequence[ResidentState], *, memory: Memory, limits: Limits, closed: bool
 ) -> Decision:
     free_bytes = _free_without(residents, memory)
+    limits = limits.beside(resident.plan.placement for resident in residents)
     placement = place(wanted, free_bytes=free_bytes, limits=limits)
     if isinstance(placement, DoesNotFit):  # 6
         needed = placement.needed_bytes

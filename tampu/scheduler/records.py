@@ -1,6 +1,6 @@
 """What the scheduler is asked for and what it knows: plain data that policy decides on."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -9,6 +9,8 @@ from tampu.descriptions import ModelDetails
 from tampu.engine.protocol import EngineProcess, LoadProgress
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.gguf.footprint import Footprint
+from tampu.hardware.accelerators import Device
+from tampu.scheduler.spread import NO_RULES, Rules, left
 from tampu.units import KeepAlive
 
 
@@ -61,19 +63,30 @@ class Limits:
     kv_cache_type: str = "f16"
     flash_attention: bool | None = None
     cores: int = 0
+    devices: tuple[Device, ...] = ()
+    """What the engine can compute on beside the processor, each with its free memory before anything was loaded."""
+    spreading: Rules = NO_RULES
 
     @classmethod
-    def of_settings(cls, settings: Settings, *, cores: int = 0, gpus: int = 0) -> "Limits":
-        """The limits that the settings ask for on a machine with so many usable cores and GPUs."""
+    def of_settings(cls, settings: Settings, *, cores: int = 0, devices: tuple[Device, ...] = ()) -> "Limits":
+        """The limits that the settings ask for on a machine with so many usable cores and these devices."""
         return cls(
-            max_loaded=settings.max_loaded_models or _MODELS_PER_DEVICE * max(gpus, 1),
+            max_loaded=settings.max_loaded_models or _MODELS_PER_DEVICE * max(len(devices), 1),
             max_queue=settings.max_queue,
             num_parallel=min(settings.num_parallel, _MOST_SLOTS),
             keep_alive=settings.keep_alive,
             kv_cache_type=_possible_cache_type(settings.kv_cache_type, settings.flash_attention),
             flash_attention=settings.flash_attention,
             cores=cores,
+            devices=devices,
+            spreading=Rules(settings.gpu_overhead_bytes, everywhere=settings.sched_spread),
         )
+
+    def beside(self, placements: Iterable[Placement]) -> "Limits":
+        """The same where these are loaded: the devices have so much less room."""
+        if not self.devices:
+            return self
+        return replace(self, devices=left(self.devices, (placement.device_bytes for placement in placements)))
 
     def of_model(self, spec: EngineSpec) -> "Limits":
         """The limits for one model: what is set for it alone goes before what is set for all."""

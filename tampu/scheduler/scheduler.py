@@ -26,6 +26,7 @@ import anyio
 from tampu.descriptions import Standing
 from tampu.engine.protocol import EngineProcess, LoadProgress
 from tampu.errors import EngineCrashed, EngineOutOfMemory, Overloaded, QueueFull, TampuError
+from tampu.hardware.accelerators import Device
 from tampu.hardware.memory import Memory
 from tampu.scheduler.clock import Clock, SystemClock
 from tampu.scheduler.cooldown import CoolDown
@@ -150,6 +151,11 @@ class Scheduler:
     def standings(self) -> list[Standing]:
         """Where each request stands: the running ones first, the others in the order of their lines."""
         return list(standings(self._residents.values(), self._pending, self._loading))
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """What engines can compute on beside the processor, as it was when the server started."""
+        return self._limits.devices
 
     def change_limits(self, limits: Limits) -> None:
         """Decide by other limits from now on; what is loaded stays as it is."""

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tampu.config import Settings
 from tampu.engine.spec import Placement
+from tampu.hardware.accelerators import Device
 from tampu.scheduler.placement import DoesNotFit, as_loaded, place, smaller
 from tampu.scheduler.records import Limits
 from tests.scheduler.wanted import MB, load
@@ -142,3 +143,41 @@ def test_a_placement_fits_and_keeps_the_limits(*, free, weights_mb, kv_bytes, tr
     assert answer.memory_bytes <= free
     assert 1 <= answer.slots <= (parallel or 4)
     assert 1 <= answer.num_ctx <= (trained or max(asked or 4096, 4))
+
+
+CARD = Device("CUDA0", "a card", 24 * GB, 24 * GB)
+
+
+def test_what_goes_to_a_device_need_not_fit_into_the_memory_of_the_processor():
+    wanted = load("m", trained_ctx=4096, kv_bytes=100_000, weights_mb=8000)
+    small = 2 * GB
+    assert isinstance(place(wanted, free_bytes=small, limits=AUTOMATIC), DoesNotFit)
+    placement = placed(wanted, free_bytes=small, limits=Limits(cores=8, devices=(CARD,)))
+    assert placement.gpu_bytes == placement.memory_bytes
+    assert [name for name, _ in placement.device_bytes] == ["CUDA0"]
+    assert placement.slots == 4
+    larger = load("m", trained_ctx=4096, kv_bytes=100_000, weights_mb=24_000)
+    partly = placed(larger, free_bytes=8 * GB, limits=Limits(cores=8, devices=(CARD,)))
+    assert 0 < partly.gpu_bytes < partly.memory_bytes
+    assert isinstance(place(larger, free_bytes=GB, limits=Limits(cores=8, devices=(CARD,))), DoesNotFit)
+
+
+@pytest.mark.parametrize("wish", [{"num_gpu": 0}, {"num_gpu": 7}, {"main_gpu": 0}])
+def test_who_says_what_goes_to_devices_is_believed(wish):
+    placement = placed(load("m", **wish), limits=Limits(cores=8, devices=(CARD,)))
+    assert (placement.gpu_bytes, placement.device_bytes) == (0, ())
+
+
+def test_a_device_that_holds_a_model_has_less_room_for_the_next():
+    limits = Limits(cores=8, devices=(CARD, replace(CARD, name="CUDA1", free_bytes=20 * GB)))
+    wanted = load("m", trained_ctx=4096, weights_mb=15_000)
+    first = placed(wanted, limits=limits)
+    second = placed(wanted, limits=limits.beside([first]))
+    assert [first.device_bytes[0][0], second.device_bytes[0][0]] == ["CUDA0", "CUDA1"]
+
+
+def test_settings_of_devices_become_rules():
+    settings = Settings(gpu_overhead_bytes=3 * GB, sched_spread=True)
+    limits = Limits.of_settings(settings, devices=(CARD, CARD))
+    assert (limits.spreading.overhead_bytes, limits.spreading.everywhere) == (3 * GB, True)
+    assert limits.max_loaded == 6
