@@ -37,6 +37,7 @@ from tampu.store.model import Layer, Manifest, ModelConfig
 from tampu.store.quantization import wanted_quantization
 from tampu.store.remote import CLOUD_HOST, remote_url
 from tampu.store.sources import BlobMissing, FileType, SourceFile, SourceModel, assemble, file_type, read_source
+from tampu.templates.known import known_template
 from tampu.templates.template import parse_template
 
 
@@ -50,6 +51,8 @@ class _Job:
     draft: Draft
     architectures: list[str] = field(default_factory=list)
     """Of the weights, in the order of their layers."""
+    known: dict[str, str] = field(default_factory=dict)
+    """Names of the templates that the weights brought by being known, by the digest of their layer."""
 
     @property
     def library(self) -> Library:
@@ -86,7 +89,7 @@ async def _steps(job: _Job) -> AsyncIterator[Progress]:
     await to_thread.run_sync(_write_texts, job)
     manifest = await to_thread.run_sync(job.draft.manifest)
     for layer in manifest.layers:
-        yield _layer_report(layer, is_new=layer.digest in job.draft.fresh)
+        yield _layer_report(job, layer)
     yield Progress("writing manifest")
     await to_thread.run_sync(_commit, job, manifest)
 
@@ -133,6 +136,7 @@ async def _take_source(job: _Job) -> AsyncIterator[Progress]:
         async for report in _read_files(job, request.files, "model", models):
             yield report
         await to_thread.run_sync(_add_models, job, models)
+        await to_thread.run_sync(_add_known_template, job, models)
     else:
         raise BadRequest("neither 'from' or 'files' was specified")
 
@@ -265,6 +269,18 @@ def _add_models(job: _Job, models: list[SourceModel]) -> None:
             job.draft.fresh |= {file.digest for file in model.files} - used
 
 
+def _add_known_template(job: _Job, models: list[SourceModel]) -> None:
+    """Uploaded weights whose chat template is known by sight get the Go template that stands for it."""
+    weights = next((model for model in models if model.kind == "model"), None)
+    text = weights.files[0].header.metadata.get("tokenizer.chat_template") if weights else None
+    known = known_template(text) if isinstance(text, str) else None
+    if known is None:
+        return
+    job.draft.set_text("template", known.source)
+    job.known[job.draft.layers[-1].digest] = known.name
+    job.draft.set_parameters({"stop": list(known.stops)})
+
+
 # --- 3. adapters and a draft model -------------------------------------------------------------------------------
 
 
@@ -362,8 +378,10 @@ def _parameters(job: _Job) -> Mapping[str, object]:
 # --- 7. the manifest ---------------------------------------------------------------------------------------------
 
 
-def _layer_report(layer: Layer, *, is_new: bool) -> Progress:
-    return Progress(f"{'creating new' if is_new else 'using existing'} layer {layer.digest}")
+def _layer_report(job: _Job, layer: Layer) -> Progress:
+    if layer.digest in job.known:
+        return Progress(f"using autodetected template {job.known[layer.digest]}")
+    return Progress(f"{'creating new' if layer.digest in job.draft.fresh else 'using existing'} layer {layer.digest}")
 
 
 def _commit(job: _Job, manifest: Manifest) -> None:

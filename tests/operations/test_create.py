@@ -64,7 +64,6 @@ async def made(services: StoreServices, **body: Any) -> Outcome:
 
 # What differs on purpose, or is not there yet; each line stands in docs/differences.md or in the issue that brings it.
 EXPLAINED = {
-    "known template": "a Go template near the chat template is not looked for: the engine renders the chat template",
     "two adapters": "several may be given, the same file twice is refused in words of our own",
     "missing blob": "an error does not tell where the models folder is",
     "missing blob, no stream": "an error does not tell where the models folder is",
@@ -118,7 +117,7 @@ NOT_ON_DISK = {
     "failed creates leave nothing": ["blobs/sha256-6118c38e56910d6af964f842c21300229a4186f0c177f122fd4997be6286446d"],
     "wrong bytes": ["blobs/sha256-6118c38e56910d6af964f842c21300229a4186f0c177f122fd4997be6286446d"],
 }
-UNLIKE = {"known template", "known template with own template and stop", "draft"}
+UNLIKE = {"draft"}
 
 
 def kept_as_they_came(text: str) -> str:

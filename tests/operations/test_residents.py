@@ -1,10 +1,8 @@
 from pathlib import Path
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tampu.errors import ModelNotFound
 from tampu.errors import ModelNotFound
 from tampu.operations.residents import loaded_models
 from tests.scheduler.world import World
@@ -66,18 +64,6 @@ async def test_an_engine_that_died_is_not_shown():
         await world.use("m")
         world.engines.processes[0].die()
         assert await shown(world) == []
-
-
-async def test_a_model_that_was_created_anew_on_the_same_weights_shows_the_id_that_a_list_shows():
-    async with World().open() as world:
-        await world.use("m", name="say:latest")
-        (model,) = await shown(world)
-        weights = (Path(world.scheduler.residents()[0].key),)
-        same = Stored(say=SimpleNamespace(digest="new", weights=weights))
-        (anew,) = await shown(world, same)
-        other = Stored(say=SimpleNamespace(digest="new", weights=(Path("/other"),)))
-        (replaced,) = await shown(world, other)
-        assert (anew.digest, replaced.digest) == ("new", model.digest)
 
 
 async def test_a_model_that_was_created_anew_on_the_same_weights_shows_the_id_that_a_list_shows():
