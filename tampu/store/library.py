@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -255,7 +256,8 @@ class Library:
         """
         content = manifest if isinstance(manifest, bytes) else encode_manifest(manifest)
         try:
-            deleted = self.manifests.commit(name, content, keep_unused=keep_unused)
+            forget = partial(self._forget, name)
+            deleted = self.manifests.commit(name, content, keep_unused=keep_unused, written=forget)
             self.origins.write(name, content, origin)
         finally:
             self._forget(name)
@@ -264,7 +266,8 @@ class Library:
     def copy(self, source: ModelName, destination: ModelName, *, keep_unused: bool = False) -> None:
         """Give `destination` the manifest of `source`, byte by byte; raises ModelNotFound."""
         try:
-            self.manifests.copy(source, destination, keep_unused=keep_unused)
+            forget = partial(self._forget, destination)
+            self.manifests.copy(source, destination, keep_unused=keep_unused, written=forget)
             self.origins.copy(source, destination)
         finally:
             self._forget(destination)

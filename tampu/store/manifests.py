@@ -11,6 +11,7 @@ Rules of a change, all inside the folder's lock:
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,6 +32,10 @@ from tampu.store.scan import Scan, Stamp, scan
 
 _LONGEST_MANIFEST: Final = 16 << 20
 _log = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,25 +141,38 @@ class ManifestStore:
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
-    def commit(self, name: ModelName, content: bytes, *, keep_unused: bool) -> int:
+    def commit(
+        self, name: ModelName, content: bytes, *, keep_unused: bool, written: Callable[[], None] = _nothing
+    ) -> int:
         """Make `name` stand for `content` (a manifest's bytes); how many blobs of the replaced one were deleted.
 
-        Raises StoreError if a blob that it names is missing or cut: the caller may store it again and try anew.
+        `written` is called when the name means the new one and before blobs of the old one go, so that nobody who
+        asks then is given what is about to go. Raises StoreError if a blob that it names is missing or cut: the caller
+        may store it again and try anew.
         """
         manifest = decode_manifest(content, name)
         with self._lock.held():
             self._check_whole(name, manifest)
             replaced = self._replaced_digests(name)
             self._write(name, content)
+            written()
             self._holds.release(digests_of(manifest))
             return 0 if keep_unused else self._delete_unused(replaced)
 
-    def copy(self, source: ModelName, destination: ModelName, *, keep_unused: bool) -> None:
-        """Give `destination` the very bytes of `source`'s manifest; raises ModelNotFound."""
+    def copy(
+        self,
+        source: ModelName,
+        destination: ModelName,
+        *,
+        keep_unused: bool,
+        written: Callable[[], None] = _nothing,
+    ) -> None:
+        """Give `destination` the very bytes of `source`'s manifest; raises ModelNotFound. `written`: as in `commit`."""
         with self._lock.held():
             content, _ = self._read_bytes(source)
             replaced = self._replaced_digests(destination)
             self._write(destination, content)
+            written()
             if not keep_unused:
                 self._delete_unused(replaced)
 

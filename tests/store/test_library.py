@@ -11,6 +11,7 @@ import pytest
 from tampu.errors import BlobNotFound, CorruptBlob, CorruptManifest, ModelNotFound
 from tampu.messages import Message
 from tampu.store.library import Library
+from tampu.store.manifests import ManifestStore
 from tampu.store.model import ModelConfig
 from tests.fakes.gguf_files import GgufFile
 from tests.store.stored import Clock, library_in, manifest_of, name, put, weights
@@ -118,6 +119,24 @@ def test_own_changes_are_seen_at_once(tmp_path: Path) -> None:
     library.delete(name("m"))
     with pytest.raises(ModelNotFound):
         library.get(name("m"))
+
+
+def test_nobody_is_given_what_is_about_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = library_in(tmp_path, recheck_s=1000.0)
+    put(library, "m", {"system": b"one"})
+    put(library, "n", {"system": b"three"})
+    library.get(name("m"))
+    found = []
+    remove = ManifestStore._delete_unused
+
+    def ask_then_remove(store: ManifestStore, digests: Any) -> int:
+        found.append(library.get(name("m")).system)
+        return remove(store, digests)
+
+    monkeypatch.setattr(ManifestStore, "_delete_unused", ask_then_remove)
+    put(library, "m", {"system": b"two"})
+    library.copy(name("n"), name("m"))
+    assert found == ["two", "three"]
 
 
 def test_changes_of_another_process_are_seen_after_the_recheck(tmp_path: Path) -> None:
