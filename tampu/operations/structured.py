@@ -1,8 +1,8 @@
 """The form that an answer must have, and who holds it to that: the engine's own chat, or a grammar of ours. Pure.
 
 1. A conversation goes to the engine's own chat where the model's weights bring the template, unless we have to know how
-   the answer is written, or by which word it was stopped: for a format, a demanded call, or tools that are only
-   described, and for text alone where its stop sequence is to be told.
+   the answer is written, or by which word it was stopped: for a format, a demanded call, tools that are only
+   described, or a stop sequence that is to be told.
 2. A chat that thinks before an answer in a format is asked twice, as in Ollama: the thoughts are free of any grammar,
    and most of the second prompt is in the cache. Where the answer may have to be calls, or the weights bring the
    template, one grammar holds thoughts and answer in one pass.
@@ -33,7 +33,7 @@ def reads_answer_itself(selection: Selection, chat: ChatInput, properties: Engin
         return False
     if chat.tools:
         has_form = is_demanded(chat.tool_choice) or chat.strict_calls or request.format is not None
-        return properties.takes_grammars and facts.calls is not None and has_form
+        return facts.calls is not None and (request.names_stop or (properties.takes_grammars and has_form))
     return request.format is not None or request.names_stop
 
 

@@ -101,6 +101,14 @@ def test_the_stop_sequence_that_ended_an_answer_is_named(client: anthropic.Anthr
     assert _ask(client, model, stop_sequences=["nowhere"]).stop_reason == "end_turn"
 
 
+def test_a_stop_sequence_beside_tools(client: anthropic.Anthropic) -> None:
+    """Also where the template in the weights describes them: their calls are read all the same."""
+    for model in ("v-tools", "v-native"):
+        assert _calls(_ask(client, model, tools=[WEATHER, TIME], stop_sequences=["nowhere"]))
+        stopped = _ask(client, model, tools=[WEATHER, TIME], stop_sequences=["weather"])
+        assert (stopped.stop_reason, stopped.stop_sequence, _calls(stopped)) == ("stop_sequence", "weather", [])
+
+
 def test_tools_in_a_loop_of_three_turns(client: anthropic.Anthropic) -> None:
     messages: Any = [{"role": "user", "content": "weather?"}]
     for turn in ("call", "answer", "more"):

@@ -124,6 +124,7 @@ def _asked(
         tool_choice=read_choice(body.tool_choice),
         describe_tools=body.describe_tools,
         parallel_calls=not (body.tool_choice and body.tool_choice.disable_parallel_tool_use),
+        strict_calls=offer.is_strict,
         schemas=offer.schemas,
     )
     request = GenerationRequest(

@@ -38,6 +38,7 @@ class ToolBody(msgspec.Struct):
     name: str = ""
     description: str = ""
     input_schema: Any = None
+    strict: bool = False
     cache_control: Any = None
 
 
@@ -51,11 +52,15 @@ class ToolChoiceBody(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The tools that may be called, and whole schemas of their arguments. `searches`: the web search is among them."""
+    """The tools that may be called, and whole schemas of their arguments. `searches`: the web search is among them.
+
+    `is_strict`: calls are held to the schemas; where one tool says it, all are.
+    """
 
     tools: tuple[Tool, ...] = ()
     schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     searches: bool = False
+    is_strict: bool = False
 
 
 def read_offer(bodies: Sequence[ToolBody]) -> Offer:
@@ -63,7 +68,7 @@ def read_offer(bodies: Sequence[ToolBody]) -> Offer:
     searches = any(body.type.startswith(WEB_SEARCH) for body in bodies)
     tools = [_tool(body, f"tools[{number}]") for number, body in enumerate(bodies) if not _is_left_out(body, searches)]
     schemas = {body.name: body.input_schema for body in bodies if isinstance(body.input_schema, dict)}
-    return Offer(tuple(tools), schemas, searches)
+    return Offer(tuple(tools), schemas, searches, any(body.strict for body in bodies))
 
 
 def read_choice(body: ToolChoiceBody | None) -> ToolChoice:

@@ -102,6 +102,8 @@ def test_tools_that_may_and_must_be_called(choice: Any, wanted: Any, is_parallel
     assert (chat.tool_choice, chat.parallel_calls) == (wanted, is_parallel)
     assert [tool.function.name for tool in chat.tools] == ["f"]
     assert chat.schemas == {"f": TOOL["input_schema"]}
+    assert not chat.strict_calls
+    assert _chat(tools=[TOOL, {**TOOL, "strict": True}]).strict_calls
 
 
 def test_anthropics_own_tools() -> None:
@@ -282,6 +284,7 @@ _WRONG_WITHIN: list[tuple[str, dict[str, Any]]] = [
     ("messages", {"messages": ["hi"]}),
     ("stop_sequences", {"stop_sequences": [5]}),
     ("name", {"tools": [{"name": 5}]}),
+    ("strict", {"tools": [{"name": "f", "strict": "x"}]}),
     ("description", {"tools": [{"name": "f", "description": 5}]}),
     ("disable_parallel_tool_use", {"tool_choice": {"type": "auto", "disable_parallel_tool_use": "no"}}),
 ]
