@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tampu.errors import PreviousResponseNotFound
+from tampu.errors import BadRequest, PreviousResponseNotFound
 from tampu.responses import KeptResponse
 from tampu.state.database import Database
 
@@ -13,6 +13,8 @@ MOST_BYTES: Final = 1 << 30
 """Of all responses together; those that would expire soonest make room."""
 MOST_TURNS: Final = 2_000
 """Of one conversation: more fit no context."""
+MOST_CONVERSATION_BYTES: Final = 256 << 20
+"""Pictures included: what is read at once must fit into memory."""
 _COLUMNS: Final = "id, previous_id, items, document"
 _CHAIN: Final = """
     WITH RECURSIVE chain (id, previous_id, depth) AS (
@@ -47,11 +49,13 @@ class KeptResponses:
         return None if row is None else _read(row)
 
     async def conversation(self, response_id: str) -> Sequence[KeptResponse]:
-        """The response and all that it goes on from, oldest first; raises PreviousResponseNotFound."""
+        """The response and all that it goes on from, oldest first; raises PreviousResponseNotFound, BadRequest."""
         now = self._clock()
         rows = await self._database.read(lambda connection: _chain(connection, response_id, now))
         found = [_read(row) for row in rows]
         missing = found[0].previous_id if found else response_id
+        if missing and len(found) == MOST_TURNS:
+            raise _too_long(f"more than {MOST_TURNS} turns")
         if missing:
             raise PreviousResponseNotFound(missing)
         return found
@@ -102,7 +106,14 @@ def _chain(connection: sqlite3.Connection, response_id: str, now: float) -> list
     columns = ", ".join(f"r.{column}" for column in _COLUMNS.split(", "))
     query = f"{_CHAIN} SELECT {columns} FROM chain JOIN responses r ON r.id = chain.id ORDER BY chain.depth DESC"  # noqa: S608
     values = {"id": response_id, "now": now, "most": MOST_TURNS}
+    sizes = f"{_CHAIN} SELECT coalesce(sum(r.bytes), 0) FROM chain JOIN responses r ON r.id = chain.id"  # noqa: S608
+    if connection.execute(sizes, values).fetchone()[0] > MOST_CONVERSATION_BYTES:
+        raise _too_long(f"more than {MOST_CONVERSATION_BYTES >> 20} MiB")
     return connection.execute(query, values).fetchall()
+
+
+def _too_long(what: str) -> BadRequest:
+    return BadRequest(f"the conversation so far is too long to go on from: it has {what}; begin a new one")
 
 
 def _read(row: tuple[str, str, bytes, bytes]) -> KeptResponse:

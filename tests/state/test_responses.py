@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tampu.errors import PreviousResponseNotFound
+from tampu.errors import BadRequest, PreviousResponseNotFound
 from tampu.responses import KeptResponse
+from tampu.state import responses
 from tampu.state.database import FILE_NAME, Database, opened_database
 from tampu.state.responses import KeptResponses
 from tests.fakes.clock import FakeClock
@@ -44,6 +45,20 @@ async def test_a_conversation_with_a_gap_names_what_is_missing(database: Databas
         await kept.conversation("c")
     with pytest.raises(PreviousResponseNotFound, match="id 'nothing' not found"):
         await kept.conversation("nothing")
+
+
+async def test_a_conversation_has_bounds(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = KeptResponses(database)
+    for number in range(4):
+        await kept.keep(_response(str(number), str(number - 1) if number else "", size=1000), 60)
+    monkeypatch.setattr(responses, "MOST_TURNS", 4)
+    assert len(await kept.conversation("3")) == 4
+    monkeypatch.setattr(responses, "MOST_TURNS", 3)
+    with pytest.raises(BadRequest, match="more than 3 turns; begin a new one"):
+        await kept.conversation("3")
+    monkeypatch.setattr(responses, "MOST_CONVERSATION_BYTES", 2000)
+    with pytest.raises(BadRequest, match="too long to go on from"):
+        await kept.conversation("3")
 
 
 async def test_time_ends_what_nobody_goes_on_from(database: Database) -> None:

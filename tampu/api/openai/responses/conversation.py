@@ -25,7 +25,7 @@ _ASSISTANT = "assistant"
 
 def read_items(items: Sequence[tuple[str, Item]]) -> tuple[Message, ...]:
     """The messages; each item comes with its place in the request. Raises BadRequest."""
-    reader = _Reader({item.get("call_id"): n for n, (_, item) in enumerate(items) if item["type"] == _OUTPUT})
+    reader = _Reader({str(item.get("call_id")): n for n, (_, item) in enumerate(items) if item["type"] == _OUTPUT})
     for number, (place, item) in enumerate(items):
         reader.read(item, place, number)
     return reader.end()
@@ -37,7 +37,7 @@ _OUTPUT = "function_call_output"
 class _Reader:
     """`outputs`: where the output of each call stands."""
 
-    def __init__(self, outputs: Mapping[Any, int]) -> None:
+    def __init__(self, outputs: Mapping[str, int]) -> None:
         self._outputs = outputs
         self._messages: list[Message] = []
         self._thoughts = ""

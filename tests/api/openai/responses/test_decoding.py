@@ -213,6 +213,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "failed to parse function call arguments: input[0].arguments is no JSON",
     ),
     ({"input": [{**CALL, "name": 3}]}, "input[0].name must be a string"),
+    ({"input": [CALL, {**OUTPUT, "call_id": ["c1"]}]}, "input[1].call_id must be a string"),
     ({"input": [{**OUTPUT, "output": 3}]}, "input[0]: output must be a string or array"),
     ({"input": [{"type": "reasoning", "encrypted_content": 3}]}, "input[0].encrypted_content must be a string"),
     (image(file_id="f"), "input[0]: content[0]: file_id is not supported"),
@@ -270,9 +271,10 @@ def test_harmless_fields_are_accepted() -> None:
 
 
 _KEYS = "type role content text id call_id name arguments output tools parameters image_url summary format".split()
+_WORDS = "message function function_call function_call_output reasoning input_text input_image user assistant".split()
 _FIELDS = "input instructions tools tool_choice text reasoning metadata include previous_response_id stop".split()
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["message", "function", "user"]),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(_WORDS),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=4),
     max_leaves=8,
 )
