@@ -29,7 +29,11 @@ def start_server(client: Client, settings: Settings) -> Path:
             if not client.is_answering():
                 _wait(client, _spawn(log), log)
     except OSError as error:
-        raise ServerUnreachable(f"cannot start a server in the background: {error}") from error
+        why = f"{(error.strerror or str(error)).lower()}{f': {error.filename}' if error.filename else ''}"
+        raise ServerUnreachable(
+            f"cannot start a server in the background: {why}; start one yourself with 'tampu serve', where HOME "
+            "is a folder that can be written, or set OLLAMA_HOST to one that runs"
+        ) from error
     return log
 
 
