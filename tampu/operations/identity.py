@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tampu.registry.identity import KEY_FILE, Identity
+from tampu.deferred import load
+from tampu.registry.key_file import KEY_FILE
 
 
 def ensure_identity(home: Path) -> str | None:
@@ -13,5 +14,5 @@ def ensure_identity(home: Path) -> str | None:
     path = home / KEY_FILE
     if path.exists():
         return None
-    identity = Identity.load_or_create(home)
+    identity = load("tampu.registry.identity", "Identity").load_or_create(home)
     return f"Couldn't find '{path}'. Generating new private key.\nYour new public key is: \n\n{identity.public_line}\n"

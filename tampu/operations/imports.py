@@ -16,12 +16,12 @@ from typing import Final
 import anyio
 from anyio import to_thread
 
+from tampu.deferred import events_later
 from tampu.errors import TampuError
 from tampu.management import CreateRequest
 from tampu.modelfile.found_models import FoundModel, find_models, free_name
 from tampu.names import ModelName
 from tampu.operations.adoption import Memory, Stamps, Taken, adopt, check_headers, stamps_of
-from tampu.operations.create import create
 from tampu.operations.listed import Listed
 from tampu.operations.services import Services
 from tampu.store.library import Library
@@ -29,6 +29,7 @@ from tampu.store.locks import Pins
 from tampu.store.model import Model
 
 PAUSE_S: Final = 30.0
+_create: Final = events_later("tampu.operations.create", "create")
 _MEMORY: Final = "tampu-imported.json"
 _MOST_OF_THE_TIME: Final = 50
 """A search of a huge folder may take this small a part of the time."""
@@ -114,7 +115,7 @@ async def _take(services: Services, model: FoundModel, stamps: Stamps, known: Ta
     with Pins() as pins:
         digests = {path.name: await adopt(library, path, pins) for path in model.files}
         name = await to_thread.run_sync(_name_for, library, model, digests[model.files[0].name], known)
-        async for _ in create(services, CreateRequest(model=name, files=digests)):
+        async for _ in _create(services, CreateRequest(model=name, files=digests)):
             pass
     made = await library.find(ModelName.parse(name))
     _log.info("imported", extra={"file": model.files[0].name, "model": name})

@@ -17,17 +17,18 @@ from typing import Final
 from anyio import to_thread
 
 from tampu.config import ModelSettings
+from tampu.deferred import events_later
 from tampu.errors import TampuError
 from tampu.management import CreateRequest
 from tampu.modelfile.files import files_of
 from tampu.names import ModelName
 from tampu.operations.adoption import Memory, Stamps, Taken, adopt, check_headers, stamps_of
-from tampu.operations.create import create
 from tampu.operations.services import Services
 from tampu.store.library import Library
 from tampu.store.locks import Pins
 from tampu.store.model import Model
 
+_create: Final = events_later("tampu.operations.create", "create")
 _MEMORY: Final = "tampu-listed.json"
 _log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class Listed:
             digests = {
                 file.relative_to(top).as_posix(): await adopt(self._services.library, file, pins) for file in files
             }
-            async for _ in create(self._services, CreateRequest(model=model.name, files=digests)):
+            async for _ in _create(self._services, CreateRequest(model=model.name, files=digests)):
                 pass
         made = await self._services.library.find(ModelName.parse(model.name))
         _log.info("made", extra={"model": model.name})

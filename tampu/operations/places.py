@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tampu.errors import RegistryDenied, RegistryError, RegistryNotFound, RegistryUnreachable
 from tampu.names import ModelName
 from tampu.registry.catalog import CatalogModel, RegistrySource, WeightsSource
-from tampu.registry.client import Endpoint
+from tampu.registry.endpoint import Endpoint
 from tampu.registry.pulls import Pulls
 
 

@@ -20,8 +20,9 @@ from tampu.operations.places import Failure, Place, RegistryPlace, WeightsPlace,
 from tampu.progress import SUCCESS, Progress
 from tampu.registry.assembly import assemble
 from tampu.registry.catalog import FolderSource, PackageSource, UrlSource
-from tampu.registry.client import Endpoint, RegistryAnswer, RegistryClient
+from tampu.registry.client import RegistryAnswer, RegistryClient
 from tampu.registry.download import WantedBlob, download_blob
+from tampu.registry.endpoint import Endpoint
 from tampu.registry.manifest import read_manifest
 from tampu.registry.pulls import Pulls
 from tampu.registry.retries import when_asked_to_wait

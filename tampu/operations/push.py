@@ -11,7 +11,8 @@ from tampu.errors import BlobNotFound, CorruptBlob, InvalidName, ModelNotFound, 
 from tampu.management import TransferRequest
 from tampu.names import ModelName, spell_out
 from tampu.progress import SUCCESS, Progress
-from tampu.registry.client import Endpoint, RegistryClient
+from tampu.registry.client import RegistryClient
+from tampu.registry.endpoint import Endpoint
 from tampu.registry.pushes import Pushes
 from tampu.registry.retries import when_asked_to_wait
 from tampu.registry.shared import Job, SharedDownload

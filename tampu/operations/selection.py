@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from tampu.config import Settings
+from tampu.deferred import later
 from tampu.errors import BadRequest, InvalidParameter, MissingCapability
 from tampu.generation import Capability, ChatInput, CompletionInput, GenerationRequest, NamedTool, ToolUse
 from tampu.operations.bounds import check_tools
@@ -13,9 +15,10 @@ from tampu.operations.services import Services
 from tampu.operations.wanted import wanted_load, wanted_options
 from tampu.options import Sampling
 from tampu.registry.network import Network
-from tampu.registry.pictures import fetch_picture
 from tampu.scheduler.records import LoadRequest
 from tampu.store.model import Model
+
+_fetch_picture: Final = later("tampu.registry.pictures", "fetch_picture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ async def select(services: Services, request: GenerationRequest, model: Model) -
 
 def _fetching(settings: Settings) -> Fetch | None:
     """How pictures are fetched that a request names by address; None where the settings do not allow it."""
-    return partial(fetch_picture, network=Network(settings.ca_file)) if settings.image_urls else None
+    return partial(_fetch_picture, network=Network(settings.ca_file)) if settings.image_urls else None
 
 
 def _with_thinking(request: GenerationRequest, facts: ModelFacts) -> GenerationRequest:

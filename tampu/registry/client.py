@@ -6,14 +6,13 @@ Speaks Ollama's registry protocol, which plain Docker and OCI registries speak, 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Self
 
 from aiohttp import ClientResponse, hdrs
 from yarl import URL
 
-from tampu.errors import InvalidName, RegistryError, RegistryNotFound, RegistryUnreachable
-from tampu.names import ModelName
+from tampu.errors import RegistryError, RegistryNotFound, RegistryUnreachable
 from tampu.registry.authorization import Authorization
+from tampu.registry.endpoint import Endpoint
 from tampu.registry.identity import Identity
 from tampu.registry.logins import Logins
 from tampu.registry.network import Network
@@ -32,37 +31,6 @@ from tampu.registry.transport import (
 from tampu.store.model import MANIFEST_TYPE
 
 _OCI_MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a model lives: a registry and a repository in it."""
-
-    base: URL
-    repository: str
-
-    @classmethod
-    def of(cls, name: ModelName, *, insecure: bool) -> Self:
-        """The endpoint that `name` stands for; raises InvalidName for a host that is none."""
-        scheme = "http" if insecure else "https"
-        try:
-            return cls(URL(f"{scheme}://{name.host}"), f"{name.namespace}/{name.model}")
-        except ValueError:
-            raise InvalidName(name.full) from None
-
-    @property
-    def authority(self) -> str:
-        """Host and, where the name has one, port."""
-        return self.base.host_port_subcomponent or ""
-
-    @property
-    def is_insecure(self) -> bool:
-        """Whether the user allowed plain http."""
-        return self.base.scheme == "http"
-
-    def url(self, path: str) -> URL:
-        """The address of something in the repository."""
-        return self.base / "v2" / self.repository / path
 
 
 @dataclass(frozen=True, slots=True)

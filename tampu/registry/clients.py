@@ -3,15 +3,19 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio import CancelScope, to_thread
 
-from tampu.registry.client import Endpoint, RegistryClient, open_client
-from tampu.registry.identity import Identity
+from tampu.deferred import loaded
+from tampu.registry.endpoint import Endpoint
 from tampu.registry.logins import Logins
 from tampu.registry.network import Network
 from tampu.registry.patience import Patience
+
+if TYPE_CHECKING:
+    from tampu.registry.client import RegistryClient
 
 
 class SharedClients:
@@ -30,7 +34,7 @@ class SharedClients:
         return not self._open
 
     @asynccontextmanager
-    async def use(self, endpoint: Endpoint) -> AsyncIterator[RegistryClient]:
+    async def use(self, endpoint: Endpoint) -> AsyncIterator["RegistryClient"]:
         """The client for `endpoint`, which stays open at least to the end of the block."""
         async with self._opening:
             if endpoint not in self._open:
@@ -47,7 +51,10 @@ class SharedClients:
                     await entry.stack.aclose()
 
     async def _connect(self, endpoint: Endpoint) -> "_OpenClient":
-        identity = await to_thread.run_sync(Identity.load, self._home)
+        # Both are heavy, and a server may never talk to a registry.
+        identities = await loaded("tampu.registry.identity", "Identity")
+        open_client = await loaded("tampu.registry.client", "open_client")
+        identity = await to_thread.run_sync(identities.load, self._home)
         stack = AsyncExitStack()
         opened = open_client(
             endpoint, identity=identity, patience=self._patience, logins=self._logins, network=self._network
@@ -59,6 +66,6 @@ class SharedClients:
 class _OpenClient:
     """A client, how to close it, and how many use it."""
 
-    def __init__(self, client: RegistryClient, stack: AsyncExitStack) -> None:
+    def __init__(self, client: "RegistryClient", stack: AsyncExitStack) -> None:
         self.client, self.stack = client, stack
         self.users = 0

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tampu.errors import StoreError
+from tampu.registry.key_file import KEY_FILE
 
-KEY_FILE = "id_ed25519"
 _EMPTY_DIGEST = base64.b64encode(hashlib.sha256(b"").hexdigest().encode()).decode()
 
 

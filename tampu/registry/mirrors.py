@@ -10,7 +10,7 @@ from typing import Final
 from yarl import URL
 
 from tampu.names import ModelName
-from tampu.registry.client import Endpoint
+from tampu.registry.endpoint import Endpoint
 
 REST_S: Final = 300.0
 """How long one that failed is asked after the others."""

@@ -1,31 +1,18 @@
-"""Binds the operations to the services they work with."""
+"""Binds the operations to the services they work with.
+
+What a first answer does not need is imported when it is first asked for (see tampu/deferred.py): starting is quick.
+"""
 
 from functools import partial
 
-from tampu.operations.blobs import adopt_blob, has_blob, receive_blob
-from tampu.operations.catalog import copy_model, delete_model, list_models
+from tampu.deferred import events_later, later
 from tampu.operations.choices import generate_choices
 from tampu.operations.count import count_tokens
-from tampu.operations.create import create
-from tampu.operations.doctor import examine
-from tampu.operations.embed import embed
-from tampu.operations.engines import build_engine, list_engines, use_engine
 from tampu.operations.generate import generate
-from tampu.operations.logs import read_logs
-from tampu.operations.offers import list_offers
-from tampu.operations.pull import pull
-from tampu.operations.purge import purge
-from tampu.operations.push import push
-from tampu.operations.rerank import rerank
 from tampu.operations.residents import loaded_models
 from tampu.operations.responses import open_responses
 from tampu.operations.services import Services
 from tampu.operations.sharing import SharedModels
-from tampu.operations.show import show
-from tampu.operations.tokens import detokenize, tokenize
-from tampu.operations.tune import tune
-from tampu.operations.unfinished import list_unfinished
-from tampu.operations.verify import verify
 from tampu.server.operations import Operations
 
 
@@ -41,31 +28,31 @@ def bind_operations(services: Services) -> Operations:
         find_response=responses.find,
         remove_response=responses.remove,
         cancel_response=responses.cancel,
-        embed=partial(embed, services),
-        tokenize=partial(tokenize, services),
-        detokenize=partial(detokenize, services),
-        rerank=partial(rerank, services),
-        list_models=partial(list_models, services),
+        embed=partial(later("tampu.operations.embed", "embed"), services),
+        tokenize=partial(later("tampu.operations.tokens", "tokenize"), services),
+        detokenize=partial(later("tampu.operations.tokens", "detokenize"), services),
+        rerank=partial(later("tampu.operations.rerank", "rerank"), services),
+        list_models=partial(later("tampu.operations.catalog", "list_models"), services),
         loaded_models=partial(loaded_models, services),
         standings=services.scheduler.standings,
-        show=partial(show, services),
-        create=partial(create, services),
-        pull=partial(pull, services),
-        push=partial(push, services),
-        copy_model=partial(copy_model, services),
-        delete_model=partial(delete_model, services),
-        has_blob=partial(has_blob, services),
-        receive_blob=partial(receive_blob, services),
-        adopt_blob=partial(adopt_blob, services),
-        verify=partial(verify, services),
-        purge=partial(purge, services),
-        list_offers=partial(list_offers, services),
-        list_unfinished=partial(list_unfinished, services),
-        examine=partial(examine, services),
-        list_engines=partial(list_engines, services),
-        use_engine=partial(use_engine, services),
-        build_engine=partial(build_engine, services),
-        tune=partial(tune, services),
-        read_logs=partial(read_logs, services),
+        show=partial(later("tampu.operations.show", "show"), services),
+        create=partial(events_later("tampu.operations.create", "create"), services),
+        pull=partial(events_later("tampu.operations.pull", "pull"), services),
+        push=partial(events_later("tampu.operations.push", "push"), services),
+        copy_model=partial(later("tampu.operations.catalog", "copy_model"), services),
+        delete_model=partial(later("tampu.operations.catalog", "delete_model"), services),
+        has_blob=partial(later("tampu.operations.blobs", "has_blob"), services),
+        receive_blob=partial(later("tampu.operations.blobs", "receive_blob"), services),
+        adopt_blob=partial(events_later("tampu.operations.blobs", "adopt_blob"), services),
+        verify=partial(events_later("tampu.operations.verify", "verify"), services),
+        purge=partial(events_later("tampu.operations.purge", "purge"), services),
+        list_offers=partial(later("tampu.operations.offers", "list_offers"), services),
+        list_unfinished=partial(later("tampu.operations.unfinished", "list_unfinished"), services),
+        examine=partial(later("tampu.operations.doctor", "examine"), services),
+        list_engines=partial(later("tampu.operations.engines", "list_engines"), services),
+        use_engine=partial(later("tampu.operations.engines", "use_engine"), services),
+        build_engine=partial(events_later("tampu.operations.engines", "build_engine"), services),
+        tune=partial(events_later("tampu.operations.tune", "tune"), services),
+        read_logs=partial(events_later("tampu.operations.logs", "read_logs"), services),
         share=SharedModels(services.library),
     )

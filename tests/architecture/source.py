@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "tampu"
+DEFERS = {"Deferred", "load", "loaded", "later", "events_later"}
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,15 @@ def modules() -> tuple[Module, ...]:
 
 
 def imports(module: Module) -> Iterator[tuple[str, int, bool]]:
-    """Each imported module of ours: its dotted name, the line, and whether it stands at the top of the file."""
+    """Each imported module of ours, late ones too: its dotted name, the line, and whether it stands at the top."""
     known = {m.name for m in modules()}
     top = set(module.tree.body)
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
+        elif (deferred := deferred_name(node)) is not None:
+            yield deferred[0], deferred[2], True
+            continue
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module.path}:{node.lineno}: imports are absolute"
             base = node.module or ""
@@ -52,6 +56,14 @@ def imports(module: Module) -> Iterator[tuple[str, int, bool]]:
         for name in names:
             if name.split(".")[0] == "tampu":
                 yield name, node.lineno, node in top
+
+
+def deferred_name(node: ast.AST) -> tuple[str, str, int] | None:
+    """The module, the attribute and the line of what `tampu.deferred` is to import, where `node` names it in full."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in DEFERS:
+        return None
+    values = [value.value for value in node.args if isinstance(value, ast.Constant)]
+    return (values[0], values[1], node.lineno) if len(values) == 2 else None
 
 
 def functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -3,7 +3,7 @@
 import pytest
 
 from tampu.names import ModelName
-from tampu.registry.client import Endpoint
+from tampu.registry.endpoint import Endpoint
 from tampu.registry.mirrors import REST_S, Mirrors
 
 NAME = ModelName.parse("me/big:v1")

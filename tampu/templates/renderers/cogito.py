@@ -4,6 +4,7 @@ from typing import Final
 
 from tampu.messages import Message, ToolCall
 from tampu.templates.renderers import deepseek_tokens as tokens
+from tampu.templates.renderers import openings
 from tampu.templates.renderers.conversation import Conversation
 from tampu.templates.renderers.json_style import COMPACT, indented_text
 from tampu.templates.renderers.tool_data import arguments_object, tool_object
@@ -16,7 +17,7 @@ _IDENTITY: Final = (
 def render(conversation: Conversation) -> str:
     """The prompt of Cogito; only the first message can be a system text."""
     thinks = conversation.thinks(by_default=False)
-    parts = [tokens.BOS, _system(conversation, thinks=thinks)]
+    parts = [openings.DEEPSEEK, _system(conversation, thinks=thinks)]
     parts += [_turn(conversation, index, message) for index, message in enumerate(conversation.messages)]
     last = len(conversation.messages) - 1
     # The turn of a user ends with the opening of the answer.

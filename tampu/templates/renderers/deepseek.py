@@ -5,6 +5,7 @@ from typing import Final
 
 from tampu.messages import Message, Tool, ToolCall
 from tampu.templates.renderers import deepseek_tokens as tokens
+from tampu.templates.renderers import openings
 from tampu.templates.renderers.conversation import Conversation, is_user
 from tampu.templates.renderers.json_style import COMPACT
 from tampu.templates.renderers.tool_data import arguments_object, parameters_object
@@ -26,7 +27,7 @@ def render(conversation: Conversation) -> str:
     system = "\n\n".join(message.content for message in messages if message.role == "system")
     thinks = conversation.thinks(by_default=False)
     last_user = conversation.last_index(is_user)
-    parts = [tokens.BOS, system, _tools(conversation.tools)]
+    parts = [openings.DEEPSEEK, system, _tools(conversation.tools)]
     for index, message in enumerate(messages):
         match message.role:
             case "user":

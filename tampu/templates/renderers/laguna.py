@@ -6,9 +6,9 @@ from tampu.messages import Message, ToolCall
 from tampu.templates.renderers.conversation import Conversation, split_thinking
 from tampu.templates.renderers.glm import pairs
 from tampu.templates.renderers.json_style import SPACED
+from tampu.templates.renderers.openings import LAGUNA
 from tampu.templates.renderers.tool_data import tool_object
 
-BOS: Final = "〈|EOS|〉"
 _DEFAULT_SYSTEM: Final = (
     "You are a helpful, conversationally-fluent assistant made by Poolside. You are here to be helpful to users "
     "through natural language conversations."
@@ -35,7 +35,7 @@ def render(conversation: Conversation) -> str:
     if conversation.tools:
         front, example = (_THINKING_GUIDE, "<think> your thoughts here </think>\n") if thinks else ("", "")
         body += f"\n\n{front}F{_CALL_GUIDE}{example}{_CALL_EXAMPLE}"
-    parts = [BOS, f"<system>\n\n{body}\n</system>\n" if body else ""]
+    parts = [LAGUNA, f"<system>\n\n{body}\n</system>\n" if body else ""]
     last = len(conversation.messages) - 1
     for index, message in _said(conversation):
         match message.role:
@@ -56,7 +56,7 @@ def render_compact(conversation: Conversation) -> str:
     """The prompt of Poolside's v1 format: no line breaks inside of turns, thinking shown only where it is on."""
     thinks = conversation.thinks(by_default=False)
     body = _system_text(conversation)
-    parts = [BOS, f"<system>{body}</system>\n" if body else ""]
+    parts = [LAGUNA, f"<system>{body}</system>\n" if body else ""]
     for _, message in _said(conversation):
         match message.role:
             case "assistant":

@@ -1,23 +1,22 @@
 """LFM2: ChatML with tools as JSON in the system text and calls as Python writes them, in front of the answer."""
 
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from tampu.messages import Message, Tool, ToolCall
 from tampu.templates.renderers import chatml
 from tampu.templates.renderers.conversation import Conversation
 from tampu.templates.renderers.image_marks import marked
 from tampu.templates.renderers.json_style import SPACED, UNESCAPED, JsonText
+from tampu.templates.renderers.openings import LFM
 from tampu.templates.renderers.tool_data import function_object, sorted_arguments
-
-BOS: Final = "<|startoftext|>"
 
 
 def _render(conversation: Conversation, *, shows_thinking: bool) -> str:
     has_system = conversation.neighbour_role(0) == "system"
     system = conversation.messages[0].content if has_system else ""
     texts = [text for text in (system, _tools(conversation)) if text]
-    parts = [BOS, chatml.turn("system", "\n".join(texts)) if texts else ""]
+    parts = [LFM, chatml.turn("system", "\n".join(texts)) if texts else ""]
     messages = marked(conversation).messages
     last_answer = conversation.last_index(lambda message: message.role == "assistant")
     for index in range(int(has_system), len(messages)):

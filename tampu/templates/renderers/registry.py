@@ -6,27 +6,11 @@ from datetime import date
 from types import MappingProxyType
 from typing import Final
 
+from tampu.deferred import Deferred
 from tampu.errors import UnknownFormat
 from tampu.generation import Think
 from tampu.messages import Message, Tool
-from tampu.templates.renderers import (
-    cogito,
-    cohere,
-    deepseek,
-    deepseek_tokens,
-    functiongemma,
-    gemma4,
-    glimmer,
-    glm,
-    laguna,
-    lfm2,
-    nemotron,
-    olmo3,
-    qwen3_5,
-    qwen3_8,
-    qwen3_coder,
-    qwen3_vl,
-)
+from tampu.templates.renderers import openings
 from tampu.templates.renderers.conversation import Conversation, Render
 
 
@@ -59,34 +43,40 @@ _SMALL_GEMMAS: Final = ("e2b", "e4b")
 _LARGE_GEMMAS: Final = ("12b", "26b", "31b")
 _LARGE_GEMMA_PARAMETERS: Final = 12_000_000_000
 
+
+def _in(family: str, name: str) -> Deferred:
+    """A renderer in the module of a family; a run uses few of them."""
+    return Deferred(f"tampu.templates.renderers.{family}", name)
+
+
 RENDERERS: Final[Mapping[str, Renderer]] = MappingProxyType(
     {
-        "cogito": Renderer(cogito.render, bos=deepseek_tokens.BOS),
-        "cohere": Renderer(cohere.render),
-        "deepseek3.1": Renderer(deepseek.render, bos=deepseek_tokens.BOS),
-        "functiongemma": Renderer(functiongemma.render, bos="<bos>"),
-        "gemma4": Renderer(gemma4.render_small, takes_images=True, bos="<bos>"),
-        "gemma4-large": Renderer(gemma4.render_large, takes_images=True, bos="<bos>"),
-        "gemma4-small": Renderer(gemma4.render_small, takes_images=True, bos="<bos>"),
-        "glimmer": Renderer(glimmer.render, takes_images=True, bos="<|begin_of_text|>"),
-        "glm-4.7": Renderer(glm.render),
-        "glm-ocr": Renderer(glm.render_ocr, takes_images=True),
-        "laguna": Renderer(laguna.render, bos=laguna.BOS),
-        "lfm2": Renderer(lfm2.render, takes_images=True, bos=lfm2.BOS),
-        "lfm2-thinking": Renderer(lfm2.render_thinking, takes_images=True, bos=lfm2.BOS),
-        "nemotron-3-nano": Renderer(nemotron.render_3, takes_images=True),
-        "nemotron-3.5-nano": Renderer(nemotron.render_3_5, takes_images=True),
-        "olmo3": Renderer(olmo3.render),
-        "olmo3-32b-think": Renderer(olmo3.render_32b_think),
-        "olmo3-think": Renderer(olmo3.render_think),
-        "olmo3.1": Renderer(olmo3.render_3_1),
-        "ornith": Renderer(qwen3_5.render_ornith, takes_images=True),
-        "poolside-v1": Renderer(laguna.render_compact, bos=laguna.BOS),
-        "qwen3-coder": Renderer(qwen3_coder.render),
-        "qwen3-vl-instruct": Renderer(qwen3_vl.render_instruct, takes_images=True),
-        "qwen3-vl-thinking": Renderer(qwen3_vl.render_thinking, takes_images=True),
-        "qwen3.5": Renderer(qwen3_5.render, takes_images=True),
-        "qwen3.8": Renderer(qwen3_8.render, takes_images=True),
+        "cogito": Renderer(_in("cogito", "render"), bos=openings.DEEPSEEK),
+        "cohere": Renderer(_in("cohere", "render")),
+        "deepseek3.1": Renderer(_in("deepseek", "render"), bos=openings.DEEPSEEK),
+        "functiongemma": Renderer(_in("functiongemma", "render"), bos="<bos>"),
+        "gemma4": Renderer(_in("gemma4", "render_small"), takes_images=True, bos="<bos>"),
+        "gemma4-large": Renderer(_in("gemma4", "render_large"), takes_images=True, bos="<bos>"),
+        "gemma4-small": Renderer(_in("gemma4", "render_small"), takes_images=True, bos="<bos>"),
+        "glimmer": Renderer(_in("glimmer", "render"), takes_images=True, bos="<|begin_of_text|>"),
+        "glm-4.7": Renderer(_in("glm", "render")),
+        "glm-ocr": Renderer(_in("glm", "render_ocr"), takes_images=True),
+        "laguna": Renderer(_in("laguna", "render"), bos=openings.LAGUNA),
+        "lfm2": Renderer(_in("lfm2", "render"), takes_images=True, bos=openings.LFM),
+        "lfm2-thinking": Renderer(_in("lfm2", "render_thinking"), takes_images=True, bos=openings.LFM),
+        "nemotron-3-nano": Renderer(_in("nemotron", "render_3"), takes_images=True),
+        "nemotron-3.5-nano": Renderer(_in("nemotron", "render_3_5"), takes_images=True),
+        "olmo3": Renderer(_in("olmo3", "render")),
+        "olmo3-32b-think": Renderer(_in("olmo3", "render_32b_think")),
+        "olmo3-think": Renderer(_in("olmo3", "render_think")),
+        "olmo3.1": Renderer(_in("olmo3", "render_3_1")),
+        "ornith": Renderer(_in("qwen3_5", "render_ornith"), takes_images=True),
+        "poolside-v1": Renderer(_in("laguna", "render_compact"), bos=openings.LAGUNA),
+        "qwen3-coder": Renderer(_in("qwen3_coder", "render")),
+        "qwen3-vl-instruct": Renderer(_in("qwen3_vl", "render_instruct"), takes_images=True),
+        "qwen3-vl-thinking": Renderer(_in("qwen3_vl", "render_thinking"), takes_images=True),
+        "qwen3.5": Renderer(_in("qwen3_5", "render"), takes_images=True),
+        "qwen3.8": Renderer(_in("qwen3_8", "render"), takes_images=True),
     }
 )
 

@@ -1,0 +1,5 @@
+"""Where an installation keeps the key of its identity."""
+
+from typing import Final
+
+KEY_FILE: Final = "id_ed25519"
