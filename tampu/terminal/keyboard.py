@@ -89,7 +89,10 @@ def _key(part: str) -> Pressed:
 
 
 class _Terminal:
-    """The keys of a terminal in raw mode. `woken`: the end of a pipe that says that the size has changed."""
+    """The keys of a terminal in raw mode. `woken`: the end of a pipe that says that a signal came.
+
+    Without it a signal that comes just before the wait for a key would be heard with the next key only.
+    """
 
     def __init__(self, terminal: int, woken: int) -> None:
         self._terminal, self._woken = terminal, woken
@@ -101,6 +104,7 @@ class _Terminal:
             ready, _, _ = select.select([self._terminal, self._woken], [], [])
             if self._woken in ready:
                 os.read(self._woken, _READ_BYTES)
+                # Signals that end something have been heard by now: this one only told of a new size.
                 return Key.RESIZED
             self._waiting = self._arrived()
         return self._waiting.pop(0)
@@ -153,19 +157,14 @@ def keyboard() -> Iterator[Keyboard]:
     raw[3] &= ~(termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
     woken, waker = os.pipe()
     os.set_blocking(waker, False)
-    heard = signal.signal(signal.SIGWINCH, lambda *_: _wake(waker))
+    heard = signal.signal(signal.SIGWINCH, lambda *_: None)
+    woken_before = signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     try:
         termios.tcsetattr(terminal, termios.TCSADRAIN, raw)
         yield _Terminal(terminal, woken)
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        signal.set_wakeup_fd(woken_before)
         signal.signal(signal.SIGWINCH, heard)
         os.close(woken)
         os.close(waker)
-
-
-def _wake(pipe: int) -> None:
-    try:
-        os.write(pipe, b"x")
-    except BlockingIOError:
-        pass  # it is full: whoever reads it will wake up anyway
