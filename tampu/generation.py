@@ -100,6 +100,7 @@ class GenerationRequest:
     `logit_bias`: what is added to the chances of tokens, by number; `BANNED_BIAS` or less means never.
     `counts_thoughts`: the usage is to tell how many tokens were thinking. `thinks_if_able`: `think` is no demand on a
     model that cannot. `names_stop`: the end is to tell which stop sequence brought it about.
+    `thinking_budget`: the most tokens of thinking, where it can be told apart.
     """
 
     model: str
@@ -119,6 +120,7 @@ class GenerationRequest:
     counts_thoughts: bool = False
     thinks_if_able: bool = False
     names_stop: bool = False
+    thinking_budget: int | None = None
 
     @property
     def is_empty(self) -> bool:

@@ -3,12 +3,13 @@
 from tampu.engine.protocol import Engine
 from tampu.errors import BadRequest
 from tampu.generation import ChatInput
+from tampu.operations.budgeted_run import BudgetedRun
 from tampu.operations.chat_run import ChatRun
 from tampu.operations.completion_run import CompletionRun
 from tampu.operations.prompt import chat_prompt, completion_prompt
 from tampu.operations.run import Run
 from tampu.operations.selection import Selection
-from tampu.operations.structured import is_demanded, reads_answer_itself, thinks_first
+from tampu.operations.structured import is_demanded, reads_answer_itself, thinking_limit, thinks_first
 from tampu.operations.thinking_first_run import ThinkingFirstRun
 
 
@@ -25,4 +26,7 @@ async def run_for(selection: Selection, engine: Engine) -> Run:
     source = chat_prompt(selection, chat, engine)
     if thinks_first(selection, properties):
         return ThinkingFirstRun(selection, engine, source)
+    budget, tags = thinking_limit(selection), selection.facts.thinking
+    if budget is not None and tags is not None:
+        return BudgetedRun(selection, engine, source, tags=tags, budget=budget)
     return CompletionRun(selection, engine, source)

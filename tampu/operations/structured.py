@@ -2,7 +2,7 @@
 
 1. A conversation goes to the engine's own chat where the model's weights bring the template, unless we have to know how
    the answer is written, or by which word it was stopped: for a format, a demanded call, tools that are only
-   described, or a stop sequence that is to be told.
+   described, a stop sequence that is to be told, or a limit on thoughts.
 2. A chat that thinks before an answer in a format is asked twice, as in Ollama: the thoughts are free of any grammar,
    and most of the second prompt is in the cache. Where the answer may have to be calls, or the weights bring the
    template, one grammar holds thoughts and answer in one pass.
@@ -31,10 +31,11 @@ def reads_answer_itself(selection: Selection, chat: ChatInput, properties: Engin
         return True
     if facts.has_channels:
         return False
+    must_see = request.names_stop or thinking_limit(selection) is not None
     if chat.tools:
         has_form = is_demanded(chat.tool_choice) or chat.strict_calls or request.format is not None
-        return facts.calls is not None and (request.names_stop or (properties.takes_grammars and has_form))
-    return request.format is not None or request.names_stop
+        return facts.calls is not None and (must_see or (properties.takes_grammars and has_form))
+    return request.format is not None or must_see
 
 
 def thinks_first(selection: Selection, properties: EngineProperties) -> bool:
@@ -46,6 +47,12 @@ def thinks_first(selection: Selection, properties: EngineProperties) -> bool:
         return True  # nothing tells a grammar where the thoughts of such a family end
     is_free = facts.paths.chat is not PromptPath.ENGINE and call_form(selection) is None
     return bool(facts.thinking) and (is_free or not properties.takes_grammars)
+
+
+def thinking_limit(selection: Selection) -> int | None:
+    """The most tokens that the thoughts may have; None where they have no limit, or are not told apart by tags."""
+    request, facts = selection.request, selection.facts
+    return request.thinking_budget if request.think and facts.thinking and not facts.parser else None
 
 
 def is_demanded(choice: ToolChoice) -> bool:

@@ -34,7 +34,7 @@ class ThinkingFirstRun:
     async def answer(self, audience: Audience[GenerationEvent], said: Said) -> EngineEnd | Stuck:
         """See Run."""
         await self._check_format()
-        thoughts = _Thoughts(audience.tell)
+        thoughts = _Thoughts(audience.tell, said, budget=self._selection.request.thinking_budget)
         try:
             end = await self._pass.answer(Audience(thoughts.take, audience.pace), said)
         except _ThoughtsAreOver:
@@ -72,10 +72,11 @@ class _ThoughtsAreOver(Exception):
 
 
 class _Thoughts:
-    """Tells what comes before an answer, and ends the pass where the answer begins."""
+    """Tells what comes before an answer, and ends the pass where the answer begins, or behind `budget` tokens."""
 
-    def __init__(self, tell: Callable[[GenerationEvent], None]) -> None:
-        self._tell = tell
+    def __init__(self, tell: Callable[[GenerationEvent], None], said: Said, *, budget: int | None) -> None:
+        self._tell, self._said = tell, said
+        self._budget = float("inf") if budget is None else budget
         self.texts: list[str] = []
         self.has_called = False
 
@@ -87,6 +88,8 @@ class _Thoughts:
             self.texts.append(event.text)
         self.has_called |= isinstance(event, ToolCallReady)
         self._tell(event)
+        if len(self._said.raw) >= self._budget and not self.has_called:
+            raise _ThoughtsAreOver
 
 
 def _is_natural(end: EngineEnd | Stuck) -> bool:

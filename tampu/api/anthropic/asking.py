@@ -31,7 +31,7 @@ _INSTEAD = {
 
 
 class ThinkingBody(msgspec.Struct):
-    """Whether to think. `budget_tokens` is taken as a hint; `display` may say that thoughts are not to be shown."""
+    """Whether to think, and for how many tokens at most; `display` may say that thoughts are not to be shown."""
 
     type: str = ""
     budget_tokens: Int64 | None = None
@@ -134,6 +134,7 @@ def _asked(
         format=_format(body),
         think=_think(body),
         thinks_if_able=True,
+        thinking_budget=_budget(body.thinking),
         keep_alive=_keep_alive(body.keep_alive),
         truncate=body.truncate,
         **settings,
@@ -176,6 +177,13 @@ def _think(body: AskingBody) -> Think | None:
         return False
     effort = _EFFORTS.get(body.output_config.effort.strip().lower())
     return True if effort is None and body.thinking.type == "enabled" else effort
+
+
+def _budget(told: ThinkingBody) -> int | None:
+    if told.type != "enabled" or told.budget_tokens is None:
+        return None
+    _require(told.budget_tokens > 0, "thinking.budget_tokens must be positive")
+    return told.budget_tokens
 
 
 def _format(body: AskingBody) -> OutputFormat | None:

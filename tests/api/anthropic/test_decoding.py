@@ -82,6 +82,14 @@ def test_whether_and_how_hard_to_think(fields: dict[str, Any], think: Any) -> No
     assert request.thinks_if_able
 
 
+def test_thoughts_may_have_a_limit() -> None:
+    assert _asked(thinking={"type": "enabled", "budget_tokens": 1024}).request.thinking_budget == 1024
+    for told in ({"type": "enabled"}, {"type": "adaptive", "budget_tokens": 5}):
+        assert _asked(thinking=told).request.thinking_budget is None
+    with pytest.raises(BadRequest, match="budget_tokens must be positive"):
+        _asked(thinking={"type": "enabled", "budget_tokens": 0})
+
+
 def test_thoughts_may_be_kept_out_of_sight() -> None:
     assert _asked().shows_thoughts
     assert not _asked(thinking={"type": "adaptive", "display": "omitted"}).shows_thoughts
