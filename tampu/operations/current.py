@@ -10,11 +10,15 @@ class CurrentSettings:
 
     def __init__(self, value: Settings) -> None:
         self.value = value
+        self.waiting: tuple[str, ...] = ()
+        """What was changed since and needs a restart, by its key."""
+        self.fault = ""
+        """Why what was read last does not count; "" where it does."""
         self._replaced = anyio.Event()
 
-    def replace(self, value: Settings) -> None:
+    def replace(self, value: Settings, *, waiting: tuple[str, ...] = ()) -> None:
         """Others are in force from now on."""
-        self.value = value
+        self.value, self.waiting, self.fault = value, waiting, ""
         replaced, self._replaced = self._replaced, anyio.Event()
         replaced.set()
 

@@ -23,6 +23,7 @@ from tampu.errors import EngineStartFailed, StoreError
 from tampu.hardware.accelerators import accelerators
 from tampu.hardware.devices import allowed_processors, compute_threads, physical_cores, quota_cores
 from tampu.hardware.memory import Memory, available_memory
+from tampu.operations.current import CurrentSettings
 from tampu.operations.services import Services
 from tampu.operations.unfinished import list_unfinished
 from tampu.store.verification import plan_verification
@@ -46,6 +47,7 @@ async def examine(services: Services) -> Sequence[Finding]:
         ("models", partial(_in_thread, partial(_translations, services.library.layout.views))),
         ("network", partial(_in_thread, partial(network, services.settings))),
         ("settings", partial(_in_thread, partial(warnings_of, services.settings))),
+        ("settings", partial(_in_thread, partial(changes_of, services.current))),
     ]
     findings: list[Finding] = []
     for topic, look in looks:
@@ -173,6 +175,16 @@ def warnings_of(settings: Settings) -> Iterator[Finding]:
     """Values that mean nothing, as the server said when it started."""
     for warning in settings.warnings:
         yield Finding("settings", warning, Verdict.PROBLEM, "see docs/settings.md for what is allowed")
+
+
+def changes_of(current: CurrentSettings) -> Iterator[Finding]:
+    """What was changed in the settings file since the server started, and does not count."""
+    if current.fault:
+        text = f"what the settings file says now does not count: {current.fault}"
+        yield Finding("settings", text, Verdict.PROBLEM, "mend it; the server takes it over by itself")
+    if current.waiting:
+        text = f"changed since the server started: {', '.join(current.waiting)}"
+        yield Finding("settings", text, Verdict.NOTE, "restart the server to have it count")
 
 
 def _counted(count: int, noun: str) -> str:

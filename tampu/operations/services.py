@@ -66,6 +66,13 @@ async def _devices(settings: Settings) -> tuple[Device, ...]:
         return ()  # whoever loads a model is told
 
 
+async def limits_for(settings: Settings) -> Limits:
+    """What the settings come to on this machine; the log is told what of them cannot be."""
+    limits = Limits.of_settings(settings, cores=compute_threads(), devices=await _devices(settings))
+    _tell_what_is_not_heeded(settings, limits)
+    return limits
+
+
 def _tell_what_is_not_heeded(settings: Settings, limits: Limits) -> None:
     if limits.kv_cache_type != settings.kv_cache_type:
         _log.warning("a quantized key/value cache needs flash attention, which is off; it is %s", limits.kv_cache_type)
@@ -87,8 +94,7 @@ async def open_services(settings: Settings, *, log: RecentLines | None = None) -
     if not pruned.skipped:
         _log.info("total blobs: %d", pruned.kept)
     _log.info("where no context length is set it starts here", extra={"default_num_ctx": SMALLEST_AUTOMATIC_CTX})
-    limits = Limits.of_settings(settings, cores=compute_threads(), devices=await _devices(settings))
-    _tell_what_is_not_heeded(settings, limits)
+    limits = await limits_for(settings)
     payoffs, current, engine_logs = Payoffs(), CurrentSettings(settings), EngineLogs()
 
     async def start(spec: EngineSpec, placement: Placement, on_progress: ProgressCallback) -> ChildEngine:

@@ -80,12 +80,12 @@ async def _serve(
             log_place(*listener.getsockname()[:2])
 
             async def apply(new: Settings) -> None:
-                changed = reload(services, new)
+                changed = await reload(services, new)
                 set_level(changed.settings.log_level)
                 app.app = build(changed.settings)
                 log_change(changed)
 
-            watch = SettingsWatch(reread, places_of_settings(), apply)
+            watch = SettingsWatch(reread, places_of_settings(), apply, services.current)
             async with anyio.create_task_group() as group:
                 group.start_soon(_heed_signals, signals, server, watch, recent)
                 group.start_soon(watch.run)

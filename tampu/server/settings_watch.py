@@ -16,6 +16,7 @@ from anyio import to_thread
 from tampu.config import Settings
 from tampu.config.file import stamps
 from tampu.errors import ConfigError
+from tampu.operations.current import CurrentSettings
 
 LOOK_S: Final = 2.0
 REST_S: Final = 0.25
@@ -28,8 +29,8 @@ Apply = Callable[[Settings], Awaitable[None]]
 class SettingsWatch:
     """Run it for as long as the server runs. `reread` raises ConfigError; `places` are where a file may be."""
 
-    def __init__(self, reread: Reread, places: Sequence[Path], apply: Apply) -> None:
-        self._reread, self._places, self._apply = reread, places, apply
+    def __init__(self, reread: Reread, places: Sequence[Path], apply: Apply, current: CurrentSettings) -> None:
+        self._reread, self._places, self._apply, self._current = reread, places, apply, current
         self._asked = anyio.Event()
 
     def look_now(self) -> None:
@@ -65,6 +66,7 @@ class SettingsWatch:
         try:
             settings = await to_thread.run_sync(self._reread)
         except ConfigError as error:
+            self._current.fault = error.message
             _log.error("settings are unchanged, because they cannot be read", extra={"error": error.message})
             return
         await self._apply(settings)

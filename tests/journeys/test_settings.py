@@ -61,6 +61,8 @@ def test_settings_change_around_a_running_stream(tmp_path: Path) -> None:
         wait_until(lambda: "settings are unchanged" in served.log)
         assert f"{file}, line 1: unknown key 'server.prot'; did you mean 'server.port'?" in served.log
         assert shares(served), "nothing of a file with a fault counts"
+        findings = [each["text"] for each in served.ask("/api/doctor", method="GET")["findings"]]
+        assert any("does not count" in text and "'server.prot'" in text for text in findings)
 
         so_far = len(stream.lines)
         wait_until(lambda: len(stream.lines) > so_far)

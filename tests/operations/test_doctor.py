@@ -7,7 +7,8 @@ import pytest
 from tampu.config import Address, Settings
 from tampu.engine.trial import Trial
 from tampu.hardware.memory import Memory
-from tampu.operations.doctor import engine, memory, network, processor, warnings_of
+from tampu.operations.current import CurrentSettings
+from tampu.operations.doctor import changes_of, engine, memory, network, processor, warnings_of
 from tampu.upkeep import Finding, Verdict
 
 GIB = 1 << 30
@@ -62,3 +63,15 @@ def test_an_open_address_and_values_that_mean_nothing_are_told() -> None:
     assert next(warnings_of(everywhere)) == Finding(
         "settings", "invalid environment variable", Verdict.PROBLEM, "see docs/settings.md for what is allowed"
     )
+
+
+@pytest.mark.anyio
+async def test_what_is_changed_and_does_not_count() -> None:
+    current = CurrentSettings(Settings())
+    assert list(changes_of(current)) == []
+    current.fault = "config.yml, line 1: unknown key 'x'"
+    current.waiting = ("server.host",)
+    assert verdicts(changes_of(current)) == [Verdict.PROBLEM, Verdict.NOTE]
+    assert "unknown key 'x'" in next(changes_of(current)).text
+    current.replace(Settings())
+    assert list(changes_of(current)) == []
