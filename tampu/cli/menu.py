@@ -54,6 +54,8 @@ def _chosen(invocation: Invocation, at: int) -> tuple[int, Words] | None:
 
 
 def _chat(invocation: Invocation, shown: Screen) -> Words | None:
+    if not _connected(invocation, shown).list_models():
+        return _get(invocation, shown)
     model = _pick(invocation, shown, "Chat with a model")
     return model and ("run", model)
 

@@ -32,7 +32,7 @@ def models_page(title: str, stored: Sequence[ListedModel], loaded: Sequence[Load
     in_memory = {model.name for model in loaded}
     ordered = sorted(stored, key=lambda model: model.name not in in_memory)
     rows = [Row(model.name, _facts(model, in_memory), model.name) for model in ordered]
-    return Page(title, rows, types=True, lead=() if rows else ("No model is stored yet: press Esc, then get one.",))
+    return Page(title, rows, types=True, lead=() if rows else ("No model is stored yet.", ""))
 
 
 def _facts(model: ListedModel, in_memory: Collection[str]) -> str:

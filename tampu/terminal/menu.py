@@ -13,6 +13,7 @@ from wcwidth import wcwidth
 
 from tampu.terminal.console import BOLD, GREY, HIDE_CURSOR, RESET, SHOW_CURSOR, Console, printable
 from tampu.terminal.keyboard import Key, Keyboard, Pressed, keyboard
+from tampu.terminal.progress import BEGIN_FRAME, END_FRAME
 
 _OTHER_SCREEN: Final = "\x1b[?1049h"
 _OWN_SCREEN: Final = "\x1b[?1049l"
@@ -110,7 +111,8 @@ class Screen:
     def _draw(self, view: View) -> None:
         room = self._rows_shown(view.page)
         lines = drawn(view, columns=self._console.width, rows=room, coloured=self._console.colour)
-        self._console.write(f"{_CLEAR}{chr(10).join(lines[: self._console.height])}")
+        text = "\n".join(lines[: self._console.height])
+        self._console.write(f"{BEGIN_FRAME}{_CLEAR}{text}{END_FRAME}")
 
 
 @contextmanager

@@ -100,6 +100,16 @@ def test_managing_models(tmp_path: Path) -> None:
     assert stub.bodies("/api/delete") == [{"model": "a:latest"}]
 
 
+def test_who_has_no_model_is_shown_what_there_is(tmp_path: Path) -> None:
+    with menu(tmp_path) as (terminal, stub):
+        stub.answers["GET", "/api/tags"] = Answer({"models": []})
+        at_start(terminal)
+        terminal.send("\r")
+        terminal.wait_until(lambda: terminal.lines[:1] == ["Get a model"])
+        terminal.send(ESCAPE)
+        at_start(terminal)
+
+
 def test_an_error_is_a_page(tmp_path: Path) -> None:
     with menu(tmp_path) as (terminal, stub):
         at_start(terminal)
