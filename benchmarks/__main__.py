@@ -10,6 +10,7 @@ from dataclasses import asdict
 from benchmarks.crowd_measures import crowd_rows
 from benchmarks.endurance_measures import endurance_rows
 from benchmarks.engine_measures import engine_rows
+from benchmarks.format_measures import format_rows
 from benchmarks.measures import Row, cold_rows, idle_rows, warm_rows
 from benchmarks.prompt_measures import prompt_rows
 from benchmarks.pull_measures import pull_rows
@@ -27,6 +28,7 @@ def main() -> int:
         terminal_rows,
         store_rows,
         view_rows,
+        format_rows,
         prompt_rows,
         pull_rows,
         crowd_rows,

@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tampu.templates.go.numbers import format_float, format_json_number
+from tampu.templates.go.quoting import go_quote
 
 _ESCAPED: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _SPECIAL = re.compile("[<>&\u2028\u2029]")
@@ -22,11 +24,15 @@ class JsonText(str):
 
 @dataclass(frozen=True, slots=True)
 class JsonStyle:
-    """How the members of objects and lists are set apart, and whether `<`, `>` and `&` are escaped."""
+    """How the members of objects and lists are set apart, and whether `<`, `>` and `&` are escaped.
+
+    `quote`: how a text is written, other than as JSON does.
+    """
 
     comma: str
     colon: str
     escapes: bool
+    quote: Callable[[str], str] = _encode_string
 
     def text(self, value: Any) -> str:
         """The JSON of plain values; objects keep their order."""
@@ -43,7 +49,7 @@ class JsonStyle:
         if isinstance(value, dict):
             separator = "{"
             for name, item in value.items():
-                parts.append(f"{separator}{_encode_string(name)}{self.colon}")
+                parts.append(f"{separator}{self.quote(name)}{self.colon}")
                 separator = self.comma
                 self._write(item, parts)
             parts.append("}" if value else "{}")
@@ -54,6 +60,8 @@ class JsonStyle:
                 separator = self.comma
                 self._write(item, parts)
             parts.append("]" if value else "[]")
+        elif isinstance(value, str) and not isinstance(value, JsonText):
+            parts.append(self.quote(value))
         else:
             parts.append(scalar_text(value))
 
@@ -92,6 +100,7 @@ def scalar_text(value: Any) -> str:
 COMPACT: Final = JsonStyle(",", ":", escapes=True)
 SPACED: Final = JsonStyle(", ", ": ", escapes=True)
 UNESCAPED: Final = JsonStyle(", ", ": ", escapes=False)
+GO_QUOTED: Final = JsonStyle(", ", ": ", escapes=False, quote=go_quote)
 
 
 def as_float(value: float) -> float:

@@ -9,7 +9,7 @@ from tampu.messages import Message, Tool, ToolProperty
 from tampu.templates.renderers import chatml
 from tampu.templates.renderers.conversation import Conversation, is_user
 from tampu.templates.renderers.image_marks import marked
-from tampu.templates.renderers.json_style import UNESCAPED, value_text
+from tampu.templates.renderers.json_style import GO_QUOTED, value_text
 from tampu.templates.renderers.qwen3_coder import CALL_GUIDE, TOOLS_HEAD, call_text
 from tampu.templates.renderers.tool_data import property_object, sorted_value, type_names
 
@@ -130,10 +130,10 @@ def _members(schema: ToolProperty) -> list[str]:
 
 
 def _member(name: str, value: Any) -> str:
-    return f"<{name}>{value_text(value, UNESCAPED)}</{name}>"
+    return f"<{name}>{value_text(value, GO_QUOTED)}</{name}>"
 
 
 def _value(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return str(value)
-    return value_text(value, UNESCAPED)
+    return value_text(value, GO_QUOTED)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.format_measures import floods
 from tampu.errors import UnknownFormat
 from tampu.parsing.formats.registry import PARSERS, parser_named
 from tampu.parsing.formats.request import ReplyRequest
@@ -184,25 +185,10 @@ def test_an_unknown_name_lists_the_known_ones():
         parser_named("nonsense")
 
 
-def floods(name):
-    """Replies that would take long in square time: text, half calls, blanks, one call without end."""
-    tags = parser_named(name).preserved
-    size = 20_000
-    yield "word " * (size // 5)
-    yield " " * size
-    yield "{" * size
-    yield '<parameter=<function="' * (size // 22)
-    for tag in tags:
-        yield tag * (size // len(tag))
-        yield tag[:-1] * (size // len(tag))
-        yield tag + "a{" * (size // 2)
-        yield tag + '{"a": "' + "\\" * size
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_time_is_linear(name):
     """The promise is 10 us per token; the bound leaves room for a slow machine, and sees a square."""
-    for text in floods(name):
+    for text in floods(name, 20_000):
         parser = parser_for(name, {"think": False})
         pieces = [text[place : place + 4] for place in range(0, len(text), 4)]
         start = time.perf_counter()

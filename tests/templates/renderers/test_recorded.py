@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.format_measures import long_conversation, twenty_tools
 from tampu.errors import BadRequest, UnknownFormat
-from tampu.messages import Message, Tool, ToolCall, ToolCallFunction, ToolFunction, ToolParameters, ToolProperty
+from tampu.messages import Message, ToolCall, ToolCallFunction
 from tampu.templates.renderers.registry import RENDERERS, renderer_named
 from tests.recordings import recording
 from tests.templates.golden import TODAY, to_messages, to_tools, with_dates
@@ -38,6 +39,13 @@ def test_recorded(name, tally):
         right = [row.get("prompt", row.get("error")), *row.get("also", [])]
         with tally.case("prompting/renderers"):
             assert rendered(name, row) in [with_dates(text) for text in right], row["name"]
+
+
+def test_nemotron_quotes_texts_inside_values_as_go_does():
+    call = ToolCall(ToolCallFunction("f", {"a": ['"x"\x01\x7f\u00a0é', True], "b": "\x01"}))
+    prompt = renderer_named("nemotron-3-nano").prompt([Message("assistant", "", tool_calls=(call,))], today=TODAY)
+    assert '\n["\\"x\\"\\x01\\x7f\\u00a0é", true]\n' in prompt
+    assert "\n\x01\n" in prompt
 
 
 def test_an_unknown_name_lists_the_known_ones():
@@ -88,25 +96,6 @@ def outcome(name, conversation, think):
         return renderer_named(name).prompt(conversation, think=think, today=TODAY)
     except BadRequest as error:
         return error
-
-
-def long_conversation():
-    """200 messages, a fifth of them calls and their results."""
-    call = ToolCall(ToolCallFunction("tool_3", {"city": "Paris", "list": [1, {"b": 2, "a": None}]}), id="c")
-    turns = [
-        Message("user", "What is it like? " * 10),
-        Message("assistant", "", "I shall look.", tool_calls=(call,)),
-        Message("tool", '{"sky": "clear"}' * 5, tool_name="tool_3", tool_call_id="c"),
-        Message("assistant", "It is fine. " * 20, "Now I know."),
-    ]
-    return [Message("system", "Be brief."), *turns * 49, Message("user", "And now?"), *turns[1:]]
-
-
-def twenty_tools():
-    names = {"city": "string", "unit": "string", "days": "integer", "list": "array", "more": "object"}
-    properties = {name: ToolProperty(type=kind, description="What it is for") for name, kind in names.items()}
-    parameters = ToolParameters(type="object", required=["city"], properties=properties)
-    return [Tool(ToolFunction(f"tool_{i}", "Looks something up", parameters), "function") for i in range(20)]
 
 
 @pytest.mark.parametrize("name", NAMES)
