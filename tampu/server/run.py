@@ -31,6 +31,8 @@ from tampu.telemetry.recent import RecentLines
 
 _log = logging.getLogger("tampu.server")
 _TO_STOP = (signal.SIGINT, signal.SIGTERM)
+_MAKE_WAY = getattr(signal, "SIGQUIT", None)
+"""Another server is about to take over: nothing new is taken, and what was asked is answered to its end."""
 _HANGUP = getattr(signal, "SIGHUP", None)
 """The terminal is gone, or somebody wants settings read anew. Windows has none."""
 _HANGUP_S: Final = 1.0
@@ -99,7 +101,7 @@ async def _serve(
 @contextmanager
 def _signals_to_stop() -> Iterator[AsyncIterator[signal.Signals]]:
     """The signals as they come. A second one does not kill a server that unloads, nor a process that is ending."""
-    taken = _TO_STOP if _HANGUP is None else (*_TO_STOP, _HANGUP)
+    taken = (*_TO_STOP, *(number for number in (_HANGUP, _MAKE_WAY) if number is not None))
     with anyio.open_signal_receiver(*taken) as signals:
         yield signals
     for number in taken:
@@ -118,7 +120,10 @@ async def _heed_signals(
         _log.info("stopping: %s", number.name)
         if recent is not None:
             recent.is_over = True  # who follows the log is no reason to stay
-        server.stop()
+        if number == _MAKE_WAY:
+            server.make_way()
+        else:
+            server.stop()
 
 
 async def _terminal_is_gone() -> bool:

@@ -23,6 +23,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: App, *, stopping: Stopping) -> None:
         self._stopping, self._told_to_stop = stopping, anyio.Event()
+        self._is_patient = False
         settings: dict[str, Any] = {
             "http": Protocol,
             "ws": "none",
@@ -46,9 +47,13 @@ class Server(uvicorn.Server):
         await self._told_to_stop.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let answers that have begun finish for a while, then end them with an error that says why."""
+        """Let answers that have begun finish for a while, then end them with an error that says why.
+
+        A server that makes way for another lets them finish however long they take.
+        """
         async with anyio.create_task_group() as group:
-            group.start_soon(self._end_answers_later)
+            if not self._is_patient:
+                group.start_soon(self._end_answers_later)
             await super().shutdown(sockets)
             group.cancel_scope.cancel()
 
@@ -60,5 +65,12 @@ class Server(uvicorn.Server):
         """Stop listening and let answers finish; the second time, end them."""
         if self.should_exit:
             self._stopping.now()
+        self.should_exit = True
+        self._told_to_stop.set()
+
+    def make_way(self) -> None:
+        """Stop listening, so that another server may, and let all that was asked be answered; `stop` still ends it."""
+        self._is_patient = True
+        self.config.timeout_graceful_shutdown = None
         self.should_exit = True
         self._told_to_stop.set()

@@ -3,6 +3,7 @@
 import http.client
 import json
 import signal
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import psutil
 from tests.journeys.conftest import Served, serving, wait_until
 from tests.models import scripted_model_of
 
+LONG = scripted_model_of({"name": "long", "context": 4096, "scripts": [{"pieces": [" one", " two"], "end": "loop"}]})
 ENDLESS = scripted_model_of(
     {"name": "endless", "context": 65536, "scripts": [{"pieces": [" one", " two"], "end": "loop"}]}
 )
@@ -61,3 +63,28 @@ def test_a_server_that_is_told_to_stop_drains(tmp_path: Path) -> None:
         assert served.process.wait(60) == 0
         assert [engine for engine in engines if engine.is_running()] == []
     assert "Traceback" not in served.log
+
+
+def test_a_server_makes_way_for_the_next_without_losing_an_answer(tmp_path: Path) -> None:
+    """SIGQUIT frees the port at once; what was asked before is answered by the old server, to its end."""
+    with serving(tmp_path / "old") as old:
+        (tmp_path / "Modelfile").write_text(f"FROM {LONG}\nTEMPLATE {{{{ .Prompt }}}}<|s0|>\n")
+        assert old.command("create", "loop", "-f", str(tmp_path / "Modelfile")).returncode == 0
+        answers = [Asking(old, options={"num_predict": 4000}) for _ in range(2)]
+        wait_until(lambda: all(answer.lines for answer in answers))
+        old.process.send_signal(signal.SIGQUIT)
+        wait_until(lambda: _is_free(old.port))
+        assert all(answer.is_alive() for answer in answers), "they must still run, or nothing is tested"
+        place = {"OLLAMA_HOST": f"127.0.0.1:{old.port}", "OLLAMA_MODELS": str(old.models)}
+        with serving(tmp_path / "new", **place) as new:
+            said = Asking(Served(old.port, new.process, tmp_path / "new"), options={"num_predict": 4})
+            for answer in (said, *answers):
+                answer.join(60)
+            ends = [(answer.lines[-1]["done_reason"], answer.lines[-1]["eval_count"]) for answer in (said, *answers)]
+            assert ends == [("length", 4), ("length", 4000), ("length", 4000)]
+            assert old.process.wait(30) == 0
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
