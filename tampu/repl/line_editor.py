@@ -41,9 +41,10 @@ class LineEditor:
         self._file = history_file
         self._lines = load_lines(history_file)
         self._style = _GREY if coloured else ""
+        self._prompt_style = ""
         next_line = _NextLine(self._style)
         self._prompts: PromptSession[str] = PromptSession(
-            message=PROMPT,
+            message=lambda: [(self._prompt_style, PROMPT)],
             multiline=True,
             prompt_continuation=CONTINUATION,
             placeholder=self._placeholder,
@@ -58,8 +59,12 @@ class LineEditor:
             output=_output(coloured=coloured),
         )
 
-    def read(self) -> str:
-        """The next message; raises KeyboardInterrupt for Ctrl-C and EOFError for Ctrl-D on an empty line."""
+    def read(self, *, greyed: bool = False) -> str:
+        """The next message, behind a prompt that may be grey.
+
+        Raises KeyboardInterrupt for Ctrl-C and EOFError for Ctrl-D on an empty line.
+        """
+        self._prompt_style = self._style if greyed else ""
         text: str = self._prompts.prompt()
         if text.strip():
             self._lines.append(text)

@@ -16,7 +16,9 @@ def run_session(talk: Talk, editor: LineEditor) -> None:
         talk.console.show(f"{start}{message.content}{end}")
     while True:
         try:
-            text = editor.read()
+            # The colour of thoughts lasts until something else shows.
+            greyed, talk.ended_in_thought = talk.ended_in_thought, False
+            text = editor.read(greyed=greyed)
         except KeyboardInterrupt:
             talk.console.write("Use Ctrl + d or /bye to exit.\n")
             continue

@@ -27,13 +27,17 @@ class Editor(Protocol):
 
 @dataclass(slots=True)
 class Talk:
-    """A session, the server it talks to and the screen it is shown on. `as_ollama`: on Ollama's screens."""
+    """A session, the server it talks to and the screen it is shown on. `as_ollama`: on Ollama's screens.
+
+    `ended_in_thought`: the last turn brought thoughts and no answer.
+    """
 
     session: Session
     client: Client
     console: Console
     read_parameter: ReadParameter
     as_ollama: bool
+    ended_in_thought: bool = False
 
     def load(self) -> None:
         """Have the server load the model, with a spinner; of a model that another machine runs, say where it is.

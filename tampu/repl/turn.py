@@ -37,6 +37,8 @@ def ask(talk: Talk) -> None:
     except (ServerError, BadRequest) as error:
         _tell_or_raise(talk, error)
         return
+    finally:
+        talk.ended_in_thought = printer.is_thinking
     session.hear(printer.text, thinking=printer.thinking)
     console.write("\n\n")
     if session.chosen.verbose:

@@ -34,6 +34,11 @@ class AnswerPrinter:
         """What the model has thought so far, shown or not."""
         return "".join(self._thoughts)
 
+    @property
+    def is_thinking(self) -> bool:
+        """Whether thoughts are what was shown last: no answer has followed them."""
+        return self._is_thinking
+
     def would_show(self, piece: Piece) -> bool:
         """Whether `piece` puts anything on the screen."""
         message = piece.message
