@@ -17,7 +17,7 @@ from tampu.gguf.header import Header
 from tampu.gguf.metadata import Facts, facts_of, integer
 from tampu.gguf.shards import join_headers
 from tampu.gguf.soundness import unfit_numbers
-from tampu.operations.translation import Planned, plan_model
+from tampu.operations.translation import Planned, check_engine, plan_model
 from tampu.parsing.formats.registry import PARSERS
 from tampu.store.capabilities import full_capabilities, sources_of
 from tampu.store.library import Library
@@ -69,8 +69,7 @@ class FactsCache:
     """The facts of models, by the digest of their manifest."""
 
     def __init__(self, library: Library, settings: Settings) -> None:
-        self._library, self._go_template = library, settings.go_template
-        self._translates = settings.translates
+        self._library, self._settings = library, settings
         self._known: OrderedDict[str, ModelFacts] = OrderedDict()
 
     async def of(self, model: Model) -> ModelFacts:
@@ -100,9 +99,9 @@ class FactsCache:
             go=template,
             jinja=jinja,
         )
-        paths = choose_path(sources, go_template=self._go_template)
+        paths = choose_path(sources, go_template=self._settings.go_template)
         projectors = [self._facts_of_projector(path) for path in model.projectors]
-        capabilities = full_capabilities(sources_of(model, weights, projectors, go_template=self._go_template))
+        capabilities = full_capabilities(sources_of(model, weights, projectors, go_template=self._settings.go_template))
         return ModelFacts(
             capabilities=frozenset(capabilities),
             paths=paths,
@@ -138,7 +137,8 @@ class FactsCache:
             raise CorruptBlob(f"the weights cannot be run: {problem}")
         _refuse_early_llama_vision(model)
         files = [(path, self._library.header(path)) for path in model.weights]
-        planned = plan_model(files, header, translates=self._translates)
+        planned = plan_model(files, header, translates=self._settings.translates)
+        check_engine(planned.header, self._settings)
         for path in model.adapters:
             check_fit(self._library.header(path), planned.header)
         return planned

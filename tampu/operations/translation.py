@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 from anyio import CancelScope, from_thread, to_thread
 
+from tampu.config import Settings, engine_environment
+from tampu.engine.architectures import is_common, require_known
+from tampu.engine.binary import find_engine
 from tampu.engine.spec import EngineSpec
 from tampu.engine.view import OpenView, Places, opened
-from tampu.errors import BlobNotFound, EngineStartFailed
+from tampu.errors import BlobNotFound
 from tampu.gguf.header import Header
 from tampu.gguf.metadata import architecture_of
 from tampu.gguf.translate.plan import View
@@ -18,10 +20,6 @@ from tampu.gguf.translate.planning import holds_projector, projector_view, text_
 from tampu.hardware.memory import available_memory
 from tampu.store.faults import store_faults
 from tampu.store.library import Library
-
-_WITHOUT_ENGINE: Final = frozenset({"mllama", "solar"})
-"""Architectures that are published and that no engine of ours ever knew."""
-
 
 Planning = Callable[[Path, Header, Sequence[tuple[Path, Header]]], View | None]
 
@@ -38,13 +36,9 @@ class Planned:
 def plan_model(files: Sequence[tuple[Path, Header]], header: Header, *, translates: bool) -> Planned:
     """What becomes of a model. `files`: its files, of which there is one as a rule; `header`: that of all together.
 
-    Raises InvalidModelFile, EngineStartFailed for what no engine can run.
+    Raises InvalidModelFile.
     """
     stored_bytes = sum(tensor.nbytes for tensor in header.tensors)
-    architecture = architecture_of(header)
-    if architecture in _WITHOUT_ENGINE:
-        text = f"unknown model architecture: '{architecture}'; no engine of this version runs such models"
-        raise EngineStartFailed(f"{text}, use another model")
     has_projector = holds_projector(header)
     if not translates:
         return Planned(header, stored_bytes, has_projector)
@@ -60,6 +54,17 @@ def plan_model(files: Sequence[tuple[Path, Header]], header: Header, *, translat
         text_part.weights_bytes + (projector.weights_bytes if projector else 0),
         has_projector,
     )
+
+
+def check_engine(header: Header, settings: Settings) -> None:
+    """Raise EngineStartFailed for a model that the bundled engine does not know, where that is the one that is used.
+
+    `header`: as the engine sees it. Other engines say it themselves.
+    """
+    architecture = architecture_of(header)
+    if is_common(architecture) or find_engine(settings, engine_environment()).engine.binary is not None:
+        return
+    require_known(architecture)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tampu.engine.architectures import bundled_version
 from tests.engine.splitting import split
 from tests.journeys.conftest import Served, serving
 from tests.published import published_answers, published_model
@@ -118,9 +119,14 @@ def test_an_architecture_without_an_engine_is_refused_by_name(served: Served) ->
     content = published_model("olmo3").read_bytes()
     assert content.count(b"olmo3.block_count") == 1
     create(served, "solar", content.replace(b"olmo3", b"solar"))
+    before = {child.pid for child in psutil.Process(served.process.pid).children()}
     status, answer = served.request("POST", "/api/generate", {"model": "solar", "prompt": "x", "stream": False})
     assert status == 500
-    assert "unknown model architecture: 'solar'" in answer.decode()
+    said = json.loads(answer)["error"]
+    assert said.startswith(f"unknown model architecture: 'solar'; the engine ({bundled_version()}) cannot run")
+    assert "use another model" in said
+    assert {child.pid for child in psutil.Process(served.process.pid).children()} == before
+    assert served.ask("/api/show", {"model": "solar"})["details"]["family"] == "solar"
 
 
 def test_an_adapter_is_for_the_model_as_the_engine_sees_it(served: Served) -> None:
