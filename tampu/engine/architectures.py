@@ -33,7 +33,8 @@ def require_known(architecture: str) -> None:
     if not is_common(architecture) and not _is_in_library(architecture):
         raise EngineStartFailed(
             f"unknown model architecture: '{architecture[:_LONGEST_NAME]}'; "
-            f"the engine ({bundled_version()}) cannot run such models: a newer version of Tampu may, or a llama-server named by TAMPU_LLAMA_SERVER; or use another model"
+            f"the engine ({bundled_version()}) cannot run such models: a newer version of Tampu may, "
+            "or a llama-server named by TAMPU_LLAMA_SERVER; or use another model"
         )
 
 
