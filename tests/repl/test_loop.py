@@ -1,15 +1,18 @@
 """The session as a person sees it: the real program on a terminal, against a scripted server."""
 
+import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.fakes.stub_server import Answer, StubServer, stub_server
-from tests.fakes.terminal import Terminal, program_on_terminal
+from tests.fakes.terminal import Terminal, environment, program_on_terminal
 
 PROMPT = ">>> Send a message (/? for help)"
 SHOW = {"details": {"family": "llama"}, "capabilities": ["completion"]}
@@ -277,3 +280,32 @@ def test_a_signal_to_end_gives_the_terminal_back(tmp_path: Path) -> None:
         terminal.kill(signal.SIGTERM)
         terminal.wait_until(lambda: terminal.echoes)
         assert terminal.wait_for_end() == 143
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="only a shell with job control can suspend a program")
+def test_ctrl_z_gives_the_terminal_to_the_shell_and_back(tmp_path: Path) -> None:
+    answers = {
+        ("POST", "/api/show"): Answer(SHOW),
+        ("POST", "/api/generate"): Answer(lines=[{"done": True}]),
+        ("POST", "/api/chat"): spoken("ok"),
+    }
+    with stub_server(answers) as stub:
+        variables = {**environment(tmp_path, stub.address), "PS1": "$ "}
+        shell = pexpect.spawn("bash", ["--norc", "-i"], env=variables, dimensions=(24, 80), encoding="utf-8")
+        shell.delaybeforesend = None
+        terminal = Terminal(shell, 80, 24)
+        try:
+            terminal.send(f"{sys.executable} -m tampu run m\r")
+            terminal.wait_until(lambda: terminal.lines[-1:] == [PROMPT])
+            terminal.send("half a ")
+            terminal.wait_for(">>> half a")
+            terminal.send("\x1a")
+            terminal.wait_until(lambda: terminal.lines[-1:] == ["$"])
+            terminal.send("echo the shell\r")
+            terminal.wait_for("the shell", "$")
+            terminal.send("fg\r")
+            terminal.wait_for(">>> half a")
+            terminal.send("message\r")
+            terminal.wait_for(">>> half a message", "ok", "", PROMPT)
+        finally:
+            shell.close(force=True)
