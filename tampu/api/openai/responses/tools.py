@@ -23,13 +23,9 @@ _CHOICES = (
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The tools of a request: as the model is offered them, their whole schemas by name, as the answer repeats them.
-
-    `is_strict`: calls must keep to the schemas, as `strict` demands of a tool; of one means of all, which harms none.
-    """
+    """The tools of a request: as the model is offered them, their whole schemas by name, as the answer repeats them."""
 
     tools: tuple[Tool, ...] = ()
-    is_strict: bool = False
     schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     echo: tuple[dict[str, Any], ...] = ()
 
@@ -44,7 +40,6 @@ def read_offer(value: Any) -> Offer:
     functions = [function for place, tool in kept for function in _functions(tool, place)]
     return Offer(
         tools=tuple(_tool(function) for function in functions),
-        is_strict=any(function.get("strict") is True for function in functions),
         schemas={each["name"]: each["parameters"] for each in functions if isinstance(each.get("parameters"), dict)},
         echo=tuple(_repeated(tool) for _, tool in kept),
     )
