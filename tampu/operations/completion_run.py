@@ -60,8 +60,7 @@ class CompletionRun:
 
     def _completion(self, prompt: Prompt, tokens: Sequence[int] | None) -> EngineCompletion:
         request = self._request
-        text = self._without_bos(prompt.text)
-        text, images = with_markers(text, prompt.images, self._engine.properties.media_marker)
+        text, images = with_markers(prompt.text, prompt.images, self._engine.properties.media_marker)
         takes_grammars = self._engine.properties.takes_grammars
         calls = call_form(self._selection) if takes_grammars else None
         is_held = takes_grammars and bool(calls or request.format)
@@ -111,12 +110,13 @@ class CompletionRun:
     async def prompt(self) -> Prompt:
         """See Run."""
         if self._prompt is None:
-            self._prompt = await self._source.whole()
+            whole = await self._source.whole()
+            self._prompt = replace(whole, text=self._without_bos(whole.text))
         return self._prompt
 
     async def fitted_prompt(self) -> Prompt:
         """See Run."""
-        return await (self._source.fitted(self._engine) if self._request.truncate else self.prompt())
+        return await (self._source.fitted(self._engine) if self._request.truncate else self._source.whole())
 
 
 def _tools(asked: object) -> tuple[Tool, ...]:

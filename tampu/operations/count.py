@@ -23,7 +23,8 @@ async def count_tokens(generate: Generate, request: GenerationRequest, *, arriva
     with pictures is read as if for an answer.
     """
     options = {**request.options, "num_predict": 1 if _has_images(request) else 0}
-    asked = replace(request, options=options, truncate=False, stream=False)
+    # A form of the answer is no part of its prompt, but may take a pass before the one that is counted.
+    asked = replace(request, options=options, format=None, truncate=False, stream=False)
     try:
         async with aclosing(generate(asked, arrival=arrival)) as events:
             async for event in events:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.journeys.conftest import Served, serving
 from tests.journeys.test_vision import GO_TEMPLATE, store
-from tests.models import scripted_model_of
+from tests.models import models_folder, recorded_model, scripted_model_of
 from tests.recordings import recording
 from tests.vision import IMAGE_TOKENS, png, seeing_model
 
@@ -154,6 +154,21 @@ def test_its_count(working: Served) -> None:
     counted = json.loads(raw)["input_tokens"]
     usage = json.loads(_sent(working, "/v1/messages", {**request, "max_tokens": 1})[1])["usage"]
     assert counted == usage["input_tokens"] + usage["cache_read_input_tokens"]
+
+
+@pytest.mark.parametrize("renderer", ["functiongemma", "lfm2"])
+def test_the_count_where_a_prompt_format_writes_what_the_engine_adds(working: Served, renderer: str) -> None:
+    """Formats begin with a token that the engine puts in front of every prompt; it is there once."""
+    weights = bytearray(recorded_model("scripted").read_bytes())
+    key = b"tokenizer.ggml.add_bos_token"
+    weights[weights.index(key) + len(key) + 4] = 1
+    beginning = models_folder() / "beginning.gguf"
+    beginning.write_bytes(weights)
+    files = {"beginning.gguf": store(working, beginning)}
+    working.ask("/api/create", {"model": renderer, "files": files, "renderer": renderer, "stream": False})
+    asked = {"model": renderer, "messages": [{"role": "user", "content": "hi"}]}
+    counted = working.ask("/v1/messages/count_tokens", asked)["input_tokens"]
+    assert counted == working.ask("/v1/messages", {**asked, "max_tokens": 1})["usage"]["input_tokens"]
 
 
 @pytest.mark.parametrize("model", ["seeing", "seeing-itself"])
