@@ -88,14 +88,7 @@ def prepare_launch(
         is_unified=program.is_unified,
     )
     parameters |= {**device_margins(settings.gpu_overhead_bytes), **extras}
-    task: dict[str, object] = {"parent": os.getpid()}
-    if program.abilities is None:
-        # The bundled library takes no list: it uses what it finds.
-        parameters.pop("devices", None)
-        task |= {"import_paths": sys.path, "parameters": parameters, "ready_mark": ready_mark}
-    else:
-        command = [str(program.binary), *binary_flags(parameters, program.abilities)]
-        task |= {"command": command, "environment": binary_environment(environment, key)}
+    task = _task(program, parameters, environment, key, ready_mark)
     return Launch(
         folder=folder,
         endpoint=endpoint,
@@ -109,6 +102,19 @@ def prepare_launch(
         weights_bytes=_weights_bytes(spec),
         kills_before=out_of_memory_kills(),
     )
+
+
+def _task(
+    program: Program, parameters: dict[str, Parameter], environment: dict[str, str], key: str, ready_mark: str
+) -> dict[str, object]:
+    """The line that the child reads (see `child.py`)."""
+    task: dict[str, object] = {"parent": os.getpid()}
+    if program.abilities is None:
+        # The bundled library takes no list of devices: it uses what it finds.
+        known = {name: value for name, value in parameters.items() if name != "devices"}
+        return task | {"import_paths": sys.path, "parameters": known, "ready_mark": ready_mark}
+    command = [str(program.binary), *binary_flags(parameters, program.abilities)]
+    return task | {"command": command, "environment": binary_environment(environment, key)}
 
 
 def engines_environment(given: Mapping[str, str] | None) -> dict[str, str]:

@@ -20,6 +20,7 @@ from tampu.engine.binary import find_engine
 from tampu.engine.trial import Trial, try_engine
 from tampu.engine.view_folder import MOST_KEPT_BYTES, kept_views
 from tampu.errors import EngineStartFailed, StoreError
+from tampu.hardware import processor as instructions
 from tampu.hardware.accelerators import accelerators
 from tampu.hardware.devices import allowed_processors, compute_threads, physical_cores, quota_cores
 from tampu.hardware.memory import Memory, available_memory
@@ -103,11 +104,19 @@ async def _engine(settings: Settings) -> Sequence[Finding]:
     except EngineStartFailed as error:
         return [Finding("engine", error.message, Verdict.PROBLEM)]
     trial = await try_engine(choice.engine.binary, environment)
-    return list(engine(choice.engine.binary, trial, accelerators()))
+    here = await to_thread.run_sync(instructions.processor)
+    return list(engine(choice.engine.binary, trial, accelerators(), why=choice.why, features=here.features))
 
 
-def engine(binary: Path | None, trial: Trial, devices: Sequence[str]) -> Iterator[Finding]:
-    """The engine that is used, and the devices that it does not use."""
+def engine(
+    binary: Path | None,
+    trial: Trial,
+    devices: Sequence[str],
+    *,
+    why: str = "",
+    features: frozenset[str] = frozenset(),
+) -> Iterator[Finding]:
+    """The engine that is used, why it is, and what it does not use. `features`: the processor's, as the system says."""
     where = "bundled" if binary is None else str(binary)
     if trial.problem:
         advice = (
@@ -117,7 +126,12 @@ def engine(binary: Path | None, trial: Trial, devices: Sequence[str]) -> Iterato
         )
         yield Finding("engine", f"{where}: {trial.problem}", Verdict.PROBLEM, advice)
         return
-    yield Finding("engine", f"{where}: {trial.version}")
+    yield Finding("engine", f"{where}: {trial.version}" + (f"; used, because {why}" if why else ""))
+    if trial.features:
+        yield Finding("engine", f"built for {' '.join(trial.features)}")
+    if binary is None and "avx512f" in features and "AVX512" not in trial.features:
+        text = "the processor has AVX-512, which the bundled engine does not use"
+        yield Finding("engine", text, Verdict.NOTE, "build one for it with 'tampu engine build', then 'engine use'")
     if devices and binary is None and "Apple GPU" not in devices:
         text = f"{' and '.join(devices)} here, but the bundled engine computes on the processor"
         yield Finding("engine", text, Verdict.NOTE, "set TAMPU_LLAMA_SERVER to a llama-server that was built for it")

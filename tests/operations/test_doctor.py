@@ -46,6 +46,16 @@ def test_engine(binary: Path | None, trial: Trial, devices: tuple[str, ...], exp
     assert all(finding.advice for finding in findings if finding.verdict is not Verdict.FINE)
 
 
+def test_what_was_chosen_is_told_with_its_reason_and_wide_instructions_that_lie_idle() -> None:
+    trial = Trial("xllamacpp 1", features=("AVX2",))
+    found = list(engine(None, trial, (), why="it is the default", features=frozenset({"avx2", "avx512f"})))
+    assert found[0].text == "bundled: xllamacpp 1; used, because it is the default"
+    assert found[1].text == "built for AVX2"
+    assert "tampu engine build" in found[2].advice
+    wide = Trial("version: 1", features=("AVX2", "AVX512"))
+    assert verdicts(engine(Path("/e"), wide, (), features=frozenset({"avx512f"}))) == [Verdict.FINE, Verdict.FINE]
+
+
 def test_a_quota_is_told(tmp_path: Path) -> None:
     group = tmp_path / "sys/fs/cgroup"
     group.mkdir(parents=True)
