@@ -1,6 +1,8 @@
 """The parsers of the named formats: recorded replies whole, character by character, and cut anywhere."""
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -90,6 +92,15 @@ def is_explained(name, row):
 
 def test_every_rule_is_documented():
     assert documented(FORMAT_RULES) == set(FORMAT_RULES)
+
+
+def test_what_is_read_otherwise_is_documented_by_name():
+    text = (Path(__file__).parents[3] / "docs" / "differences.md").read_text()
+    (line,) = re.findall(r"^- \*\*Recorded replies that are read otherwise.*$", text, re.MULTILINE)
+    told = {}
+    for parsers, cases in re.findall(r"([\w.-]+(?: and [\w.-]+)?) \(([^)]+)\)", line):
+        told |= dict.fromkeys(parsers.split(" and "), set(cases.split(", ")))
+    assert told == {name: set(cases) for name, cases in EXPLAINED.items()}
 
 
 def test_every_recorded_parser_is_there():
