@@ -99,7 +99,7 @@ def test_what_is_read_otherwise_is_documented_by_name():
     (line,) = re.findall(r"^- \*\*Recorded replies that are read otherwise.*$", text, re.MULTILINE)
     told = {}
     for parsers, cases in re.findall(r"([\w.-]+(?: and [\w.-]+)?) \(([^)]+)\)", line):
-        told |= dict.fromkeys(parsers.split(" and "), set(cases.split(", ")))
+        told |= {name: set(cases.split(", ")) for name in parsers.split(" and ")}
     assert told == {name: set(cases) for name, cases in EXPLAINED.items()}
 
 
