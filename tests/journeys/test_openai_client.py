@@ -277,6 +277,19 @@ async def test_async(async_client: openai.AsyncOpenAI) -> None:
     assert "".join([chunk.choices[0].delta.content or "" async for chunk in stream]) == HELLO
     parsed = await async_client.chat.completions.parse(model="v-json", messages=HI, response_format=Person)
     assert parsed.choices[0].message.parsed == Person(name="Ann", age=7)
+    async with async_client.chat.completions.stream(model="v-json", messages=HI, response_format=Person) as helped:
+        assert (await helped.get_final_completion()).choices[0].message.parsed == Person(name="Ann", age=7)
+    messages: Any = [{"role": "user", "content": "weather?"}]
+    for turn in range(3):
+        answer = await async_client.chat.completions.create(model="v-tool", messages=messages, tools=[WEATHER])
+        message = answer.choices[0].message
+        messages.append(message)
+        if turn == 0:
+            (call,) = message.tool_calls or ()
+            messages.append({"role": "tool", "tool_call_id": call.id, "content": "21 C"})
+        else:
+            assert message.content == HELLO
+            messages.append({"role": "user", "content": "and tomorrow?"})
     assert len((await async_client.embeddings.create(model="v-embed", input="sun")).data[0].embedding) == 32
     with pytest.raises(openai.NotFoundError):
         await async_client.chat.completions.create(model="v-nothing", messages=HI)
