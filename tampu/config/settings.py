@@ -8,15 +8,17 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from tampu.config.address import DEFAULT_ADDRESS, DEFAULT_PORT, Address, port_of
+from tampu.config.cloud import FILE_NAME, is_switched_off
 from tampu.config.environment import read_environment
 from tampu.config.file import FileSettings, find_file, places_of_file, read_file
 from tampu.config.models import ModelSettings
-from tampu.config.table import PORT_KEY, SETTINGS, Setting
+from tampu.config.table import PORT_KEY, SETTINGS, UNHEEDED, Setting
 from tampu.config.values import is_port
 from tampu.errors import ConfigError
 from tampu.secret import Secret
 from tampu.units import KeepAlive
 
+_BOTH: Final = " and "
 NO_FLAGS: Final[Mapping[str, str]] = MappingProxyType({})
 BUILT_IN_ORIGINS: Final = (
     *(
@@ -83,6 +85,8 @@ class Settings:
     """What is set for single models."""
     warnings: tuple[str, ...] = ()
     """Values that mean nothing, so that their defaults count; to be told to the user, in Ollama's words."""
+    unheeded: tuple[str, ...] = ()
+    """Variables of Ollama that are set and change nothing here."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where the value of a field comes from, in words, where that is not its default."""
 
@@ -95,13 +99,15 @@ class Settings:
         user = home_of(environment)
         file = find_file(environment, user)
         said = FileSettings() if file is None else read_file(file)
-        reading = _Reading(environment, flags, said, file)
         home = user / ".ollama"
+        reading = _Reading(environment, flags, said, file)
+        reading.heed_cloud_switch(home)
         places = {"home": home, "models_folder": home / "models", "docker_folder": user / ".docker"}
         values = {**places, **reading.values(), "models": said.models, "config_file": file}
         if file is not None:
             reading.sources.setdefault("config_file", "the default place")
-        return cls(**values, warnings=tuple(reading.warnings), sources=reading.sources)
+        unheeded = tuple(name for name in UNHEEDED if _clean(environment.get(name, "")))
+        return cls(**values, warnings=tuple(reading.warnings), sources=reading.sources, unheeded=unheeded)
 
     def of_model(self, name: str) -> ModelSettings:
         """What is set for the model of that short name alone."""
@@ -110,6 +116,16 @@ class Settings:
     @cached_property
     def _by_model(self) -> Mapping[str, ModelSettings]:
         return {model.name.lower(): model for model in self.models}
+
+    @property
+    def cloud_switch(self) -> str:
+        """What keeps the cloud away, in Ollama's words: none, env, config or both."""
+        source = self.sources.get("no_cloud", "environment")
+        if not self.no_cloud:
+            return "none"
+        if _BOTH in source:
+            return "both"
+        return "env" if source.startswith(("environment", "flag")) else "config"
 
     @cached_property
     def allowed_origins(self) -> tuple[str, ...]:
@@ -137,11 +153,20 @@ class _Reading:
         self._environment, self._flags, self._said, self._file = environment, flags, said, file
         self.warnings: list[str] = []
         self.sources: dict[str, str] = {}
+        self._switch: Path | None = None
+
+    def heed_cloud_switch(self, home: Path) -> None:
+        """Let Ollama's own file keep the cloud away too; one place that says so is enough."""
+        if is_switched_off(home):
+            self._switch = home / FILE_NAME
 
     def values(self) -> dict[str, Any]:
         """The value of each field that is set anywhere; raises ConfigError."""
         found = {setting.name: self._value(setting) for setting in SETTINGS}
         self._heed_port(found)
+        if self._switch is not None:
+            others = f"{self.sources['no_cloud']}{_BOTH}" if found["no_cloud"] else ""
+            found["no_cloud"], self.sources["no_cloud"] = True, f"{others}{self._switch}"
         return {name: value for name, value in found.items() if value is not None}
 
     def _value(self, setting: Setting) -> Any:

@@ -101,3 +101,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("idle_exit_s", "TAMPU_IDLE_EXIT", "terminal.idle_exit", kinds.LASTING, 1800.0, Counts.RESTART, "How long a server that a command started in the background stays without requests; 0: for ever"),
     Setting("config_file", "TAMPU_CONFIG", "", kinds.PATH, None, Counts.RESTART, "The file with settings (default `~/.ollama/config.yml`, else `$XDG_CONFIG_HOME/ollama/config.yml`)"),
 )  # fmt: skip
+UNHEEDED: Final = (
+    "OLLAMA_MAX_TRANSFER_STREAMS", "OLLAMA_IGPU_ENABLE", "OLLAMA_VULKAN", "LLAMA_ARG_FIT", "LLAMA_ARG_FIT_TARGET",
+    "OLLAMA_DEBUG_LOG_REQUESTS", "OLLAMA_REMOTES", "OLLAMA_AUTH", "OLLAMA_EXPERIMENT", "OLLAMA_CLOUD_BASE_URL",
+    "OLLAMA_AGENT_DISABLE_SHELL", "OLLAMA_AGENT_DISABLE_WEBSEARCH", "OLLAMA_SKILLS",
+)  # fmt: skip
+"""Variables of Ollama that change nothing here; who sets one is told."""

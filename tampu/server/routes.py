@@ -260,7 +260,7 @@ def _require_here(exchange: Exchange) -> None:
 
 
 async def _status(exchange: Exchange) -> None:
-    await exchange.reply(about.STATUS[exchange.behind.settings.no_cloud])
+    await exchange.reply(about.STATUS[exchange.behind.settings.cloud_switch])
 
 
 def _plain_error(error: TampuError) -> Reply:

@@ -17,6 +17,8 @@ def log_settings(settings: Settings) -> None:
     """What the server was told, and what of it means nothing. The command has told that already, in no log's form."""
     for warning in settings.warnings:
         _log.warning(_FACT.sub("", warning).strip(), extra=dict(_FACT.findall(warning)))
+    for variable in settings.unheeded:
+        _log.warning("%s is set and changes nothing here", variable)
     _log.info("server config", extra={"env": f"map[{' '.join(described_settings(settings))}]"})
     # What was asked for, as Ollama tells it; there is no cloud behind this server either way.
     _log.info("Ollama cloud disabled: %s", str(settings.no_cloud).lower())

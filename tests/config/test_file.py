@@ -220,3 +220,27 @@ def test_what_editors_leave_in_front_and_at_line_ends_does_no_harm(tmp_path: Pat
 def test_whether_a_key_lies_in_it() -> None:
     assert settings_in("keys: {registry: x}", "f").has_secret
     assert settings_in("keys: {registry: }", "f") == FileSettings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "server_json", "file", "switch"),
+    [
+        ("", None, "", "none"),
+        ("1", None, "", "env"),
+        ("", '{"disable_ollama_cloud": true}', "", "config"),
+        ("", None, "server: {no_cloud: true}", "config"),
+        ("1", '{"disable_ollama_cloud": true}', "", "both"),
+        ("0", '{"disable_ollama_cloud": true}', "", "config"),
+        ("", '{"disable_ollama_cloud": "yes"}', "", "none"),
+        ("", "[" * 100_000, "", "none"),
+        ("", '"' + "x" * 100_000 + '"', "", "none"),
+    ],
+)
+def test_what_keeps_the_cloud_away(
+    tmp_path: Path, variable: str, server_json: str | None, file: str, switch: str
+) -> None:
+    put(tmp_path, file)
+    if server_json is not None:
+        put(tmp_path, server_json, ".ollama/server.json")
+    settings = read(tmp_path, OLLAMA_NO_CLOUD=variable)
+    assert (settings.cloud_switch, settings.no_cloud) == (switch, switch != "none")

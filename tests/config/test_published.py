@@ -2,10 +2,10 @@
 
 import json
 
-from tampu.config import SETTINGS
+from tampu.config import SETTINGS, Settings
 from tampu.config.file import KINDS
 from tampu.config.schema import file_schema
-from tampu.config.table import SECTIONS
+from tampu.config.table import SECTIONS, UNHEEDED
 from tests.config.published import SCHEMA_FILE, SETTINGS_PAGE, schema_text, with_tables
 
 
@@ -34,3 +34,10 @@ def test_the_example_of_the_page_is_allowed() -> None:
     said = settings_in(example, "the example")
     assert len(said.models) == 2
     assert file_schema()["additionalProperties"] is False
+
+
+def test_what_changes_nothing_is_listed() -> None:
+    text = SETTINGS_PAGE.read_text()
+    assert [name for name in UNHEEDED if f"`{name}`" not in text] == []
+    assert not {setting.variable for setting in SETTINGS} & set(UNHEEDED)
+    assert Settings.read({"OLLAMA_VULKAN": "0", "OLLAMA_SKILLS": ""}).unheeded == ("OLLAMA_VULKAN",)

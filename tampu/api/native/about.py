@@ -14,8 +14,8 @@ VERSION = Reply(200, encode_json({"version": OLLAMA_VERSION}), JSON_UTF8, (("tam
 ROOT = Reply(200, b"Ollama is running", "text/plain; charset=utf-8")
 NO_RECOMMENDATIONS = Reply(200, encode_json({"recommendations": []}), JSON_UTF8)
 STATUS = {
-    no_cloud: Reply(200, encode_json({"cloud": {"disabled": True, "source": "env" if no_cloud else "none"}}), JSON_UTF8)
-    for no_cloud in (False, True)
+    source: Reply(200, encode_json({"cloud": {"disabled": True, "source": source}}), JSON_UTF8)
+    for source in ("none", "env", "config", "both")
 }
 NOT_SIGNED_IN = Reply(401, encode_json({"error": "unauthorized"}), JSON_UTF8)
 NOT_SIGNED_OUT = native_error(Unauthorized("you are not currently signed in"), PLAIN)
