@@ -48,7 +48,7 @@ class Database:
     def _worked(self, work: Callable[[sqlite3.Connection], T], begin: str) -> T:
         try:
             return self._transacted(work, begin)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             if not is_damage(error):
                 raise database_error(self._path, error) from None
         # What was begun is lost with the file; with the new one it can be done again.
@@ -56,7 +56,7 @@ class Database:
         set_aside(self._path, inode=self._inode)
         try:
             return self._transacted(work, begin)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise database_error(self._path, error) from None
 
     def _transacted(self, work: Callable[[sqlite3.Connection], T], begin: str) -> T:

@@ -41,7 +41,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         raise database_error(path, error) from None
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether the file itself is at fault."""
     # The low byte of a code is its family.
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _DAMAGED
