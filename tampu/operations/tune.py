@@ -30,7 +30,7 @@ from tampu.operations.translation import opened_files
 from tampu.operations.wanted import wanted_load, wanted_options
 from tampu.options import Sampling
 from tampu.progress import Progress
-from tampu.scheduler.placement import memory_bytes
+from tampu.scheduler.placement import memory_bytes, wanted_ctx
 from tampu.scheduler.records import Limits, LoadRequest
 from tampu.upkeep import Tried, Tuned, TuneRequest
 
@@ -146,7 +146,8 @@ class _Bench:
     def __init__(self, services: Services, load: LoadRequest) -> None:
         self._services, self._load = services, load
         self._dice = random.Random()  # noqa: S311  # words of which no cache knows; no secret
-        self._prompt_tokens, self._answer_tokens = _PROMPT_TOKENS, _ANSWER_TOKENS
+        self._context = wanted_ctx(load, _CONTEXT)
+        self._prompt_tokens, self._answer_tokens = min(_PROMPT_TOKENS, self._context // 2), _ANSWER_TOKENS
 
     async def compare(self, best: Tuning, variant: Variant) -> Tried:
         """How much faster the variant is; one that cannot even be loaded is not kept."""
@@ -177,13 +178,14 @@ class _Bench:
         """Let a trial be as long as this machine bears."""
         end = await self._ask(engine, self._text(), _FEWEST_TOKENS)
         reading, writing = end.prompt_ms / max(end.prompt_tokens, 1), end.completion_ms / max(end.completion_tokens, 1)
-        self._prompt_tokens = _within(_FEWEST_WORDS, _TRIAL_S * 1000 / max(reading, 0.001), _PROMPT_TOKENS)
+        self._prompt_tokens = _within(_FEWEST_WORDS, _TRIAL_S * 1000 / max(reading, 0.001), self._prompt_tokens)
         self._answer_tokens = _within(_FEWEST_TOKENS, _TRIAL_S * 1000 / max(writing, 0.001), _ANSWER_TOKENS)
 
     async def _seconds(self, engine: ChildEngine, variant: Variant) -> float:
         """What the usual request would take: 512 tokens to read, 48 to write. Copies are written only."""
         if variant.copies:
-            end = await self._ask(engine, f"{self._dice.random()}\n{_CODE}{_CODE[:100]}", _COPIED_TOKENS)
+            text = f"{self._dice.random()}\n{_CODE}{_CODE[:100]}"
+            end = await self._ask(engine, text, _COPIED_TOKENS, most=self._context // 2)
             return end.completion_ms / max(end.completion_tokens, 1)
         end = await self._ask(engine, self._text(), self._answer_tokens)
         read = end.prompt_ms / max(end.prompt_tokens - end.cached_tokens, 1)
@@ -192,7 +194,9 @@ class _Bench:
     def _text(self) -> str:
         return " ".join(self._dice.choices(_WORDS, k=self._prompt_tokens))
 
-    async def _ask(self, engine: ChildEngine, prompt: str, tokens: int) -> EngineEnd:
+    async def _ask(self, engine: ChildEngine, text: str, tokens: int, *, most: int = 0) -> EngineEnd:
+        """Continue the end of a text, of which vocabularies make more or fewer tokens; `most` of them are kept."""
+        prompt = (await engine.engine.tokenize(text))[-(most or self._prompt_tokens) :]
         sampling = Sampling(num_predict=tokens, temperature=0.0)
         async with aclosing(engine.engine.complete(EngineCompletion(prompt=prompt, sampling=sampling))) as events:
             async for event in events:
@@ -203,7 +207,7 @@ class _Bench:
     @asynccontextmanager
     async def _running(self, tuning: Tuning) -> AsyncGenerator[ChildEngine, None]:
         services, spec = self._services, self._load.spec
-        plain = Placement(num_ctx=_CONTEXT, slots=1, threads=compute_threads(), prompt_cache_bytes=0)
+        plain = Placement(num_ctx=self._context, slots=1, threads=compute_threads(), prompt_cache_bytes=0)
         settings = replace(services.settings, prompt_cache_mib=0, speculation=False)
         spec, placement = tuned(_without_wishes(spec), plain, tuning, settings)
         async with opened_files(services.library, spec, translates=settings.translates) as files:
