@@ -8,6 +8,7 @@ import json
 import math
 import re
 import types
+from functools import cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -200,6 +201,7 @@ def _branches(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) in {Union, types.UnionType} else (kind,)
 
 
+@cache
 def _struct_in(kind: Any) -> type[msgspec.Struct] | None:
     for branch in _branches(kind):
         if isinstance(branch, type) and issubclass(branch, msgspec.Struct):
@@ -207,6 +209,7 @@ def _struct_in(kind: Any) -> type[msgspec.Struct] | None:
     return None
 
 
+@cache
 def _item_kind(kind: Any, container: type) -> Any:
     """The kind of the items of a list or the values of a dict; Any where the kind does not say."""
     for branch in _branches(kind):

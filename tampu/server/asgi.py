@@ -1,6 +1,7 @@
 """The shapes of ASGI, named once, and small readers of a scope."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -13,6 +14,10 @@ Header = tuple[bytes, bytes]
 WRITE_AT_ONCE = "tampu.write"
 """The extension of a server that takes pieces of a body without an ASGI message for each: its member `write` is called
 with a piece and says whether it was written. Nothing that stands between may want to see or change pieces."""
+
+WHEN_GONE = "tampu.gone"
+"""The extension of a server that tells when a client is gone, without a task that waits for it: its member `callbacks`
+is the set of what is called then, and `is_gone` says whether that has been."""
 
 
 def header(scope: Scope, name: bytes) -> str:
@@ -41,6 +46,22 @@ def write_at_once(scope: Scope) -> Callable[[bytes], bool]:
 
 def _writes_nothing(_: bytes) -> bool:
     return False
+
+
+@contextmanager
+def when_gone(scope: Scope, callback: Callable[[], None]) -> Iterator[None]:
+    """Inside, `callback` is called as soon as the client is gone; never where the server cannot tell."""
+    told = scope.get("extensions", {}).get(WHEN_GONE)
+    if told is None:
+        yield
+        return
+    if told["is_gone"]():
+        callback()
+    told["callbacks"].add(callback)
+    try:
+        yield
+    finally:
+        told["callbacks"].discard(callback)
 
 
 def adding(send: Send, added: tuple[Header, ...]) -> Send:

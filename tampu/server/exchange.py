@@ -1,14 +1,15 @@
 """One request and its answer: reading the body within a limit, answering once, answering in pieces."""
 
 import ipaddress
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from tampu.api.dialect import Call, Reply
 from tampu.arrival import Arrival
 from tampu.config import Settings
 from tampu.errors import BadRequest, Overloaded
-from tampu.server.asgi import Receive, Scope, Send, answer, header, write_at_once
+from tampu.server.asgi import Receive, Scope, Send, answer, header, when_gone, write_at_once
 from tampu.server.operations import Operations
 from tampu.server.stopping import Stopping
 from tampu.server.underway import Underway
@@ -60,6 +61,10 @@ class Exchange:
     def is_from_here(self) -> bool:
         """Whether a program on this machine asks for itself, not for another one behind a proxy."""
         return _is_loopback(self._client_host) and not any(header(self._scope, name) for name in _PROXIES_SAY)
+
+    def when_gone(self, callback: Callable[[], None]) -> AbstractContextManager[None]:
+        """Inside, `callback` is called as soon as the client is gone. Read the request's body before."""
+        return when_gone(self._scope, callback)
 
     @property
     def _client_host(self) -> str:

@@ -15,7 +15,6 @@ import anyio.to_thread
 from tampu.api.dialect import AnswerCodec, Call, EventWriter, FileCodec, FileReply, Reply, StreamCodec
 from tampu.audience import Audience, tell_all
 from tampu.errors import Overloaded, RequestCanceled, TampuError
-from tampu.server.disconnect import while_wanted
 from tampu.server.exchange import ClientGone, Exchange
 from tampu.server.outlet import Outlet
 
@@ -187,14 +186,15 @@ async def _while_wanted(
     exchange: Exchange, work: Callable[[], Awaitable[None]], early: ErrorEncoder, late: LateErrorEncoder | None = None
 ) -> None:
     """Do `work` as long as its client is there, the server stays and nobody ends it by its id; answer its errors."""
-
-    async def answered() -> None:
+    behind = exchange.behind
+    with (
+        anyio.CancelScope() as scope,
+        behind.underway.entry(exchange.arrival, scope) as entry,
+        exchange.when_gone(scope.cancel),
+        behind.stopping.ends(scope),
+    ):
         async with _errors_answered(exchange, early, late):
             await work()
-
-    behind = exchange.behind
-    with anyio.CancelScope() as scope, behind.underway.entry(exchange.arrival, scope) as entry:
-        await while_wanted(answered, receive=exchange.receive, stopping=behind.stopping)
     if entry.is_canceled and not exchange.is_over:
         await _say(exchange, RequestCanceled(), early, late)
     await _say_if_stopped(exchange, early, late)

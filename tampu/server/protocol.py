@@ -4,18 +4,21 @@
 so another one is read as TRACE, which no route has either. 3. An answer to HTTP/1.0 is not chunked.
 
 And it lets an answer's pieces past ASGI (`WRITE_AT_ONCE`), which costs as much as encoding them, and sends the head of
-an answer along with its first piece.
+an answer along with its first piece. It also tells when the client is gone (`WHEN_GONE`).
 """
 
 import re
 from email.utils import formatdate
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from tampu.server.asgi import WRITE_AT_ONCE
+from tampu.server.asgi import WHEN_GONE, WRITE_AT_ONCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _REQUEST_LINE = re.compile(rb"([A-Z][A-Z0-9_-]{0,31})(?= /[^ \r\n]* HTTP/1\.[01]\r\n)")
 _KNOWN_METHODS = frozenset(
@@ -32,12 +35,27 @@ _SIZE_LINES = tuple(b"%x\r\n" % length for length in range(_SHORT))
 class Protocol(HttpToolsProtocol):
     """The protocol to give to uvicorn."""
 
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self._when_gone: set[Callable[[], None]] = set()
+
     def data_received(self, data: bytes) -> None:
         if self.cycle is None or (self.cycle.response_complete and not self.pipeline):
             data = _readable(data)
             # uvicorn would wake ten times a second to keep it right.
             self.server_state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         super().data_received(data)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if not self.pipeline:
+            # Nobody reads on behind the body, but that the client leaves must be seen.
+            self.flow.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        for callback in tuple(self._when_gone):
+            callback()
 
     def send_400_response(self, _: str) -> None:
         super().send_400_response(_BAD_REQUEST)
@@ -46,7 +64,10 @@ class Protocol(HttpToolsProtocol):
         is_old = cycle.scope["http_version"] == "1.0"
         if cycle.scope["method"] != "HEAD":
             cycle.transport = _WithHead(cycle)  # type: ignore[assignment]  # it stands in for it
-        cycle.scope["extensions"] = {WRITE_AT_ONCE: {"write": partial(_write_at_once, cycle)}}
+        cycle.scope["extensions"] = {
+            WRITE_AT_ONCE: {"write": partial(_write_at_once, cycle)},
+            WHEN_GONE: {"callbacks": self._when_gone, "is_gone": lambda: cycle.disconnected},
+        }
         super()._start_asgi_task(cycle, _unchunked(app, cycle) if is_old else app)
 
 

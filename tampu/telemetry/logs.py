@@ -104,6 +104,8 @@ def _quoted(text: str) -> str:
     """`text` as it stands if it is one plain word, else in double quotes with everything unprintable escaped."""
     if text and text.isprintable() and _QUOTED.isdisjoint(text):
         return text
+    if text.isprintable():
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return '"' + "".join(_escaped(character) for character in text) + '"'
 
 

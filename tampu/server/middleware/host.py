@@ -6,6 +6,7 @@ Only a server that is bound to a loopback address is checked; one that is bound 
 import ipaddress
 import re
 import socket
+from functools import lru_cache
 
 import psutil
 
@@ -45,13 +46,20 @@ def is_local_name(name: str) -> bool:
 
 def is_local_address(text: str) -> bool:
     """Whether `text` is an address of this machine or of a private network."""
+    address, is_private = _told(text)
+    return is_private or (bool(address) and address in _own_addresses())
+
+
+@lru_cache(maxsize=64)
+def _told(text: str) -> tuple[str, bool]:
+    """The address that `text` is, "" if it is none, and whether it is one of a private network."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        return False
+        return "", False
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
-    return any(address in network for network in _PRIVATE) or str(address) in _own_addresses()
+    return str(address), any(address in network for network in _PRIVATE)
 
 
 def _own_addresses() -> set[str]:
