@@ -1,13 +1,15 @@
 """The numbers of tensors, computed: widened, split, put in another order, resampled. Bytes in, bytes out; pure.
 
-Only few tensors of a model need it, so it is written with what Python has.
+Only few tensors of a model need it, so it is written with what Python has. Where numpy is installed as well, it
+widens in a tenth of the time: the eyes of one family have a hundred million numbers.
 """
 
 import math
 import struct
 import sys
 from array import array
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     Floats: TypeAlias = array[float]
@@ -55,7 +57,37 @@ WIDENED_TYPES: Final = frozenset(_READERS)
 
 def widened(data: bytes, label: str) -> bytes:
     """The same numbers as 32 bits each."""
-    return data if label == "F32" else _written(_READERS[label](data))
+    if label == "F32":
+        return data
+    numpy = numpy_or_none()
+    if numpy is None or label not in _QUICK_READERS:
+        return _written(_READERS[label](data))
+    wide: bytes = _QUICK_READERS[label](numpy, data).tobytes()
+    return wide
+
+
+def numpy_or_none() -> Any:
+    """The library, where it is installed."""
+    try:
+        import numpy  # noqa: ICN001, PLC0415  # optional, and slow to import: only where numbers are computed
+    except ImportError:
+        return None
+    return numpy
+
+
+def _quick_halves(numpy: Any, data: bytes) -> Any:
+    return numpy.frombuffer(data, "<f2").astype("<f4")
+
+
+def _quick_blocks_of_8_bits(numpy: Any, data: bytes) -> Any:
+    blocks = numpy.frombuffer(data, [("scale", "<f2"), ("values", "i1", 32)])
+    return blocks["scale"].astype("<f4")[:, None] * blocks["values"].astype("<f4")
+
+
+_QUICK_READERS: Final[dict[str, Callable[[Any, bytes], Any]]] = {
+    "F16": _quick_halves,
+    "Q8_0": _quick_blocks_of_8_bits,
+}
 
 
 def picked_planes(data: bytes, plane_bytes: int, first: int) -> bytes:

@@ -21,6 +21,13 @@ from tampu.gguf.translate.numbers import (
 CHANCE = np.random.default_rng(7)
 
 
+@pytest.fixture(params=["numpy", "Python alone"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param != "numpy":
+        monkeypatch.setattr("tampu.gguf.translate.numbers.numpy_or_none", lambda: None)
+
+
+@pytest.mark.usefixtures("library")
 @pytest.mark.parametrize("label", ["F16", "BF16", "Q8_0", "F32"])
 def test_numbers_are_widened_as_others_do(label: str) -> None:
     numbers = CHANCE.normal(size=(3, 20_000 // 32 * 32)).astype(np.float32)
@@ -29,6 +36,7 @@ def test_numbers_are_widened_as_others_do(label: str) -> None:
     assert widened(packed.tobytes(), label) == gguf.quants.dequantize(packed, kind).astype("<f4").tobytes()
 
 
+@pytest.mark.usefixtures("library")
 def test_odd_halves_stay_what_they_are() -> None:
     odd = struct.pack("<4e", float("inf"), float("-inf"), 6e-8, -0.0)
     assert struct.unpack("<4f", widened(odd, "F16")) == struct.unpack("<4e", odd)
