@@ -1,15 +1,16 @@
 """`POST /v1/chat/completions`: a conversation in, its next message out."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never, get_args
+from typing import Any, assert_never
 
 import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.fields import read_top_logprobs
 from tampu.api.openai.asking import Asked, AskingBody, read_choices, read_thinking
+from tampu.api.openai.efforts import read_effort
 from tampu.api.openai.envelope import Envelope
 from tampu.api.openai.errors import CHAT, errors_of
 from tampu.api.openai.formats import read_response_format
@@ -29,7 +30,6 @@ from tampu.generation import (
     TextDelta,
     Think,
     ThinkingDelta,
-    ThinkLevel,
     TokenLogprob,
     ToolCallReady,
 )
@@ -38,15 +38,6 @@ from tampu.wire import Int64, convert
 from tampu.wire import decode as decode_json
 from tampu.wire import encode as encode_json
 
-_EFFORTS: Mapping[str, Think | None] = {
-    "": None,
-    "none": False,
-    "minimal": "low",
-    **{level: level for level in get_args(ThinkLevel)},
-    "xhigh": "max",
-    "ultra": "max",
-}
-_ACCEPTED_EFFORTS = '"minimal", "low", "medium", "high", "xhigh", "ultra", "max", or "none"'
 _INSTEAD = {
     "functions": 'the older form of "tools"; send those',
     "function_call": 'the older form of "tool_choice"; send that',
@@ -119,9 +110,7 @@ def _check_unsupported(body: _Body) -> None:
 def _read_effort(body: _Body) -> Think | None:
     """How hard to think. `reasoning` wins where it is there at all; `think` says it where neither does."""
     effort = body.reasoning_effort if body.reasoning is None else body.reasoning.effort
-    if effort not in _EFFORTS:
-        raise BadRequest(f'invalid reasoning value: "{effort}" (must be {_ACCEPTED_EFFORTS})')
-    return read_thinking(body) if effort == "" else _EFFORTS[effort]
+    return read_thinking(body) if effort == "" else read_effort(effort)
 
 
 @dataclass(slots=True)

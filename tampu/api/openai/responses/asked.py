@@ -13,7 +13,6 @@ from tampu.api.openai.responses.output import COMPLETED, INCOMPLETE, Output
 from tampu.generation import ChatInput, FinishReason, GenerationEvent, GenerationRequest
 from tampu.messages import Message
 from tampu.responses import Ending, Keeping, KeptResponse
-from tampu.wire import encode
 
 _CANCELLED = "cancelled"
 _LENGTH = "max_output_tokens"
@@ -27,11 +26,15 @@ class _Document(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request for a response (see tampu/responses.py). `generation` asks for what it says without earlier ones."""
+    """A request for a response (see tampu/responses.py). `generation` asks for what it says without earlier ones.
+
+    `items` is `own_items` as JSON: written when the request is read, in a thread where it is long.
+    """
 
     echo: Echo
     generation: GenerationRequest
     own_items: tuple[Item, ...]
+    items: bytes
     keeping: Keeping
 
     @property
@@ -50,10 +53,6 @@ class Asked:
     @property
     def referred_ids(self) -> Sequence[str]:
         return referred_ids(self.own_items)
-
-    @property
-    def items(self) -> bytes:
-        return encode(self.own_items)
 
     def conversation(self, earlier: Sequence[KeptResponse], referred: Sequence[KeptResponse]) -> GenerationRequest:
         if not self.previous_id and not self.referred_ids:

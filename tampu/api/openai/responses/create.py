@@ -23,7 +23,7 @@ from tampu.api.words import check_reference
 from tampu.errors import InvalidParameter
 from tampu.generation import ChatInput, GenerationRequest
 from tampu.responses import Keeping, ResponseEvent
-from tampu.wire import Int64
+from tampu.wire import Int64, encode
 from tampu.wire import decode as decode_json
 
 Number = int | float
@@ -125,7 +125,7 @@ def decode_response(call: Call) -> Asked:
     request = replace(request, input=with_messages(request, body.instructions, messages))
     check_reference(body.model, CHAT)
     echo = _echo(body, tag, tools=offer.echo, form=repeated_form)
-    return Asked(echo=echo, generation=request, own_items=items, keeping=_KEEPING[body.store])
+    return Asked(echo=echo, generation=request, own_items=items, items=encode(items), keeping=_KEEPING[body.store])
 
 
 def _check_unsupported(body: _Body) -> None:

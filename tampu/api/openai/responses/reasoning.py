@@ -1,23 +1,12 @@
 """`reasoning`: how hard to think."""
 
-from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from tampu.api.fields import read_think
-from tampu.errors import BadRequest
-from tampu.generation import Think, ThinkLevel
-
-_EFFORTS: Mapping[str, Think | None] = {
-    "": None,
-    "none": False,
-    "minimal": "low",
-    **{level: level for level in get_args(ThinkLevel)},
-    "xhigh": "max",
-    "ultra": "max",
-}
-_ACCEPTED = '"minimal", "low", "medium", "high", "xhigh", "ultra", "max", or "none"'
+from tampu.api.openai.efforts import read_effort
+from tampu.generation import Think
 
 
 class ReasoningBody(msgspec.Struct):
@@ -30,9 +19,7 @@ class ReasoningBody(msgspec.Struct):
 def read_reasoning(body: ReasoningBody | None, think: Any) -> Think | None:
     """How hard to think; `think`, as in the native dialect, says it where `reasoning` does not. Raises BadRequest."""
     effort = body.effort if body else ""
-    if effort not in _EFFORTS:
-        raise BadRequest(f'invalid reasoning value: "{effort}" (must be {_ACCEPTED})')
-    return read_think(think) if effort == "" else _EFFORTS[effort]
+    return read_think(think) if effort == "" else read_effort(effort)
 
 
 def repeated_reasoning(body: ReasoningBody | None, *, streams: bool) -> dict[str, Any] | None:
