@@ -78,7 +78,11 @@ class EventWriter(Protocol[EventT_contra]):
         """Whether the first event is the whole answer and goes out as one object, streaming or not."""
 
     def chunk(self, event: EventT_contra) -> bytes:
-        """The event as it goes over the wire, framing included; empty where there is nothing to show."""
+        """The event as it goes over the wire, framing included; empty where there is nothing to show.
+
+        Called for every token, from within the event loop's call for what an engine sent: what is constant in it is
+        best encoded once, in the constructor.
+        """
 
     def end(self) -> bytes:
         """What closes the stream after its last event; may be empty."""
