@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 
 from benchmarks.crowd_measures import crowd_rows
+from benchmarks.dialect_measures import dialect_rows
 from benchmarks.endurance_measures import endurance_rows
 from benchmarks.engine_measures import engine_rows
 from benchmarks.format_measures import format_rows
@@ -33,6 +34,7 @@ def main() -> int:
         pull_rows,
         crowd_rows,
         warm_rows,
+        dialect_rows,
         cold_rows,
         reuse_rows,
         engine_rows,

@@ -101,9 +101,9 @@ def _cpu_per_token(servers: Sequence[tuple[Target, Running]], clients: int, roun
         for target, server in servers:
             time.sleep(SETTLE_S)
             prompts = [f"{PROMPT} [{turn}.{client}]" for client in range(clients)]
-            before = _cpu_us(server)
+            before = cpu_us(server)
             tokens = sum(arrivals.tokens for arrivals in stream_all(target, prompts, CPU_TOKENS // clients))
-            used_us[target.name].append((_cpu_us(server) - before) / max(tokens, 1))
+            used_us[target.name].append((cpu_us(server) - before) / max(tokens, 1))
     relay, tampu = (statistics.median(used_us[target.name]) for target, _ in servers)
     return Row(
         f"server CPU per streamed token, {clients} client(s)",
@@ -115,7 +115,8 @@ def _cpu_per_token(servers: Sequence[tuple[Target, Running]], clients: int, roun
     )
 
 
-def _cpu_us(server: Running) -> float:
+def cpu_us(server: Running) -> float:
+    """CPU time of a server process so far, that of its engine not counted."""
     times = server.process.cpu_times()
     return float(times.user + times.system) * 1e6
 
