@@ -172,7 +172,7 @@ class _Reading:
     def _value(self, setting: Setting) -> Any:
         """None where nothing counts but the default."""
         if setting.name in self._flags:
-            return self._read(setting, f"--{setting.name}", self._flags[setting.name], f"flag --{setting.name}")
+            return self._read(setting, "a flag", self._flags[setting.name], "flag of the command")
         for variable in (setting.variable, *setting.also):
             if text := _clean(self._environment.get(variable, "")):
                 return self._read(setting, variable, text, f"environment {variable}")

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import socket
 import sys
 from pathlib import Path
 
@@ -182,3 +183,17 @@ def test_a_server_of_ollama_tells_no_log(tmp_path: Path) -> None:
         done = run_program("logs", home=tmp_path, address=stub.address)
     assert done.returncode == 1
     assert b"journalctl -u ollama" in done.stderr
+
+
+def test_a_flag_goes_before_everything(tmp_path: Path) -> None:
+    put(tmp_path, "server: {host: 127.0.0.1, port: 2}\n")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for words in (("--port", str(port)), ("--host", f"127.0.0.1:{port}"), ("--host=localhost", f"--port={port}")):
+            done = run_program("serve", *words, home=tmp_path, address=NOWHERE)
+            assert (done.returncode, done.stdout) == (1, b"")
+            assert f":{port}: bind: address already in use" in done.stderr.decode()
+    done = run_program("serve", "--port", "70000", home=tmp_path)
+    assert done.stderr == b"Error: --port: 70000 is not allowed; a number from 1 to 65535 is\n"
