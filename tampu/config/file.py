@@ -15,6 +15,7 @@ from tampu.config.kinds import PORT, Kind
 from tampu.config.models import MODEL_KEYS, MODELS_KEY, ModelSettings, model_settings
 from tampu.config.nodes import Items, Node, Pairs, Scalar, is_empty
 from tampu.config.table import PORT_KEY, SETTINGS
+from tampu.config.values import path as expanded_path
 from tampu.errors import ConfigError
 
 MOST_BYTES: Final = 256 * 1024
@@ -65,11 +66,18 @@ def places_of_file(environment: Mapping[str, str], user: Path) -> list[Path]:
     """Where the file may be, in order; one that is made is made at the first. Empty where there shall be none."""
     named = _named(environment)
     if named:
-        return [] if named == os.devnull else [Path(named).expanduser().absolute()]
+        return [] if named == os.devnull else [_expanded(named)]
     home = environment.get("XDG_CONFIG_HOME", "").strip()
     # A relative path there is to be ignored, says the standard.
     folder = Path(home) if home and Path(home).is_absolute() else user / ".config"
     return [place / name for place in (user / ".ollama", folder / "ollama") for name in _NAMES]
+
+
+def _expanded(named: str) -> Path:
+    try:
+        return expanded_path(named).absolute()
+    except ValueError as error:
+        raise ConfigError(f"{FILE_VARIABLE}: {error}") from None
 
 
 def _is_there(path: Path) -> bool:

@@ -140,8 +140,11 @@ def places_of_settings(environment: Mapping[str, str] | None = None) -> tuple[Pa
 
 
 def home_of(environment: Mapping[str, str]) -> Path:
-    """The home folder of whoever runs this."""
-    return Path(environment.get("HOME") or Path.home())
+    """The home folder of whoever runs this; raises ConfigError for somebody without one."""
+    try:
+        return Path(environment.get("HOME") or Path.home())
+    except RuntimeError:
+        raise ConfigError("HOME is not set, and this user has no home folder; set HOME to a folder") from None
 
 
 class _Reading:

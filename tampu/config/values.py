@@ -157,7 +157,7 @@ def _check_mirror(address: str) -> None:
 
 def ca_file(value: str) -> Path:
     """The path of a PEM file that can be read."""
-    file = Path(value).expanduser().absolute()
+    file = path(value).absolute()
     try:
         is_pem = b"-----BEGIN CERTIFICATE-----" in file.read_bytes()
     except OSError as error:
@@ -169,15 +169,15 @@ def ca_file(value: str) -> Path:
 
 def path(value: str) -> Path:
     """A path, `~` being the user's home."""
-    return Path(value).expanduser()
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{value!r} names the home of a user who has none") from None
 
 
 def absolute_path(value: str) -> Path:
     """A path that does not depend on where the program was started."""
-    try:
-        found = Path(value).expanduser()
-    except RuntimeError:
-        raise ValueError(f"{value!r} names the home of a user who has none") from None
+    found = path(value)
     if not found.is_absolute():
         raise ValueError(f"{value!r} is not an absolute path")
     return found

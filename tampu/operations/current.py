@@ -22,8 +22,8 @@ class CurrentSettings:
         replaced, self._replaced = self._replaced, anyio.Event()
         replaced.set()
 
-    async def wait_replaced(self, *, most_s: float = float("inf")) -> None:
-        """Return once others are in force, or after `most_s`."""
-        replaced = self._replaced
-        with anyio.move_on_after(most_s):
-            await replaced.wait()
+    async def wait_other(self, than: Settings, *, most_s: float = float("inf")) -> None:
+        """Return once others `than` these are in force, at once where they are by now, or after `most_s`."""
+        if self.value is than:
+            with anyio.move_on_after(most_s):
+                await self._replaced.wait()

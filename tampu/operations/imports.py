@@ -40,8 +40,9 @@ async def keep_imported(services: Services, *, pause_s: float = PAUSE_S) -> None
     """Import what the settings list and what is in the folders, now and whenever something is new, until cancelled."""
     imports, listed = Imports(services), Listed(services)
     while True:
-        if not services.settings.import_folders and not listed.models():
-            await services.current.wait_replaced()
+        settings = services.settings
+        if not settings.import_folders and not listed.models():
+            await services.current.wait_other(settings)
             continue
         start = anyio.current_time()
         try:
@@ -50,7 +51,7 @@ async def keep_imported(services: Services, *, pause_s: float = PAUSE_S) -> None
         except Exception:  # noqa: BLE001  # the border of a background job: the server goes on
             _log.exception("looking for models to import failed")
         took = anyio.current_time() - start
-        await services.current.wait_replaced(most_s=max(pause_s, took * _MOST_OF_THE_TIME))
+        await services.current.wait_other(settings, most_s=max(pause_s, took * _MOST_OF_THE_TIME))
 
 
 class Imports:

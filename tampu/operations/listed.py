@@ -5,7 +5,7 @@ Rules, for each of them:
 2. One that is made of these files already is remembered, not made again.
 3. Files that changed become the model again, and a model that is not there is made; one that is removed while the
    server runs comes back with its next start, or when its files change.
-What cannot be made is told once, and tried again when its files or the settings change.
+What cannot be made is told once, and tried again with the next start or when its files change.
 """
 
 import logging
@@ -68,7 +68,6 @@ class Listed:
                 self._done.add((model.name, stamps))
                 return
         elif stored is not None:
-            self._done.add((model.name, stamps))
             self._tell(model, "another model has that name and is left as it is; remove it, or choose another name")
             return
         # Whatever comes of it, it is not tried again before something changes.

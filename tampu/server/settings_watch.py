@@ -15,7 +15,7 @@ from anyio import to_thread
 
 from tampu.config import Settings
 from tampu.config.file import stamps
-from tampu.errors import ConfigError
+from tampu.errors import TampuError
 from tampu.operations.current import CurrentSettings
 
 LOOK_S: Final = 2.0
@@ -64,9 +64,8 @@ class SettingsWatch:
 
     async def _read(self) -> None:
         try:
-            settings = await to_thread.run_sync(self._reread)
-        except ConfigError as error:
-            self._current.fault = error.message
-            _log.error("settings are unchanged, because they cannot be read", extra={"error": error.message})
-            return
-        await self._apply(settings)
+            await self._apply(await to_thread.run_sync(self._reread))
+        except (TampuError, OSError) as error:
+            why = getattr(error, "message", str(error))
+            self._current.fault = why
+            _log.error("settings are unchanged, because they cannot be read", extra={"error": why})

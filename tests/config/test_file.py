@@ -244,3 +244,9 @@ def test_what_keeps_the_cloud_away(
         put(tmp_path, server_json, ".ollama/server.json")
     settings = read(tmp_path, OLLAMA_NO_CLOUD=variable)
     assert (settings.cloud_switch, settings.no_cloud) == (switch, switch != "none")
+
+
+@pytest.mark.parametrize("variable", ["OLLAMA_MODELS", "TAMPU_CONFIG", "TAMPU_CA_FILE", "TAMPU_IMPORT"])
+def test_the_home_of_nobody_is_told(variable: str) -> None:
+    with pytest.raises(ConfigError, match=f"{variable}: '~nobody-here/x' names the home of a user who has none"):
+        Settings.read({variable: "~nobody-here/x"})
