@@ -40,7 +40,7 @@ async def _requests(server: Running, count: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         for number in numbers:
             body = _body(number)
-            head = f"POST /api/generate HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            head = f"POST /api/generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
             writer.write(head.encode() + body)
             await _read_answer(reader)
         writer.close()

@@ -83,7 +83,9 @@ def _joined(value: Parameter) -> Sequence[str] | None:
 
 
 def _mebibytes(value: Parameter) -> Sequence[str] | None:
-    return [",".join(str(int(each) // _MIB) for each in value)] if isinstance(value, list) else None
+    """A value that is the same for all devices is given once: a binary counts how many devices it has."""
+    each = [str(int(count) // _MIB) for count in value] if isinstance(value, list) else []
+    return [each[0] if len(set(each)) == 1 else ",".join(each)] if each else None
 
 
 def _speculation(value: Parameter) -> Sequence[str] | None:

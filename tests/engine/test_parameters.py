@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tampu.engine.flags import COMMON, abilities_told, binary_flags
+from tampu.engine.flags import COMMON, Abilities, abilities_told, binary_flags
 from tampu.engine.parameters import (
     BOUND_SPINS,
     EMBEDDING_SLOTS,
@@ -146,6 +146,8 @@ def test_more_than_the_engine_leaves_on_devices_is_asked_for() -> None:
     margins = device_margins(3 << 30)["fit_params_target"]
     assert isinstance(margins, list)
     assert set(margins) == {3 << 30}
+    told = Abilities(frozenset({"--fit-target"}))
+    assert binary_flags({"fit_params_target": margins}, told) == ["--fit-target", "3072"]
 
 
 def test_limits_of_pictures_reach_both_kinds_of_engine() -> None:
