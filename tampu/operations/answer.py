@@ -111,10 +111,15 @@ class Stuck:
 
 @dataclass(slots=True)
 class Said:
-    """What an engine has said so far, as it wrote it; `has_begun` is true from its first word or sign on."""
+    """What an engine has said so far, as it wrote it.
+
+    `has_begun`: from its first word on, which another engine would say otherwise. How far it has read the prompt may be
+    told anew. `has_fitted`: what was left out of the prompt is told.
+    """
 
     raw: list[str] = field(default_factory=list)
     has_begun: bool = False
+    has_fitted: bool = False
 
 
 async def read_answer(
@@ -170,6 +175,10 @@ class _Listener:
 
     def _take_other(self, event: ThinkingDelta | EngineToolCalls | EngineProgress | EngineEnd) -> None:
         """Tell what the engine itself has told apart from text."""
+        if isinstance(event, EngineProgress):
+            self._tell_fit()
+            self._tell(PromptProgress(event.done, event.total, event.cached))
+            return
         self._begin()
         match event:
             case ThinkingDelta(text=text):
@@ -178,15 +187,16 @@ class _Listener:
             case EngineToolCalls(calls=calls):
                 for call in calls:
                     self._tell(ToolCallReady(call))
-            case EngineProgress(done=done, total=total, cached=cached):
-                self._tell(PromptProgress(done, total, cached))
             case EngineEnd():
                 self.end = event
             case _:
                 assert_never(event)
 
     def _begin(self) -> None:
-        if not self._said.has_begun:
-            self._said.has_begun = True
-            if self._dropped:
-                self._tell(PromptFitted(self._dropped))
+        self._said.has_begun = True
+        self._tell_fit()
+
+    def _tell_fit(self) -> None:
+        if self._dropped and not self._said.has_fitted:
+            self._said.has_fitted = True
+            self._tell(PromptFitted(self._dropped))

@@ -170,6 +170,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _stream(self) -> Any:
         end = {"content": "", "stop": True, "stop_type": "eos", "tokens_predicted": TOKENS, "tokens_evaluated": 1}
+        if json.loads(self.asked).get("return_progress"):
+            yield _event({"content": "", "prompt_progress": {"total": 3, "cache": 1, "processed": 3, "time_ms": 1}})
+        if self.fault == "die-behind-the-prompt":
+            os.kill(os.getpid(), signal.SIGKILL)
         for number in range(TOKENS):
             yield from self._token(number)
         match self.fault:

@@ -72,12 +72,12 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield server
 
 
-def store(served: Served, fault: str) -> None:
+def store(served: Served, fault: str, **fields: Any) -> None:
     """A model called after its fault."""
     data = scripted_model(["a", " b"], name=f"fault: {fault};").read_bytes()
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
     assert served.request("POST", f"/api/blobs/{digest}", data)[0] in {200, 201}
-    served.ask("/api/create", {"model": fault, "files": {"m.gguf": digest}, "stream": False})
+    served.ask("/api/create", {"model": fault, "files": {"m.gguf": digest}, "stream": False, **fields})
 
 
 def generate(served: Served, model: str, **fields: Any) -> tuple[int, list[Any]]:
@@ -164,6 +164,21 @@ def test_an_engine_that_dies_under_other_requests_is_asked_again(
     assert answers
     assert answers[0]["model"] == "none"
     faulty.ask("/api/generate", {"model": "none", "keep_alive": 0})
+    assert_nothing_is_left(faulty)
+
+
+@pytest.mark.parametrize("fault", ["die-behind-the-prompt-but-once", "die-behind-the-prompt"])
+def test_a_message_that_has_begun_without_a_word_is_asked_again(faulty: Served, fault: str) -> None:
+    """Anthropic's stream begins when the prompt is read: the engine that is asked then reads it once more."""
+    store(faulty, fault, template="{{ .Prompt }}")
+    asked = {"model": fault, "messages": [{"role": "user", "content": "x"}], "max_tokens": 60, "stream": True}
+    status, raw = faulty.request("POST", "/v1/messages", asked)
+    events = [line.removeprefix("event: ") for line in raw.decode().splitlines() if line.startswith("event: ")]
+    assert (status, events[:2], events.count("message_start")) == (200, ["message_start", "ping"], 1)
+    if fault.endswith("-but-once"):
+        assert (events.count("content_block_delta"), events[-1]) == (TOKENS, "message_stop")
+    else:
+        assert (events[2:], BROKEN in raw.decode()) == (["error"], True)
     assert_nothing_is_left(faulty)
 
 
