@@ -8,16 +8,13 @@ import msgspec
 
 from tampu.api.fields import read_keep_alive, read_think
 from tampu.api.openai.kinds import kind_word
+from tampu.api.openai.sampling import DEFAULT_TEMPERATURE, Number, SamplingBody, told_options
 from tampu.api.words import RouteWords, check_reference
 from tampu.errors import BadRequest
 from tampu.generation import BANNED_BIAS, ChatInput, ChoicesRequest, CompletionInput, GenerationRequest, Think
 from tampu.wire import Int64, encode
 
-Number = int | float
-_DEFAULTS = {"temperature": 1.0, "top_p": 1.0}
-"""OpenAI's; a model's own stored values do not apply, as in Ollama."""
-_SAMPLING = ("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty")
-_LOCAL = ("num_ctx", "top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n")
+_DEFAULTS = {"temperature": DEFAULT_TEMPERATURE, "top_p": 1.0}
 _MOST_CHOICES = 128
 _MOST_TOKEN_DIGITS = 10
 
@@ -28,30 +25,14 @@ class StreamOptions(msgspec.Struct):
     include_usage: bool = False
 
 
-class AskingBody(msgspec.Struct):
-    """The common fields. Those behind `logit_bias` are ours; SDKs send them as `extra_body`."""
+class AskingBody(SamplingBody):
+    """The fields that chats and completions have in common. Those behind `logit_bias` are ours."""
 
-    model: str = ""
-    stream: bool = False
     stream_options: StreamOptions = msgspec.field(default_factory=StreamOptions)
-    temperature: Number | None = None
-    top_p: Number | None = None
-    seed: Int64 | None = None
-    frequency_penalty: Number | None = None
-    presence_penalty: Number | None = None
     max_tokens: Int64 | None = None
     stop: Any = None
     n: Int64 = 1
-    logit_bias: dict[str, Any] = {}
-    num_ctx: Int64 | None = None
-    top_k: Int64 | None = None
-    min_p: Number | None = None
-    typical_p: Number | None = None
-    repeat_penalty: Number | None = None
-    repeat_last_n: Int64 | None = None
-    options: dict[str, Any] = {}
-    keep_alive: Any = None
-    think: Any = None
+    logit_bias: dict[str, Any] = msgspec.field(default_factory=dict)
     truncate: bool = True
     debug_render_only: bool = msgspec.field(default=False, name="_debug_render_only")
 
@@ -102,12 +83,12 @@ def read_thinking(body: AskingBody) -> Think | None:
 
 
 def _options(body: AskingBody) -> Mapping[str, object]:
-    given = {name: value for name in (*_SAMPLING, *_LOCAL) if (value := getattr(body, name)) is not None}
+    given: dict[str, object] = {**_DEFAULTS, **told_options(body)}
     if body.max_tokens:  # programs without a limit send 0
         given["num_predict"] = body.max_tokens
     if (stop := _read_stop(body.stop)) is not None:
         given["stop"] = stop
-    return {**_DEFAULTS, **body.options, **given}
+    return given
 
 
 def _read_stop(value: Any) -> list[str] | None:

@@ -7,10 +7,11 @@ from typing import Any, assert_never
 
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.fields import read_top_logprobs
-from tampu.api.openai.asking import Asked, AskingBody, Number, read_choices, read_thinking
+from tampu.api.openai.asking import Asked, AskingBody, read_choices, read_thinking
 from tampu.api.openai.envelope import Envelope
 from tampu.api.openai.errors import COMPLETIONS, errors_of
 from tampu.api.openai.kinds import are_tokens, kind_word
+from tampu.api.openai.sampling import Number
 from tampu.api.openai.writer import AnswersWriter, last_of
 from tampu.errors import BadRequest
 from tampu.generation import (

@@ -57,14 +57,13 @@ def read_tools(tools: Sequence[Tool], choice: Any) -> tuple[tuple[Tool, ...], To
         case {"type": "function", "function": {"name": str(name)}} if name:
             return tuple(tools), NamedTool(name)
         case {"type": "allowed_tools", "allowed_tools": {"mode": "auto" | "required" as mode, "tools": list(allowed)}}:
-            return _allowed(tools, allowed), ToolUse(mode)
+            return tools_named(tools, [_name(item) for item in allowed]), ToolUse(mode)
         case _:
             raise BadRequest(_CHOICES)
 
 
-def _allowed(tools: Sequence[Tool], allowed: Sequence[Any]) -> tuple[Tool, ...]:
-    """Those of `tools` that are named; what is not offered to the model cannot be called."""
-    names = [_name(item) for item in allowed]
+def tools_named(tools: Sequence[Tool], names: Sequence[str]) -> tuple[Tool, ...]:
+    """Those of `tools` that are named; raises BadRequest: what is not offered to the model cannot be called."""
     offered = {tool.function.name for tool in tools}
     strange = next((name for name in names if name not in offered), None)
     if strange is not None:

@@ -19,6 +19,7 @@ from tampu.api.openai.responses.items import RESPONSE_PREFIX, read_input
 from tampu.api.openai.responses.reasoning import ReasoningBody, read_reasoning, repeated_reasoning
 from tampu.api.openai.responses.tools import read_choice, read_offer
 from tampu.api.openai.responses.writer import ResponseWriter
+from tampu.api.openai.sampling import DEFAULT_TEMPERATURE, SamplingBody, told_options
 from tampu.api.words import check_reference
 from tampu.errors import InvalidParameter
 from tampu.generation import ChatInput, GenerationRequest
@@ -26,11 +27,6 @@ from tampu.responses import Keeping, ResponseEvent
 from tampu.wire import Int64, encode
 from tampu.wire import decode as decode_json
 
-Number = int | float
-_SAMPLING = ("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty")
-_LOCAL = ("num_ctx", "top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n")
-_DEFAULT_TEMPERATURE = 1.0
-"""OpenAI's; a model's own stored value does not apply, as in Ollama."""
 _INSTEAD = {
     "conversation": "go on from a response with previous_response_id",
     "prompt": "send its text as instructions and input",
@@ -47,20 +43,16 @@ class _Text(msgspec.Struct):
     format: Any = None
 
 
-class _Body(msgspec.Struct):
+class _Body(SamplingBody):
     """The fields that mean something here. Those behind `prompt_cache_key` are ours; SDKs send them as `extra_body`."""
 
-    model: str = ""
     input: Any = None
     instructions: str = ""
-    stream: bool = False
     store: bool | None = None
     previous_response_id: str = ""
     max_output_tokens: Int64 | None = None
-    temperature: Number | None = None
-    top_p: Number | None = None
     top_logprobs: Int64 = 0
-    include: list[str] = []
+    include: list[str] = msgspec.field(default_factory=list)
     tools: Any = None
     tool_choice: Any = None
     parallel_tool_calls: bool = True
@@ -69,26 +61,14 @@ class _Body(msgspec.Struct):
     text: _Text = msgspec.field(default_factory=_Text)
     truncation: str = ""
     background: bool = False
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     conversation: Any = None
     prompt: Any = None
     moderation: Any = None
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
-    seed: Int64 | None = None
-    frequency_penalty: Number | None = None
-    presence_penalty: Number | None = None
     stop: list[str] | str | None = None
-    num_ctx: Int64 | None = None
-    top_k: Int64 | None = None
-    min_p: Number | None = None
-    typical_p: Number | None = None
-    repeat_penalty: Number | None = None
-    repeat_last_n: Int64 | None = None
-    options: dict[str, Any] = {}
-    keep_alive: Any = None
-    think: Any = None
     truncate: bool | None = None
     describe_tools: bool | None = None
 
@@ -142,12 +122,12 @@ def _read_truncation(value: str) -> bool:
 
 
 def _options(body: _Body) -> Mapping[str, object]:
-    given = {name: value for name in (*_SAMPLING, *_LOCAL) if (value := getattr(body, name)) is not None}
+    given: dict[str, object] = {"temperature": DEFAULT_TEMPERATURE, **told_options(body)}
     if body.max_output_tokens is not None:
         given["num_predict"] = body.max_output_tokens
     if body.stop is not None:
         given["stop"] = [body.stop] if isinstance(body.stop, str) else body.stop
-    return {"temperature": _DEFAULT_TEMPERATURE, **body.options, **given}
+    return given
 
 
 def _echo(body: _Body, tag: str, *, tools: Any, form: Any) -> Echo:
@@ -166,7 +146,7 @@ def _echo(body: _Body, tag: str, *, tools: Any, form: Any) -> Echo:
         presence_penalty=body.presence_penalty or 0,
         frequency_penalty=body.frequency_penalty or 0,
         top_logprobs=body.top_logprobs,
-        temperature=_DEFAULT_TEMPERATURE if body.temperature is None else body.temperature,
+        temperature=DEFAULT_TEMPERATURE if body.temperature is None else body.temperature,
         reasoning=repeated_reasoning(body.reasoning, streams=body.stream),
         max_output_tokens=body.max_output_tokens,
         max_tool_calls=body.max_tool_calls,

@@ -4,10 +4,11 @@ Only functions are called: what would run on OpenAI's machines does not run here
 agents declare it by default and can do without; the answer's `tools` do not name it. Other tools are refused.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tampu.api.openai.tools import tools_named
 from tampu.errors import BadRequest, InvalidParameter
 from tampu.generation import NamedTool, ToolChoice, ToolUse
 from tampu.messages import Tool
@@ -55,7 +56,7 @@ def read_choice(offer: Offer, choice: Any) -> tuple[tuple[Tool, ...], ToolChoice
         case {"type": "function", "name": str(name)} if name:
             return offer.tools, NamedTool(name)
         case {"type": "allowed_tools", "mode": "auto" | "required" as mode, "tools": list(allowed)}:
-            return _allowed(offer.tools, allowed), ToolUse(mode)
+            return tools_named(offer.tools, [_name(item) for item in allowed]), ToolUse(mode)
         case _:
             raise BadRequest(_CHOICES)
 
@@ -90,16 +91,6 @@ def _repeated(tool: Mapping[str, Any]) -> dict[str, Any]:
     told = {key: tool.get(key) for key in ("type", "name", "description", "strict", "parameters")}
     members = tool.get("tools")
     return {**told, "tools": [_repeated(member) for member in members]} if isinstance(members, list) else told
-
-
-def _allowed(tools: Sequence[Tool], allowed: Sequence[Any]) -> tuple[Tool, ...]:
-    """Those of `tools` that are named; what is not offered to the model cannot be called."""
-    names = [_name(item) for item in allowed]
-    offered = {tool.function.name for tool in tools}
-    strange = next((name for name in names if name not in offered), None)
-    if strange is not None:
-        raise BadRequest(f'tool_choice names "{strange}", which is not among the tools of the request')
-    return tuple(tool for tool in tools if tool.function.name in names)
 
 
 def _name(item: Any) -> str:
