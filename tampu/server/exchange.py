@@ -4,10 +4,14 @@ import ipaddress
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import cast
+
+import anyio.to_thread
 
 from tampu.api.dialect import Call, Reply
 from tampu.arrival import Arrival
 from tampu.config import Settings
+from tampu.deferred import loaded
 from tampu.errors import BadRequest, Overloaded
 from tampu.server.asgi import Receive, Scope, Send, answer, header, when_gone, write_at_once
 from tampu.server.operations import Operations
@@ -89,8 +93,16 @@ class Exchange:
             if length > MAX_BODY_BYTES:
                 raise _too_long()
             pieces.append(piece)
+        body = await self._unpacked(b"".join(pieces))
         agent, kind = header(self._scope, b"user-agent"), header(self._scope, b"content-type")
-        return Call(b"".join(pieces), self.parameters, agent, request_id=self.request_id, content_type=kind)
+        return Call(body, self.parameters, agent, request_id=self.request_id, content_type=kind)
+
+    async def _unpacked(self, body: bytes) -> bytes:
+        """The body as it was before it was packed; native routes take none that is, as in Ollama."""
+        if header(self._scope, b"content-encoding").lower() != "zstd" or not self._scope["path"].startswith("/v1/"):
+            return body
+        unpacked = await loaded("tampu.server.packed", "unpacked")
+        return cast("bytes", await anyio.to_thread.run_sync(unpacked, body, MAX_BODY_BYTES))
 
     def _check_crowd(self) -> None:
         """Refuse work beyond the limit of the settings; who only asks how things stand is answered."""
