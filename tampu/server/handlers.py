@@ -52,6 +52,16 @@ def fixed(reply: Reply) -> Endpoint:
     return endpoint
 
 
+def prepared(reply: Callable[[], Reply], encode_error: ErrorEncoder) -> Endpoint:
+    """An endpoint that always says what `reply` gives, which takes a while the first time and so runs in a thread."""
+
+    async def endpoint(exchange: Exchange) -> None:
+        async with _errors_answered(exchange, encode_error):
+            await exchange.reply(await anyio.to_thread.run_sync(reply))
+
+    return endpoint
+
+
 def pure(answer: Callable[[Call], Reply], encode_error: ErrorEncoder) -> Endpoint:
     """An endpoint that needs nothing but the request."""
 

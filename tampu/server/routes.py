@@ -40,6 +40,7 @@ from tampu.api.openai.responses import count as openai_count
 from tampu.api.openai.responses import create as openai_responses
 from tampu.api.openai.responses import stored as openai_stored
 from tampu.api.openai.responses.asked import Asked as AskedResponse
+from tampu.deferred import Deferred
 from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary, Offers, QueuedRequest
 from tampu.errors import Forbidden, TampuError
 from tampu.generation import (
@@ -67,7 +68,7 @@ from tampu.management import (
 from tampu.progress import Progress
 from tampu.responses import KeptResponse, ResponseEvent
 from tampu.server.exchange import Exchange
-from tampu.server.handlers import Endpoint, answering, fixed, pure, streaming, uploading
+from tampu.server.handlers import Endpoint, answering, fixed, prepared, pure, streaming, uploading
 from tampu.server.router import Route
 from tampu.upkeep import (
     BuildEngineRequest,
@@ -287,6 +288,8 @@ _LIST_MODELS = answering(models.TAGS_CODEC, _tags)
 ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("GET", "/", _ROOT),
     Route("HEAD", "/", _ROOT),
+    Route("GET", "/openapi.yaml", prepared(Deferred("tampu.server.description", "written"), _plain_error)),
+    Route("GET", "/openapi.json", prepared(Deferred("tampu.server.description", "as_json"), _plain_error)),
     Route("POST", "/api/generate", streaming(generate.CODEC, _generate)),
     Route("POST", "/api/chat", streaming(chat.CODEC, _generate)),
     Route("POST", "/api/embed", answering(embed.EMBED_CODEC, _embed)),
