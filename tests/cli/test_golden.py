@@ -1,16 +1,31 @@
 """The recorded command lines and sessions, played with the tools that recorded them, under Ollama's name."""
 
+import contextlib
 import re
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.architecture.source import ROOT
-from tests.cli.recorded import EXPLAINED, LATER, Tools, cases_of, explained_cases, is_later, tools_in
+from tests.cli.recorded import (
+    EXPLAINED,
+    LATER,
+    Tools,
+    cases_of,
+    explained_cases,
+    is_explained,
+    is_later,
+    part_of,
+    tools_in,
+)
+from tests.cli.retold import retold
+from tests.journeys.rewritten import Terms
 from tests.recordings import recording, unpack
+from tests.tally import Tally
 
 COMMANDS = [
     "help", "noserver", "stub", "usage",
@@ -26,6 +41,8 @@ PLAYED_ALWAYS = {
     "stub": {"Ctrl-C in an answer", "errors in a turn"},
 }
 """The sessions of `make test`; `make golden` plays all."""
+TELL_OF_WEIGHTS = {"show"}
+"""Groups that show what is stored of weights, which is compared in Ollama's terms."""
 PORT_OF_BAD_PORTS = 11434
 
 
@@ -44,15 +61,22 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
 
 
 @pytest.mark.parametrize("group", COMMANDS)
-def test_recorded_command_lines(tools: Tools, group: str) -> None:
+def test_recorded_command_lines(tools: Tools, tally: Tally, group: str) -> None:
     scenario, file = recording(f"cli/commands/{group}.json"), f"commands/{group}"
     told, later = [], []
     how = {key: scenario[key] for key in ("serve_env", "ages") if key in scenario}
-    with tools.stage_for(scenario.get("models", []), serves=scenario.get("serve", True), **how) as stage:
+    with contextlib.ExitStack() as kept:
+        stage = kept.enter_context(
+            tools.stage_for(scenario.get("models", []), serves=scenario.get("serve", True), **how)
+        )
+        if group in TELL_OF_WEIGHTS:
+            terms = Terms(Path(stage.environment()["OLLAMA_MODELS"]))
+            stage.port = kept.enter_context(retold(stage.port, terms))
         for case in cases_of(file):
             if _needs_the_usual_port(case) and _listens(PORT_OF_BAD_PORTS):
                 continue
             found = list(tools.commands.differences(case, tools.commands.run_case(stage, case)))
+            _count(tally, file, case["name"], differs=bool(found))
             if is_later(file, case["name"]):
                 later += [] if found else [case["name"]]
             elif found:
@@ -61,6 +85,11 @@ def test_recorded_command_lines(tools: Tools, group: str) -> None:
                 ]
     assert not told, "\n".join(told)
     assert not later, "these agree now: take them out of explained.toml"
+
+
+def _count(tally: Tally, file: str, name: str, *, differs: bool) -> None:
+    is_known = is_later(file, name) or (not differs and is_explained(file, name))
+    tally.add(part_of(file, name), 1, explained=int(is_known), differ=int(differs and not is_known))
 
 
 def _needs_the_usual_port(case: dict[str, object]) -> bool:
@@ -86,14 +115,18 @@ def _sessions() -> Iterator[object]:
         for session in cases_of(f"sessions/{file}"):
             is_short = session["name"] in PLAYED_ALWAYS.get(file, ())
             marks = [pytest.mark.xdist_group("sessions"), *([] if is_short else [pytest.mark.golden])]
-            yield pytest.param(file, session, id=f"{file}: {session['name']}", marks=marks)
+            yield pytest.param((file, session), id=f"{file}: {session['name']}", marks=marks)
 
 
-@pytest.mark.parametrize(("file", "session"), list(_sessions()))
-def test_recorded_sessions(tools: Tools, shared: object, tmp_path: Path, file: str, session: dict[str, object]) -> None:
+@pytest.mark.parametrize("recorded", list(_sessions()))
+def test_recorded_sessions(
+    tools: Tools, shared: Any, tally: Tally, tmp_path: Path, recorded: tuple[str, dict[str, Any]]
+) -> None:
+    file, session = recorded
     stage = shared
     stage.home = str(tmp_path)
     found = list(tools.session.play(stage, session, "check"))
+    _count(tally, f"sessions/{file}", session["name"], differs=bool(found))
     told = "\n".join(f"{what}\n  expected {want!r}\n  got      {have!r}" for what, want, have in found)
     if is_later(f"sessions/{file}", session["name"]):
         assert found, "this one agrees now: take it out of explained.toml"
