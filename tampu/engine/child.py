@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -22,6 +23,9 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _LOAD_FAILED = 70
 _PARENT_GONE = 0
+# Of the engine's library: its log, and what writes all that waits there and ends the thread that does so.
+_LOG, _END_LOG = "_Z15common_log_mainv", "_Z16common_log_pauseP10common_log"
+_LOG_GRACE_S = 0.5
 
 # Parameters whose values are members of one of the engine's enumerations.
 _ENUMERATIONS = {
@@ -110,11 +114,24 @@ def _serve(parameters: dict[str, Any], ready_mark: str) -> NoReturn:
     try:
         server = xllamacpp.Server(settings)
     except RuntimeError:
-        # The engine has logged why, on a thread of its own that an orderly exit waits for.
+        _end_log(xllamacpp.xllamacpp.__file__)
         sys.exit(_LOAD_FAILED)
     os.write(2, f"\n{ready_mark} {server.listening_address}\n".encode())
     threading.Event().wait()
     os._exit(_PARENT_GONE)
+
+
+def _end_log(library: str) -> None:
+    """See the engine's log written to its end: that is the work of a thread that no exit waits for."""
+    try:
+        exported = ctypes.CDLL(library)
+        log, end = exported[_LOG], exported[_END_LOG]
+    except (OSError, AttributeError):
+        # Another compiler has other names.
+        time.sleep(_LOG_GRACE_S)
+        return
+    log.restype, end.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
+    end(log())
 
 
 @contextmanager

@@ -171,6 +171,18 @@ async def test_an_unknown_architecture_is_named() -> None:
         await start(model)
 
 
+@pytest.mark.parametrize("library", ["xllamacpp.xllamacpp.__file__", "'nowhere.so'"])
+def test_what_the_engine_logged_last_is_not_lost_in_its_exit(library: str) -> None:
+    """By a function of the engine's, which one day may be missing; a wait would lose the cause on a busy machine."""
+    script = (
+        "import time, xllamacpp; from tampu.engine import child\n"
+        "time.sleep = lambda _: print('waited')\n"
+        f"child._end_log({library}); print('ended')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == (["ended"] if "xllamacpp" in library else ["waited", "ended"])
+
+
 @pytest.mark.parametrize("delay_s", [0.0, 0.001, 0.02, 0.05])
 async def test_a_cancelled_start_leaves_nothing(delay_s: float) -> None:
     with anyio.move_on_after(delay_s):
