@@ -103,7 +103,9 @@ class ChildEngine:
         with anyio.CancelScope(shield=True):
             await self._write_prompts_down()
             await self._client.close()
-            await self._keeper.end(grace_s=STOP_GRACE_S, kill_grace_s=KILL_GRACE_S)
+            # One that hangs does not hear a polite word; who waits for the next one shall not wait for that.
+            grace_s = 0.0 if self._is_stuck else STOP_GRACE_S
+            await self._keeper.end(grace_s=grace_s, kill_grace_s=KILL_GRACE_S)
             await anyio.to_thread.run_sync(remove_folder, self._folder)
 
 

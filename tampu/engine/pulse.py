@@ -10,7 +10,7 @@ No word for a while proves nothing: a long prompt is read in silence. Two things
 from dataclasses import dataclass, replace
 from typing import Final
 
-LOOK_S: Final = 5.0
+LOOK_S: Final = 3.0
 STILL_S: Final = 10.0
 SILENT_S: Final = 600.0
 LEAST_DS: Final = 3
