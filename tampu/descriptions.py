@@ -139,9 +139,20 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes of memory, and those that nobody uses now."""
+
+    total_bytes: int = 0
+    available_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Offers:
-    """What can be got by a short name, and the memory of this machine that it has to fit into."""
+    """What can be got by a short name, and the memory of this machine that it has to fit into.
+
+    `devices`: what graphics cards hold besides `memory`.
+    """
 
     models: tuple[Offer, ...]
-    memory_bytes: int
-    available_bytes: int
+    memory: Room
+    devices: Room = Room()

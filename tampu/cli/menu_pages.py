@@ -43,22 +43,29 @@ def _facts(model: ListedModel, in_memory: Collection[str]) -> str:
 
 def offers_page(offers: Offers, stored: Collection[str]) -> Page:
     """What the catalog knows, what fits first; any other model by typing its name."""
-    ordered = sorted(offers.models, key=lambda offer: (not _fits(offer.size, offers.memory.total), offer.size))
+    ordered = sorted(offers.models, key=lambda offer: (not _fits(offer.size, offers.room.total), offer.size))
     rows = [
         Row(offer.name, f"{format_bytes(offer.size)}, {_verdict(offer.name, offer.size, offers, stored)}", offer.name)
         for offer in ordered
     ]
-    memory = f"{format_bytes(offers.memory.available)} of {format_bytes(offers.memory.total)} memory are free."
-    lead = (memory, "Type the name of any other model, such as llama3.2:1b.", "")
+    lead = (_free(offers), "Type the name of any other model, such as llama3.2:1b.", "")
     return Page("Get a model", rows, lead=lead, types=True, free="Pull {}")
+
+
+def _free(offers: Offers) -> str:
+    memory = f"{format_bytes(offers.memory.available)} of {format_bytes(offers.memory.total)} memory are free"
+    cards = f"{format_bytes(offers.devices.available)} of {format_bytes(offers.devices.total)} on graphics cards"
+    return f"{memory}, and {cards}." if offers.devices.total else f"{memory}."
 
 
 def _verdict(name: str, size: int, offers: Offers, stored: Collection[str]) -> str:
     if name in stored:
         return "stored already"
-    if not _fits(size, offers.memory.total):
+    if not _fits(size, offers.room.total):
         return "too big for this machine"
-    return "fits" if _fits(size, offers.memory.available) else "fits once memory is freed"
+    if _fits(size, offers.devices.available):
+        return "fits on a graphics card"
+    return "fits" if _fits(size, offers.room.available) else "fits once memory is freed"
 
 
 def _fits(weights_bytes: int, memory_bytes: int) -> bool:

@@ -202,10 +202,16 @@ class RoomForModels(msgspec.Struct):
 
 
 class Offers(msgspec.Struct):
-    """The answer of `/api/catalog`."""
+    """The answer of `/api/catalog`. `devices`: what graphics cards hold besides `memory`."""
 
     models: list[Offer] = []
     memory: RoomForModels = msgspec.field(default_factory=RoomForModels)
+    devices: RoomForModels = msgspec.field(default_factory=RoomForModels)
+
+    @property
+    def room(self) -> RoomForModels:
+        """All that a model may be spread over."""
+        return RoomForModels(self.memory.total + self.devices.total, self.memory.available + self.devices.available)
 
 
 class Leftover(msgspec.Struct):

@@ -25,6 +25,10 @@ def _exists(root: Path, pattern: str) -> bool:
     return any(True for _ in root.glob(pattern))
 
 
+_APPLE_NAMES: Final = ("Metal", "MTL")
+"""How engines begin the names of devices of Apple."""
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A device as an engine tells of it: what the engine calls it, what it is, and its memory."""
@@ -33,3 +37,8 @@ class Device:
     description: str
     total_bytes: int
     free_bytes: int
+
+
+def shares_memory(device: Device) -> bool:
+    """Whether its memory is that of the processor, and not some of its own."""
+    return device.name.startswith(_APPLE_NAMES)

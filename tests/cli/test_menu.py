@@ -173,3 +173,15 @@ def test_what_fits_comes_first() -> None:
         ("middle", "fits once memory is freed"),
         ("big", "too big for this machine"),
     ]
+
+
+def test_graphics_cards_count_as_memory_does() -> None:
+    models = [Offer("small", GB), Offer("large", 10 * GB), Offer("huge", 27 * GB), Offer("both", 18 * GB)]
+    page = offers_page(Offers(models, RoomForModels(16 * GB, 8 * GB), RoomForModels(16 * GB, 15 * GB)), ())
+    assert page.lead[0] == "8 GB of 16 GB memory are free, and 15 GB of 16 GB on graphics cards."
+    assert [(row.value, row.note.partition(", ")[2]) for row in page.rows] == [
+        ("small", "fits on a graphics card"),
+        ("large", "fits on a graphics card"),
+        ("both", "fits"),
+        ("huge", "too big for this machine"),
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 
 from tampu.arrival import Arrival
-from tampu.descriptions import Offer, Offers
+from tampu.descriptions import Offer, Offers, Room
 from tampu.errors import DigestMismatch, ModelNotFound
 from tampu.generation import (
     Embeddings,
@@ -121,7 +121,7 @@ class FakeOperations:
         return []
 
     async def _offers(self) -> Offers:
-        return Offers((Offer("small:1b", 10**9),), 16 * 10**9, 8 * 10**9)
+        return Offers((Offer("small:1b", 10**9),), Room(16 * 10**9, 8 * 10**9))
 
     async def _look_up(self, request: Any) -> Any:
         self.requests.append(request)

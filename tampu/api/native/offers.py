@@ -2,16 +2,21 @@
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Reply
 from tampu.api.native.errors import PLAIN, native_error
-from tampu.descriptions import Offers
+from tampu.descriptions import Offers, Room
 from tampu.wire import encode as encode_json
 
 
 def _encode(_: None, offers: Offers) -> Reply:
     body = {
         "models": [{"name": offer.name, "size": offer.size_bytes} for offer in offers.models],
-        "memory": {"total": offers.memory_bytes, "available": offers.available_bytes},
+        "memory": _room(offers.memory),
+        "devices": _room(offers.devices),
     }
     return Reply(200, encode_json(body), JSON_UTF8)
+
+
+def _room(room: Room) -> dict[str, int]:
+    return {"total": room.total_bytes, "available": room.available_bytes}
 
 
 OFFERS_CODEC: AnswerCodec[None, Offers] = AnswerCodec(
