@@ -9,6 +9,8 @@ PARTS_LIMIT: Final = 5_000
 LITERAL_LIMIT: Final = 2_000
 REPETITION_LIMIT: Final = 5_000
 DIVISOR_LIMIT: Final = 100_000
+ITEMS_LIMIT: Final = 50_000
+"""Of all arrays together that a schema counts: the engine writes each item out before it begins."""
 _ANNOTATIONS: Final = frozenset({"description", "title", "default", "examples", "$comment", "x-guidance"})
 _LITERALS: Final = frozenset({"const", "enum"})
 _NAMED: Final = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
@@ -22,7 +24,7 @@ def excesses_of(schema: Mapping[str, Any]) -> list[str]:
     """What of `schema` is beyond the bounds, each with its place; it ends at what is nested too deeply."""
     found: list[str] = []
     waiting: list[tuple[str, Any, int]] = [("#", schema, 1)]
-    count = 0
+    count = items = 0
     while waiting:
         place, part, depth = waiting.pop()
         count += 1
@@ -31,6 +33,9 @@ def excesses_of(schema: Mapping[str, Any]) -> list[str]:
         if depth > NESTING_LIMIT:
             return [f"JSON schema error at {place[:200]}: nested more than {NESTING_LIMIT} levels deep"]
         if isinstance(part, Mapping):
+            items += _items(part)
+            if items > ITEMS_LIMIT:
+                return [f"JSON schema error at {place[:200]}: more than {ITEMS_LIMIT} items of arrays are counted"]
             found += _excesses_at(place, part)
             waiting += _inner(place, part, depth)
         elif isinstance(part, list):
@@ -83,6 +88,12 @@ def _excesses_at(place: str, part: Mapping[str, Any]) -> Iterator[str]:
         yield f"JSON schema error at {place[:200]}: a pattern repeats more than {REPETITION_LIMIT} times"
     if _divisor(part.get("multipleOf")) > DIVISOR_LIMIT:
         yield f"JSON schema error at {place[:200]}: multipleOf has more than {DIVISOR_LIMIT} steps"
+
+
+def _items(part: Mapping[str, Any]) -> int:
+    """How many items of an array are counted; a number that is absurd need not be exact."""
+    bounds = (part.get(name) for name in ("minItems", "maxItems"))
+    return max((int(min(bound, ITEMS_LIMIT + 1)) for bound in bounds if isinstance(bound, int | float)), default=0)
 
 
 def _literals(part: Mapping[str, Any]) -> Iterator[object]:

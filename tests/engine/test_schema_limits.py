@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tampu.engine.schema_limits import (
     DIVISOR_LIMIT,
+    ITEMS_LIMIT,
     LITERAL_LIMIT,
     NESTING_LIMIT,
     REPETITION_LIMIT,
@@ -41,6 +42,10 @@ def nested(levels: int) -> dict[str, Any]:
         ({"properties": {"pattern": {"pattern": "a{99999999999999999999999}"}}}, "#/properties/pattern"),
         ({"items": {"multipleOf": DIVISOR_LIMIT + 1}}, "#/items"),
         ({"multipleOf": 0.0000001234567}, "#"),
+        ({"minItems": ITEMS_LIMIT + 1}, "#"),
+        ({"minItems": 10**30, "maxItems": 10**400}, "#"),
+        ({"items": {"maxItems": 1e9}}, "#/items"),
+        ({"anyOf": [{"maxItems": ITEMS_LIMIT - 1}, {"maxItems": 2}]}, "#/anyOf/0"),
         (nested(NESTING_LIMIT + 1), "#" + "/items" * 33),
     ],
 )
@@ -58,6 +63,7 @@ def test_what_is_too_much_is_named_with_its_place(schema: dict, place: str) -> N
         {"enum": [f"value {number}" for number in range(5000)]},
         {"properties": {"pattern": {"type": "string"}, "multipleOf": {}, "const": {"const": 1}}},
         {"pattern": "^[a-z]{1,4000}$", "multipleOf": 0.01},
+        {"properties": {"minItems": {"maxItems": ITEMS_LIMIT}, "maxItems": {"minItems": None}}},
         {"multipleOf": True, "pattern": 5, "const": None, "enum": 3, "properties": 7, "patternProperties": []},
         {"multipleOf": -1},
         {"const": {"pattern": "a{100000}", "multipleOf": 10**9}},
