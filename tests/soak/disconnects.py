@@ -1,10 +1,11 @@
-"""Clients that leave at every possible moment: while queued, while the prompt is read, in mid-answer."""
+"""Clients of every dialect that leave at every possible moment: while queued, in the prompt, in mid-answer."""
 
 import asyncio
 import os
 import random
 import time
 from pathlib import Path
+from typing import Any, Final
 
 from tests.journeys.conftest import Served, serving, wait_until
 from tests.soak.footprint import Footprint
@@ -48,13 +49,36 @@ async def _crowd(served: Served, count: int) -> None:
 
 
 def _errand(chance: random.Random) -> Errand:
-    body = {
-        "model": "loop" if chance.random() < 0.95 else "other",
-        "prompt": "la " * chance.choice((1, 50, 400)),
-        "options": {"num_predict": 100_000},
-        "stream": chance.random() < 0.5,
-    }
-    return Errand("POST", "/api/generate", body, chance.choice((0.0, 0.001, 0.01, 0.05, 0.1, 0.3)))
+    path = chance.choice(_PATHS)
+    text = "la " * chance.choice((1, 50, 400))
+    streams = chance.random() < 0.5
+    body = {"model": "loop" if chance.random() < 0.95 else "other", "stream": streams, **_asked(path, text)}
+    # Few of those who leave by the clock get as far as their answer: the others have the slots.
+    leaves_in_answer = streams and chance.random() < 0.5
+    return Errand("POST", path, body, chance.choice((0.0, 0.001, 0.01, 0.05, 0.1, 0.3)), leaves_in_answer)
+
+
+_PATHS: Final = (
+    *("/api/generate", "/api/chat"),
+    *("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"),
+)
+_MANY: Final = 100_000
+
+
+def _asked(path: str, text: str) -> dict[str, Any]:
+    """For `text`, and for as long an answer as there may be, as each dialect says it."""
+    messages = [{"role": "user", "content": text}]
+    match path:
+        case "/api/generate":
+            return {"prompt": text, "options": {"num_predict": _MANY}}
+        case "/api/chat":
+            return {"messages": messages, "options": {"num_predict": _MANY}}
+        case "/v1/completions":
+            return {"prompt": text, "max_tokens": _MANY}
+        case "/v1/responses":
+            return {"input": text, "max_output_tokens": _MANY, "store": False}
+        case _:
+            return {"messages": messages, "max_tokens": _MANY}
 
 
 def _slots_are_free(served: Served) -> list[str]:

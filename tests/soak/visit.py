@@ -12,17 +12,21 @@ PATIENCE_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What a client asks for, and after how many seconds it walks away; None: never."""
+    """What a client asks for, and after how many seconds it walks away; None: never.
+
+    `leaves_in_answer`: the seconds run from when the answer begins, and until then it has patience.
+    """
 
     method: str
     path: str
     body: Any = None
     leaves_after_s: float | None = None
+    leaves_in_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it ended. `status` 0: the client left before there was one. `last`: the last line of a whole answer."""
+    """How it ended. `status` 0: it was left before there was one. `last`: the last line of a whole answer in JSON."""
 
     status: int
     last: Any = None
@@ -44,12 +48,15 @@ async def visit(port: int, errand: Errand, chance: random.Random) -> Outcome:
     received = bytearray()
     try:
         writer.write(_request(errand))
+        if errand.leaves_in_answer:
+            async with asyncio.timeout(PATIENCE_S):
+                received += await reader.read(1 << 16)
         patience_s = PATIENCE_S if errand.leaves_after_s is None else errand.leaves_after_s
         async with asyncio.timeout(patience_s):
             while piece := await reader.read(1 << 16):
                 received += piece
     except TimeoutError:
-        if errand.leaves_after_s is None:
+        if errand.leaves_after_s is None or (errand.leaves_in_answer and not received):
             raise
         if chance.random() < 0.5:
             writer.transport.abort()  # a reset, where the other half says goodbye
@@ -75,7 +82,8 @@ def _outcome(received: bytes) -> Outcome:
     if b"transfer-encoding: chunked" in head.lower():
         body = _unchunked(body)
     lines = body.splitlines()
-    return Outcome(_status(head), json.loads(lines[-1]) if lines else None, is_whole=True)
+    is_json = b"text/event-stream" not in head.lower()
+    return Outcome(_status(head), json.loads(lines[-1]) if lines and is_json else None, is_whole=True)
 
 
 def _unchunked(body: bytes) -> bytes:
