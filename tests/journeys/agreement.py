@@ -22,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tests.described import wrongly_told
 from tests.journeys.conftest import serving
 from tests.journeys.rewritten import Terms
 from tests.recordings import GOLDEN, recording, unpack
@@ -148,6 +149,8 @@ class Result:
     explained: int = 0
     seconds: float = 0.0
     differing: dict[str, list[str]] = field(default_factory=dict)
+    undescribed: dict[str, list[str]] = field(default_factory=dict)
+    """What docs/openapi.yaml does not tell, or tells otherwise."""
     used: set[Rule] = field(default_factory=set)
 
     @property
@@ -206,9 +209,10 @@ def replay(part: str, url: str, golden: Path, known: Sequence[Explanation], term
     for step in recording(f"{part}.json")["steps"]:
         time.sleep(step.get("wait", 0))
         is_random = any(rule.sampled and rule.is_for(step) for rule in rules)
-        got: Mapping[str, Any] = terms.tell(
-            _answer(url, _with_an_end(step) if is_random else step, str(golden / "models"))
-        )
+        answer = _answer(url, _with_an_end(step) if is_random else step, str(golden / "models"))
+        if told := wrongly_told(step, answer):
+            result.undescribed[step["name"]] = told
+        got: Mapping[str, Any] = terms.tell(answer)
         result.cases += 1
         reducing = {rule for rule in rules if rule.reduced(step) is not step or rule.seen(step, got) is not got}
         for rule in reducing:
@@ -290,6 +294,12 @@ def complaints(results: Sequence[Result], known: Sequence[Explanation]) -> list[
         for result in results
         for step, differences in result.differing.items()
         for difference in differences[:_MOST_SHOWN]
+    ]
+    lines += [
+        f"{result.part}: {step}: openapi.yaml: {line}"
+        for result in results
+        for step, told in result.undescribed.items()
+        for line in told
     ]
     return lines + [f"explains nothing: {idle}" for idle in idle_rules(results, known)]
 

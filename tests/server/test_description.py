@@ -23,6 +23,7 @@ from tampu.options import OPTION_READERS
 from tampu.server import description
 from tampu.server.registry_routes import REGISTRY_ROUTES
 from tampu.server.routes import ROUTES
+from tests.described import Answer, operation_of, undescribed
 from tests.openapi import (
     Operation,
     Schema,
@@ -255,3 +256,45 @@ def test_every_answer_says_what_the_log_calls_the_request() -> None:
     for each in operations():
         for told in each.told["responses"].values():
             assert "x-request-id" in resolved(told)["headers"], each
+
+
+CHAT_LINE = {
+    "model": "m",
+    "created_at": "2026-01-01T00:00:00Z",
+    "message": {"role": "assistant", "content": "x"},
+    "done": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "line", "complaint"),
+    [
+        ({}, 200, CHAT_LINE, ""),
+        ({}, 200, {"error": "it failed"}, ""),
+        ({}, 200, {**CHAT_LINE, "strange": 1}, "strange"),
+        ({}, 200, {**CHAT_LINE, "done": "no"}, "boolean"),
+        ({}, 200, {**CHAT_LINE, "message": {"role": "assistant"}}, "content"),
+        ({}, 302, CHAT_LINE, "status 302"),
+        ({"x-tampu-strange": "1"}, 200, CHAT_LINE, "x-tampu-strange"),
+        ({"content-type": "text/event-stream"}, 200, CHAT_LINE, "text/event-stream"),
+    ],
+)
+def test_what_is_not_as_described_is_found(
+    headers: dict[str, str], status: int, line: dict[str, Any], complaint: str
+) -> None:
+    named = {"content-type": "application/x-ndjson", **headers}
+    found = undescribed(Answer("POST", "/api/chat", status, named, [CHAT_LINE, line]))
+    assert [complaint in each for each in found] == ([True] if complaint else [])
+
+
+def test_paths_lead_to_their_operations() -> None:
+    asked = {
+        ("GET", "/v1/models/a/b:c"): "model",
+        ("POST", "/v1/responses/input_tokens"): "responseInputTokens",
+        ("GET", "/v1/responses/resp_1?x=1"): "storedResponse",
+        ("GET", "/v2/a/b/tags/list"): "registryTags",
+        ("GET", "/v2/_catalog"): "registryCatalog",
+    }
+    found = {call: each.told["operationId"] for call in asked if (each := operation_of(*call))}
+    assert found == asked
+    assert operation_of("GET", "/v1/nothing") is None
