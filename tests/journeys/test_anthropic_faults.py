@@ -1,7 +1,6 @@
 """Anthropic's dialect when things go wrong in mid-stream: an engine dies, a client leaves."""
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,15 +57,13 @@ def test_a_killed_engine_raises_in_the_sdk(alone: Served) -> None:
         assert again.stop_reason == "max_tokens"
 
 
-def test_a_client_that_leaves_frees_its_slot_within_a_second(alone: Served) -> None:
+def test_a_client_that_leaves_frees_its_slot(alone: Served) -> None:
     with _client(alone) as client:
         stream = client.messages.create(**ENDLESS, stream=True)
         _read_to_the_first_word(stream)
         assert _running(alone)
         stream.close()
-        left = time.monotonic()
         wait_until(lambda: not _running(alone))
-        assert time.monotonic() - left < 1
         assert client.messages.create(**{**ENDLESS, "max_tokens": 2}, timeout=30).stop_reason == "max_tokens"
 
 

@@ -1,7 +1,6 @@
 """OpenAI's dialect when things go wrong in mid-stream: an engine dies, a client leaves; with one answer and several."""
 
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +53,7 @@ def test_a_client_that_leaves_frees_its_slots(tmp_path: Path, answers: int) -> N
             stream = client.chat.completions.create(**ENDLESS, n=answers)
             next(stream)
             stream.close()
-            left = time.monotonic()
             client.chat.completions.create(
                 model="v-loop", messages=HI, max_tokens=2, extra_body={"num_ctx": 4096}, timeout=30
             )
-            assert time.monotonic() - left < 30
         assert "Traceback" not in served.log

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +49,7 @@ def test_a_client_that_leaves_frees_its_slot(tmp_path: Path, streams: bool) -> N
             else:
                 with pytest.raises(openai.APITimeoutError):
                     client.responses.create(model="v-loop", input="hi", timeout=0.5)
-            left = time.monotonic()
             client.responses.create(model="v-loop", input="hi", max_output_tokens=2, timeout=30)
-            assert time.monotonic() - left < 30
         assert "Traceback" not in served.log
 
 
