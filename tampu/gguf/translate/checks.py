@@ -8,11 +8,13 @@ from typing import Final
 
 from tampu.errors import InvalidModelFile
 from tampu.gguf.translate.facts import F32, I32, TEXT, U32, Items, items_of, kind_of, number_of
+from tampu.gguf.translate.needed_keys import Shapes, check_keys, check_projector_keys
 from tampu.gguf.translate.needs import (
     ASKING_BIASES,
     BIASED,
     EACH_SEEING,
     ENCODERS,
+    HEARING,
     NEEDS,
     SEEING,
     WIDTH_FIRST,
@@ -30,10 +32,8 @@ _PER_BLOCK: Final = ("attention.head_count", "attention.head_count_kv", "feed_fo
 _EPSILONS: Final = ("attention.layer_norm_rms_epsilon", _EPSILON)
 _BLOCK: Final = re.compile(r"blk\.([0-9]{1,5})\.(.+)", re.ASCII)
 _VISION_BLOCK: Final = re.compile(r"v\.blk\.([0-9]{1,5})\.(.+)", re.ASCII)
+_HEARING_BLOCK: Final = re.compile(r"a\.blk\.([0-9]{1,5})\.(.+)", re.ASCII)
 _FIRST_VISION_BLOCK: Final = re.compile(r"v\.sam\.blk\.([0-9]{1,5})\.(.+)", re.ASCII)
-
-Shapes = dict[int, dict[str, tuple[int, ...]]]
-"""By block and name within it."""
 
 
 def check_text(made: Translation) -> None:
@@ -48,7 +48,7 @@ def check_text(made: Translation) -> None:
     for name in _EPSILONS:
         key = f"{own}.{name}"
         if key in made.facts and kind_of(made.facts[key]) != F32:
-            raise InvalidModelFile(f'the key "{made.origins.get(key, key)}" must be a number with a point')
+            raise InvalidModelFile(f'the key "{made.stored_key(key)}" must be a number with a point')
     _check_vocabulary(made)
     if own in NEEDS:
         _check_tensors(made, NEEDS[own])
@@ -65,13 +65,14 @@ def check_projector(made: Translation) -> None:
     if _is_set(made, "clip.has_audio_encoder"):
         _check_encoder(made, "clip.audio.", (*_SIZES, "num_mel_bins"))
         _check_kind(made, ("clip.audio.projector_type",))
+        _check_hearing_tensors(made)
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 
 def _check_count(made: Translation, key: str) -> None:
-    stored = made.origins.get(key, key)
+    stored = made.stored_key(key)
     if key not in made.facts:
         raise _missing(made, key)
     if kind_of(made.facts[key]) != U32 or not made.number(key):
@@ -84,7 +85,7 @@ def _check_per_block(made: Translation, key: str, blocks: int) -> None:
     items = items_of(made.facts[key])
     if items is None or items.kind not in {U32, I32} or items.count != blocks:
         text = f"must be a whole number of 32 bits, or one for each of {blocks} blocks"
-        raise InvalidModelFile(f'the key "{made.origins.get(key, key)}" {text}')
+        raise InvalidModelFile(f'the key "{made.stored_key(key)}" {text}')
 
 
 def _check_vocabulary(made: Translation) -> None:
@@ -121,11 +122,11 @@ def _check_colours(made: Translation, key: str) -> None:
         raise _missing(made, key)
     items = items_of(made.facts[key])
     if items is None or items.kind != F32 or items.count < 3:
-        raise InvalidModelFile(f'the key "{made.origins.get(key, key)}" must be a list of three numbers')
+        raise InvalidModelFile(f'the key "{made.stored_key(key)}" must be a list of three numbers')
 
 
 def _missing(made: Translation, key: str) -> InvalidModelFile:
-    return InvalidModelFile(f'the key "{made.origins.get(key, key)}" is missing')
+    return InvalidModelFile(f'the key "{made.stored_key(key)}" is missing')
 
 
 def _is_set(made: Translation, key: str) -> bool:
@@ -148,6 +149,7 @@ def _check_tensors(made: Translation, needs: Needs) -> None:
         for name in _absent(blocks.get(block, {}), needs, usual):
             raise _without(made, f"blk.{block}.{name}")
         _check_widths(made, block, blocks[block], width)
+    check_keys(made, {block: shapes for block, shapes in blocks.items() if block < count})
     if needs.is_even:
         _check_even(made, blocks, "blk.")
 
@@ -192,6 +194,14 @@ def _check_seeing_tensors(made: Translation) -> None:
     _check_first_encoder(made)
 
 
+def _check_hearing_tensors(made: Translation) -> None:
+    blocks = _blocks(made, _HEARING_BLOCK)
+    for block in range(made.require_number("clip.audio.block_count")):
+        for name in HEARING.get(made.text("clip.audio.projector_type") or "", ()):
+            if name not in blocks.get(block, {}):
+                raise _without(made, f"a.blk.{block}.{name}")
+
+
 def _check_first_encoder(made: Translation) -> None:
     """Of an encoder in front of the other, all blocks have the same tensors; their shapes differ."""
     blocks = _blocks(made, _FIRST_VISION_BLOCK)
@@ -218,6 +228,7 @@ def _check_kind(made: Translation, keys: Names) -> None:
     """What a projector of its kind has besides its blocks; of an unknown one the engine says it."""
     kind = next(filter(None, map(made.text, keys)), "")
     _check_outside(made, ENCODERS.get(kind, ()))
+    check_projector_keys(made, kind)
 
 
 def _is_biased(made: Translation) -> bool:

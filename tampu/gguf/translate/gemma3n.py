@@ -15,10 +15,13 @@ _END_OF_TURN = 106
 
 def is_published(file: Translation) -> bool:
     rows, rows_per_layer = file.size(_TABLE, 1), file.size(_PER_LAYER, 1)
-    return rows is not None and rows_per_layer is not None and rows > rows_per_layer
+    # One that lacks a table is refused by name.
+    return rows is None or rows_per_layer is None or rows > rows_per_layer
 
 
 def translate_text(made: Translation) -> None:
+    for name in (_TABLE, _PER_LAYER):
+        made.require(name)
     rows = made.size(_PER_LAYER, 1) or 0
     made.facts["tokenizer.ggml.model"] = words("llama")
     made.keep_rows(_TABLE, rows)

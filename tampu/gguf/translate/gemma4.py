@@ -7,6 +7,8 @@ from tampu.gguf.translate.translation import Translation
 _MEDIA = ("a.", "v.", "mm.", "model.vision_tower.")
 _TOKENIZER = "tokenizer.ggml.model"
 _AUDIO_BLOCKS = 12
+_PER_LAYER = ("per_layer_token_embd.weight", "per_layer_model_proj.weight", "per_layer_proj_norm.weight")
+_REMEMBERED = ("attn_k", "attn_k_norm")
 
 
 def is_published(file: Translation) -> bool:
@@ -19,6 +21,22 @@ def translate_text(made: Translation) -> None:
     made.hide(*_MEDIA)
     for block in made.blocks(made.number("gemma4.block_count")):
         made.rename(f"blk.{block}.ffn_gate_inp.per_expert_scale", f"blk.{block}.ffn_down_exps.scale")
+    _require_what_keys_ask_for(made)
+
+
+def _require_what_keys_ask_for(made: Translation) -> None:
+    """What depends on more than the names of other tensors; the rest is known to `needs`."""
+    if made.number("gemma4.embedding_length_per_layer_input"):
+        for name in _PER_LAYER:
+            made.require(name)
+    count = made.number("gemma4.block_count") or 0
+    # Blocks whose window slides turn all of a head; the others need to be told which parts.
+    if not all(made.numbers("gemma4.attention.sliding_window_pattern")[:count]):
+        made.require("rope_freqs.weight")
+    # The last blocks share what those before them remember.
+    for block in made.blocks(max(0, count - max(0, made.number("gemma4.attention.shared_kv_layers") or 0))):
+        for name in _REMEMBERED:
+            made.require(f"blk.{block}.{name}.weight")
 
 
 def translate_projector(made: Translation) -> None:

@@ -174,6 +174,10 @@ SEEING: Final = frozenset(
 """Tensors of an encoder that all of its blocks have if one has them; others, scales say, may be where they are."""
 EACH_SEEING: Final = Needs(_weights("attn_out ffn_up ffn_down"), (_ASKING,))
 """Of every block of an encoder of pictures."""
+HEARING: Final[dict[str, Names]] = {
+    "gemma4a": _weights("ffn_norm ffn_up ffn_down ffn_norm_1 ffn_up_1 ffn_down_1 attn_out conv_pw1 conv_dw conv_pw2")
+}
+"""By kind of projector: what every block of an encoder of sound has."""
 
 _MERGER: Final = ("mm.0.weight", "mm.0.bias", "mm.2.weight", "mm.2.bias")
 _TWO_PATCHES: Final = ("v.patch_embd.weight", "v.patch_embd.weight.1")

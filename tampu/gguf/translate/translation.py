@@ -98,7 +98,8 @@ class Translation:
             name: Tensor(tensor.shape, tensor.type, (self._places[name],)) for name, tensor in self.stored.items()
         }
         self.origins: dict[str, str] = {}
-        """Which key of the stored file a key was copied from."""
+        """Which key of the stored file a key is copied from, be it there or not."""
+        self._stored_architecture = self.architecture
         self._renamings: list[Renaming] = []
 
     # --- looking -----------------------------------------------------------------------------------------------------
@@ -154,6 +155,12 @@ class Translation:
             name = renaming.undone(name)
         return name
 
+    def stored_key(self, key: str) -> str:
+        """What a key is called in the stored file, be it there or not, as far as the steps tell."""
+        prefix = f"{self.architecture}."
+        renamed = f"{self._stored_architecture}.{key.removeprefix(prefix)}" if key.startswith(prefix) else key
+        return self.origins.get(key, renamed)
+
     def require(self, name: str) -> TensorInfo:
         """A stored tensor without which there is no translation."""
         if name not in self.stored:
@@ -183,14 +190,15 @@ class Translation:
 
     def copy(self, old: str, new: str, conversion: Conversion) -> None:
         """Say under a new key what an old one says, unless the new one says something already."""
-        if old in self.facts and new not in self.facts:
+        if new in self.facts:
+            return
+        self.origins[new] = old
+        if old in self.facts:
             self.facts[new] = conversion(old, self.facts[old])
-            self.origins[new] = old
 
     def copy_each(self, old: str, new: str, names: Iterable[str], conversion: Conversion = as_u32) -> None:
         """`copy` keys that differ in their beginnings only."""
         for name in names:
-            self.origins[f"{new}{name}"] = f"{old}{name}"
             self.copy(f"{old}{name}", f"{new}{name}", conversion)
 
     def become(self, architecture: str, without: tuple[str, ...] = ()) -> None:
