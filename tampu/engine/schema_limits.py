@@ -93,7 +93,7 @@ def _excesses_at(place: str, part: Mapping[str, Any]) -> Iterator[str]:
 def _items(part: Mapping[str, Any]) -> int:
     """How many items of an array are counted; a number that is absurd need not be exact."""
     bounds = (part.get(name) for name in ("minItems", "maxItems"))
-    return max((int(min(bound, ITEMS_LIMIT + 1)) for bound in bounds if isinstance(bound, int | float)), default=0)
+    return max(0, *(int(min(bound, ITEMS_LIMIT + 1)) for bound in bounds if isinstance(bound, int | float)), 0)
 
 
 def _literals(part: Mapping[str, Any]) -> Iterator[object]:
