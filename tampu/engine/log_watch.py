@@ -15,6 +15,7 @@ LINE_LIMIT: Final = 2_000
 _STAMP = re.compile(r"^[0-9]+(?:\.[0-9]+){2,3} [A-Z] ")
 _SYSTEM_INFO = re.compile(r"system_info:[^|]*\|(.*)")
 _PATH = re.compile(r"(?:/[\w.@:+-]+){2,}")
+_NO_DRAFT = re.compile(r"failed to initialize speculative decoding context: (.{1,200})")
 
 
 class LogTail:
@@ -135,6 +136,12 @@ def cause_of_failure(lines: Iterable[str]) -> EngineError | None:
             details = [without_paths(group.strip()) for group in found.groups() if group]
             return sign.kind(sign.sentence.format(*details, ""), tail)
     return None
+
+
+def why_no_draft(lines: Iterable[str]) -> str:
+    """Why an engine works without the draft model that it was given; "" where it says nothing of that."""
+    found = next(filter(None, map(_NO_DRAFT.search, lines)), None)
+    return without_paths(found[1]) if found else ""
 
 
 def last_words(lines: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """Starts an engine's process, waits until it is ready, and ends it: nothing of it is left behind."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
@@ -19,7 +20,7 @@ from tampu.engine.loading import (
     vitals_of,
     wait_until_settled,
 )
-from tampu.engine.log_watch import LogTail
+from tampu.engine.log_watch import LogTail, why_no_draft
 from tampu.engine.protocol import LoadProgress
 from tampu.engine.pulse import LOOK_S, Pulse, Vitals
 from tampu.engine.reuse import Reuse, reuse_of
@@ -36,6 +37,7 @@ LAST_WORDS_S: Final = 1.0
 
 STUCK: Final = "the engine stood still while it worked on the request, and was ended; try again"
 
+_log = logging.getLogger(__name__)
 OnProgress = Callable[[LoadProgress], None]
 
 
@@ -140,6 +142,8 @@ async def start_engine(
     except BaseException:
         await child.stop()
         raise
+    if reason := why_no_draft(keeper.log.lines()):
+        _log.warning("the draft model is of no use to the model, which answers without it", extra={"reason": reason})
     on_progress(LoadProgress(1.0))
     return child
 

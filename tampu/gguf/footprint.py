@@ -1,6 +1,6 @@
 """How much memory a model takes, from the numbers in its header. Pure; errs on the high side where it must guess."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tampu.gguf.header import Header
@@ -46,6 +46,23 @@ class Footprint:
         beyond_window = max(0, context_tokens - self.window_tokens)
         kv_bytes = self.kv_bytes_per_token * context_tokens - self.windowed_kv_bytes_per_token * beyond_window
         return kv_bytes + self.state_bytes_per_sequence
+
+    def with_draft(self, draft: "Footprint") -> "Footprint":
+        """Both, where `draft` guesses for it: each has weights, scratch and a cache of the same contexts of its own.
+
+        A cache with a window of another length counts as one without.
+        """
+        is_alike = draft.window_tokens == self.window_tokens
+        return replace(
+            self,
+            weights_bytes=self.weights_bytes + draft.weights_bytes,
+            kv_bytes_per_token=self.kv_bytes_per_token + draft.kv_bytes_per_token,
+            embedding_length=self.embedding_length + draft.embedding_length,
+            vocab_size=self.vocab_size + draft.vocab_size,
+            windowed_kv_bytes_per_token=self.windowed_kv_bytes_per_token
+            + (draft.windowed_kv_bytes_per_token if is_alike else 0),
+            state_bytes_per_sequence=self.state_bytes_per_sequence + draft.state_bytes_per_sequence,
+        )
 
 
 def footprint(header: Header) -> Footprint:

@@ -53,6 +53,8 @@ class ModelFacts:
     details: ModelDetails
     footprint: Footprint
     trained_ctx: int
+    draft: Footprint | None = None
+    """That of the model that guesses for it."""
     renderer: str = ""
     parser: str = ""
     parameters: int = 0
@@ -111,6 +113,7 @@ class FactsCache:
             has_channels=paths.chat is PromptPath.ENGINE and has_channels(jinja or ""),
             details=details_of(model, weights),
             footprint=self._footprint(model, header, planned) if header and planned else Footprint(weights_bytes=0),
+            draft=self._draft_footprint(model),
             architecture=weights.architecture if weights else "",
             holds_projector=planned is not None and planned.holds_projector,
             trained_ctx=weights.context_length if weights else 0,
@@ -147,6 +150,12 @@ class FactsCache:
         """That of the stored header, whose keys we know, with the tensors that are loaded."""
         projector_bytes = sum(map(self._tensor_bytes, model.projectors[:1]))
         return replace(footprint(header), weights_bytes=planned.weights_bytes + projector_bytes)
+
+    def _draft_footprint(self, model: Model) -> Footprint | None:
+        try:
+            return footprint(self._library.header(model.drafts[0])) if model.drafts else None
+        except TampuError:
+            return None
 
     def _tensor_bytes(self, path: Path) -> int:
         try:

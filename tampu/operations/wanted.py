@@ -36,19 +36,20 @@ def wanted_load(
     """The load that serves `options`. Which values mean the same is the scheduler's to know."""
     own = settings.of_model(model.name.short)
     least, most = _IMAGE_TOKENS.get(facts.architecture, (None, None))
+    guesses = bool(model.drafts) and options.draft_num_predict > 0 and not embedding
     spec = EngineSpec(
         model_path=model.weights[0],
         shard_paths=model.weights if len(model.weights) > 1 else (),
         projector_paths=_projector_paths(model, facts, embedding=embedding),
         adapter_paths=model.adapters,
-        draft_path=model.drafts[0] if model.drafts else None,
+        draft_path=model.drafts[0] if guesses else None,
         num_ctx=options.num_ctx or settings.context_length or None,
         num_batch=options.num_batch,
         num_gpu=0 if settings.llm_library.startswith("cpu") else max(options.num_gpu, -1),
         main_gpu=options.main_gpu,
         use_mmap=options.use_mmap,
         num_thread=min(max(options.num_thread, 0), _MOST_THREADS),
-        draft_num_predict=options.draft_num_predict if model.drafts else 0,
+        draft_num_predict=options.draft_num_predict if guesses else 0,
         context_shift=shift if shift is not None else facts.details.family not in _FAMILIES_WITHOUT_SHIFT,
         embedding=embedding,
         pooling=_pooling(facts) if embedding else None,
@@ -63,7 +64,7 @@ def wanted_load(
         name=model.name.short,
         digest=model.digest,
         spec=spec,
-        footprint=facts.footprint,
+        footprint=facts.footprint.with_draft(facts.draft) if guesses and facts.draft else facts.footprint,
         details=facts.details,
         trained_ctx=facts.trained_ctx,
         keep_alive=keep_alive,

@@ -98,3 +98,15 @@ def test_nonsense_costs_nothing(footprint_of):
     assert footprint_of(block_count=2**31, attention__head_count=2**31).block_count == 12
     assert footprint_of(block_count=-1).kv_bytes_per_token == 0
     assert footprint_of(attention__head_count=0) == Footprint(weights_bytes=12 * 128)
+
+
+def test_a_draft_model_takes_as_much_again(footprint_of):
+    numbers = {"block_count": 4, "embedding_length": 64, "attention__head_count": 8, "attention__head_count_kv": 2}
+    one = footprint_of(**numbers)
+    both = one.with_draft(one)
+    assert both.weights_bytes == 2 * one.weights_bytes
+    assert both.sequence_bytes(100) == 2 * one.sequence_bytes(100)
+    windowed = footprint_of("gemma3", **numbers, attention__sliding_window=16)
+    assert windowed.with_draft(windowed).sequence_bytes(100) == 2 * windowed.sequence_bytes(100)
+    assert windowed.with_draft(one).sequence_bytes(100) == windowed.sequence_bytes(100) + one.sequence_bytes(100)
+    assert one.with_draft(windowed).sequence_bytes(100) >= windowed.sequence_bytes(100) + one.sequence_bytes(100)
