@@ -77,6 +77,7 @@ class _Properties(msgspec.Struct):
     total_slots: int = 1
     media_marker: str = "<__media__>"
     bos_token: str = ""
+    eos_token: str = ""
 
 
 class EngineClient:
@@ -107,6 +108,7 @@ class EngineClient:
         self._numbers = itertools.count(1)
         self._properties: EngineProperties | None = None
         self._tags: dict[str, list[int]] = {}
+        self._end_text = ""
 
     async def __aenter__(self) -> Self:
         return self
@@ -139,6 +141,7 @@ class EngineClient:
     async def introduce(self, *, memory_bytes: int) -> EngineProperties:
         """Ask the engine what it is; `memory_bytes` is what its process was seen to take."""
         told = await self._ask("GET", "/props", None, _Properties)
+        self._end_text = told.eos_token
         bos = await self.tokenize(told.bos_token, add_special=False) if told.bos_token else []
         added = await self.tokenize("", add_special=True)
         # Some vocabularies put a blank in front of a text; the grammars' engine loses it.
@@ -259,7 +262,9 @@ class EngineClient:
         proof = SchemaProof(log, f"constraint-{next(self._numbers)}", schema_of(request.format))
         ids = {tag: await self._tag_tokens(tag) for tag in tags_of(request.thoughts, request.calls)}
         proven = ProvenEvents(proof, audience, read_log=partial(self._catch_up, log))
-        await self._complete(request, constraint(request, mark=proof.mark, ids=ids), Audience(proven.tell, proven))
+        end = await self._tag_tokens(self._end_text) if request.calls and self._end_text else ()
+        held = constraint(request, mark=proof.mark, ids=ids, end=end)
+        await self._complete(request, held, Audience(proven.tell, proven))
         await proven.catch_up()
 
     async def _tag_tokens(self, tag: str) -> list[int]:

@@ -6,7 +6,7 @@
 3. With vocabularies that put a blank in front of words it errs; for them it gets a grammar in its older language.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tampu.engine.gbnf import NotWritable, json_grammar
@@ -19,12 +19,16 @@ from tampu.engine.schema_limits import excesses_of
 from tampu.generation import AnyJson
 
 
-def constraint(request: EngineCompletion, *, mark: str, ids: TokenIds) -> Body:
-    """For the bundled engine; `mark` shows up in its log if it cannot follow. `ids`: the tokens of `tags_of`."""
+def constraint(request: EngineCompletion, *, mark: str, ids: TokenIds, end: Sequence[int] = ()) -> Body:
+    """For the bundled engine; `mark` shows up in its log if it cannot follow.
+
+    `ids`: the tokens of `tags_of`. `end`: those of the end of a text.
+    """
     schema = followable_schema(request)
     if request.thoughts is None and request.calls is None and not isinstance(request.format, AnyJson):
         return {} if schema is None else {"json_schema": guided(schema, mark)}
-    return {"grammar": grammar_of(request.format, thoughts=request.thoughts, calls=request.calls, ids=ids, mark=mark)}
+    thoughts, calls = request.thoughts, request.calls
+    return {"grammar": grammar_of(request.format, thoughts=thoughts, calls=calls, ids=ids, mark=mark, end=end)}
 
 
 def plain_constraint(request: EngineCompletion) -> Body:

@@ -4,7 +4,9 @@
 2. An answer is calls of tools, or what the schema allows, or (where neither is demanded) free text.
 3. A tag is written as its text, and by number where it is one token: a special token is no text to a grammar.
 4. Blanks may come before calls: behind a text that is forced at the very start, the engine takes no line break.
-5. An object without a schema is written here in full, with as many blanks and digits as anybody needs:
+5. Words may end with the end of text too: the engine lets a grammar end by the vocabulary's end of a turn alone, which
+   a model that was not taught it never writes, and would have to go on for ever.
+6. An object without a schema is written here in full, with as many blanks and digits as anybody needs:
    the engine's own has no bound for blanks, and a model that loves them would write nothing else.
 """
 
@@ -54,8 +56,9 @@ def grammar_of(
     calls: CallForm | None,
     ids: TokenIds,
     mark: str,
+    end: Sequence[int] = (),
 ) -> str:
-    """The grammar of an answer; `mark` shows up in the engine's log if it cannot compile it."""
+    """The grammar of an answer; `mark` shows up in the engine's log if it cannot compile it. `end`: the end of text."""
     rules = ["%llguidance {}", f"// {mark}", _BLANKS]
     rules += _thoughts(thoughts, ids) if thoughts else ["start: answer"]
     choices = []
@@ -70,6 +73,8 @@ def grammar_of(
         choices.append("free")
         rules += _free(calls, ids)
     rules.append("answer: " + " | ".join(choices))
+    if "free" in choices and len(end) == 1:
+        rules[-1:] = [f"answer: ({' | '.join(choices)}) ending?", f"ending: <[{end[0]}]>"]
     return "\n".join([*rules, ""])
 
 

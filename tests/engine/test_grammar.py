@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -182,6 +183,15 @@ async def test_calls_behind_words_are_held_too(special: list[str]) -> None:
         told = json.loads(call.strip().removesuffix("</tool_call>"))
         assert told["name"] == "city"
         assert told["arguments"]["name"] in {"Lima", "Cusco"}
+
+
+async def test_words_end_where_the_model_ends_them() -> None:
+    """Also where its vocabulary has an end of a turn, by which alone the engine ends a grammar."""
+    model = scripted_model(["In", " words", "."], special=["<|im_end|>"])
+    form = CallForm(tag="<tool_call>", tools=[CITY], is_required=False)
+    async with running(model, num_ctx=512) as child:
+        for calls in (form, replace(form, follows_text=True)):
+            assert await said(child, 0, calls=calls, num_predict=100) == "In words."
 
 
 async def test_a_schema_that_cannot_be_compiled_is_refused_behind_thoughts_too() -> None:
