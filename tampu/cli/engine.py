@@ -21,7 +21,7 @@ _USAGE = "use 'engine list', 'engine build' or 'engine use NAME'"
 @command(
     "engine",
     takes="list|build|use [NAME]",
-    words=at_least(1),
+    words=at_least(0),  # none at all is told what to say
     help="List, build and choose the engine that runs models",
 )
 @flag("--source", word="string", default="", help="Build llama.cpp out of this folder instead of fetching its source")

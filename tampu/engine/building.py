@@ -21,7 +21,7 @@ import psutil
 from anyio.streams.text import TextReceiveStream
 
 from tampu.engine.binary import BINARY_NAME
-from tampu.errors import EngineBuildFailed
+from tampu.errors import BadRequest, EngineBuildFailed
 from tampu.hardware.devices import compute_threads
 from tampu.hardware.memory import available_memory
 
@@ -103,9 +103,12 @@ def device_options(devices: Sequence[str], has: Callable[[str], bool]) -> tuple[
 async def compile_engine(
     source: Path, work: Path, toolchain: Toolchain, environment: Mapping[str, str]
 ) -> AsyncGenerator[BuildStep]:
-    """Make `work/bin/llama-server`, telling how far it is; raises EngineBuildFailed with the compiler's words."""
+    """Make `work/bin/llama-server`, telling how far it is; raises EngineBuildFailed with the compiler's words.
+
+    Raises BadRequest for a folder that holds something else.
+    """
     if not (source / "CMakeLists.txt").is_file() or not (source / "tools" / "server").is_dir():
-        raise EngineBuildFailed(f"{source} does not hold llama.cpp's source; name the folder with its CMakeLists.txt")
+        raise BadRequest(f"{source} does not hold llama.cpp's source; name the folder with its CMakeLists.txt")
     yield BuildStep("configuring")
     configure = [toolchain.cmake, "-S", str(source), "-B", str(work), "-G", toolchain.generator, *_OPTIONS]
     async for _ in _run([*configure, *toolchain.extra], environment):

@@ -117,7 +117,9 @@ async def build_engine(services: Services, request: BuildEngineRequest) -> Async
     What a build that was cancelled had done is taken up by the next one of the same name and source.
     """
     name = request.name or DEFAULT_NAME
-    if not _NAME.fullmatch(name) or name in RESERVED_NAMES:
+    if name in RESERVED_NAMES:
+        raise BadRequest(f"the name '{name}' is taken; build under another")
+    if not _NAME.fullmatch(name):
         raise BadRequest(f"'{name}' is no name for an engine: use small letters, digits, dots and dashes")
     environment = build_environment()
     toolchain = await to_thread.run_sync(find_toolchain, environment, accelerators())

@@ -12,7 +12,7 @@ import pytest
 
 from tampu.engine.building import BuildStep, Toolchain, compile_engine, device_options, find_toolchain
 from tampu.engine.source_archive import unpack
-from tampu.errors import EngineBuildFailed
+from tampu.errors import BadRequest, EngineBuildFailed
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +59,7 @@ async def test_what_a_compiler_complains_of_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_folder_without_the_source_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(EngineBuildFailed, match=r"does not hold llama.cpp's source"):
+    with pytest.raises(BadRequest, match=r"does not hold llama.cpp's source"):
         async with aclosing(compile_engine(tmp_path, tmp_path / "w", Toolchain("cmake", "Ninja"), {})) as told:
             await anext(told)
 
