@@ -47,7 +47,8 @@ def unfit_numbers(header: Header) -> Iterator[str]:
             yield f"{architecture_of(header)}.{key} must be from {lowest} to {highest}, not {number}"
     experts, used = integer(header, "expert_count"), integer(header, "expert_used_count")
     if experts and not 1 <= used <= experts:
-        yield f"of {experts} experts at least one must be used and at most all, not {used}"
+        key = f"{architecture_of(header)}.expert_used_count"
+        yield f"{key} must be from 1 to {experts}, the number of experts, not {used}"
     for key in _SMALL_NUMBERS:
         number = lookup(header, key)
         if isinstance(number, float) and not (math.isfinite(number) and number >= 0):

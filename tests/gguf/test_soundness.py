@@ -68,8 +68,8 @@ def test_what_no_engine_would_load_is_named(file, problem, tmp_path):
         ({"llama.context_length": Typed("uint32", 2**31)}, "llama.context_length must be from 1 to 2147483647, not"),
         ({"llama.embedding_length": 0}, "llama.embedding_length must be from 1 to 2147483647, not 0"),
         ({"llama.expert_count": 513, "llama.expert_used_count": 1}, "llama.expert_count must be from 0 to 512"),
-        ({"llama.expert_count": 4}, "of 4 experts at least one must be used and at most all, not 0"),
-        ({"llama.expert_count": 4, "llama.expert_used_count": 5}, "of 4 experts at least one must be used and at most"),
+        ({"llama.expert_count": 4}, "expert_used_count must be from 1 to 4, the number of experts, not 0"),
+        ({"llama.expert_count": 4, "llama.expert_used_count": 5}, "expert_used_count must be from 1 to 4, the number"),
         ({"llama.attention.layer_norm_rms_epsilon": -1.0}, "layer_norm_rms_epsilon must be zero or more, not -1"),
         (
             {"bert.attention.layer_norm_epsilon": math.nan, "general.architecture": "bert"},

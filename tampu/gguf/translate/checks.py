@@ -28,6 +28,7 @@ _SIZES: Final = ("embedding_length", "attention.head_count", "feed_forward_lengt
 _COLOURS: Final = ("image_mean", "image_std")
 _EPSILON: Final = "attention.layer_norm_epsilon"
 _TEXT_SIZES: Final = ("block_count", "embedding_length", "context_length")
+_WITHOUT_ROOT_NORMS: Final = frozenset({"bert"})
 _PER_BLOCK: Final = ("attention.head_count", "attention.head_count_kv", "feed_forward_length")
 _EPSILONS: Final = ("attention.layer_norm_rms_epsilon", _EPSILON)
 _BLOCK: Final = re.compile(r"blk\.([0-9]{1,5})\.(.+)", re.ASCII)
@@ -44,7 +45,7 @@ def check_text(made: Translation) -> None:
     for name in _PER_BLOCK:
         _check_per_block(made, f"{own}.{name}", made.require_number(f"{own}.block_count"))
     if not any(f"{own}.{name}" in made.facts for name in _EPSILONS):
-        raise _missing(made, f"{own}.{_EPSILONS[0]}")
+        raise _missing(made, f"{own}.{_EPSILON if own in _WITHOUT_ROOT_NORMS else _EPSILONS[0]}")
     for name in _EPSILONS:
         key = f"{own}.{name}"
         if key in made.facts and kind_of(made.facts[key]) != F32:
@@ -57,7 +58,7 @@ def check_text(made: Translation) -> None:
 def check_projector(made: Translation) -> None:
     """The same for a projector. The engine does not survive a key of it that has the wrong type."""
     if _is_set(made, "clip.has_vision_encoder"):
-        _check_encoder(made, "clip.vision.", (*_SIZES, "image_size", "patch_size"))
+        _check_encoder(made, "clip.vision.", ("patch_size", *_SIZES, "image_size"))
         for name in _COLOURS:
             _check_colours(made, f"clip.vision.{name}")
         _check_kind(made, ("clip.projector_type", "clip.vision.projector_type"))

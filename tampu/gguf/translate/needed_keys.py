@@ -15,6 +15,7 @@ Shapes = dict[int, dict[str, tuple[int, ...]]]
 """By block and name within it."""
 
 _HEADS, _KEPT_HEADS, _WIDTH = "attention.head_count", "attention.head_count_kv", "feed_forward_length"
+_EXPERTS_WIDTH: Final = "expert_feed_forward_length"
 _HEAD_SIZE = "attention.value_length"
 _ASKED_SIZE = "attention.key_length"
 _WINDOW: Final = "attention.sliding_window"
@@ -24,7 +25,7 @@ _RECURRENT: Final = tuple(
 _SECTIONS: Final = "rope.dimension_sections"
 _NEMOTRON: Final = (*_RECURRENT, _KEPT_HEADS, _WIDTH, "attention.layer_norm_epsilon")
 _ALWAYS: Final[dict[str, Keys]] = {
-    "deepseek2": ("attention.kv_lora_rank", "expert_feed_forward_length", "expert_shared_count"),
+    "deepseek2": ("attention.kv_lora_rank", _EXPERTS_WIDTH, "expert_shared_count"),
     "gemma-embedding": (_WINDOW,),
     "gemma3n": (_WINDOW,),
     "gemma4": (
@@ -32,11 +33,11 @@ _ALWAYS: Final[dict[str, Keys]] = {
         "embedding_length_per_layer_input",
     ),
     "gpt-oss": (_WINDOW,),
-    "laguna": ("expert_feed_forward_length", "leading_dense_block_count"),
+    "laguna": (_EXPERTS_WIDTH, "leading_dense_block_count"),
     "lfm2": (_KEPT_HEADS, "shortconv.l_cache"),
-    "llama4": ("expert_feed_forward_length", "interleave_moe_layer_step"),
+    "llama4": (_EXPERTS_WIDTH, "interleave_moe_layer_step"),
     "nemotron_h": _NEMOTRON,
-    "nemotron_h_moe": _NEMOTRON,
+    "nemotron_h_moe": (*_NEMOTRON, "expert_shared_feed_forward_length"),
     "qwen2vl": (_SECTIONS,),
     "qwen35": (*_RECURRENT, _SECTIONS),
     "qwen35moe": (*_RECURRENT, _SECTIONS),
@@ -67,6 +68,7 @@ def check_keys(made: Translation, blocks: Shapes) -> None:
     _check_experts(made, blocks)
     for block, shapes in sorted(blocks.items()):
         _check_width(made, block, shapes)
+        _check_width_of_experts(made, block, shapes)
         if own not in _OTHER_HEADS:
             _check_heads(made, block, shapes)
 
@@ -97,6 +99,18 @@ def _check_width(made: Translation, block: int, shapes: dict[str, tuple[int, ...
     width, shape = _of_block(made, _WIDTH, block), shapes.get("ffn_down.weight")
     if shape and width is not None and shape[0] != width:
         raise _misfit(made, f"blk.{block}.ffn_down.weight", shape, f"a {_WIDTH} of {width}")
+
+
+def _check_width_of_experts(made: Translation, block: int, shapes: dict[str, tuple[int, ...]]) -> None:
+    own, shape = made.architecture, shapes.get("ffn_down_exps.weight")
+    if not shape:
+        return
+    used = made.number(f"{own}.expert_used_count") or 1
+    usual = (_of_block(made, _WIDTH, block) or 0) // max(1, used)
+    width = _of_block(made, _EXPERTS_WIDTH, block)
+    if shape[0] != (usual if width is None else width):
+        _require(made, f"{own}.", (_EXPERTS_WIDTH,))
+        raise _misfit(made, f"blk.{block}.ffn_down_exps.weight", shape, f"an {_EXPERTS_WIDTH} of {width}")
 
 
 def _check_heads(made: Translation, block: int, shapes: dict[str, tuple[int, ...]]) -> None:

@@ -17,6 +17,7 @@ def is_published(file: Translation) -> bool:
 def translate_text(made: Translation) -> None:
     made.become("qwen2vl")
     sections = made.whole_numbers("qwen2vl.rope.mrope_section")
+    made.origins["qwen2vl.rope.dimension_sections"] = "qwen25vl.rope.mrope_section"
     if len(sections) >= 3:
         made.facts["qwen2vl.rope.dimension_sections"] = array(I32, [*sections[:3], 0])
     made.hide("v.", "mm.")
