@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from benchmarks.crowd_measures import crowd_rows
 from benchmarks.dialect_measures import dialect_rows
+from benchmarks.embedding_measures import embedding_rows
 from benchmarks.endurance_measures import endurance_rows
 from benchmarks.engine_measures import engine_rows
 from benchmarks.format_measures import format_rows
@@ -35,6 +36,7 @@ def main() -> int:
         crowd_rows,
         warm_rows,
         dialect_rows,
+        embedding_rows,
         cold_rows,
         reuse_rows,
         engine_rows,

@@ -49,13 +49,6 @@ class Audience(Generic[EventT_contra]):
     pace: Pace = KEEPS_UP
 
 
-def _pass_over(_: object) -> None:
-    """Nothing is kept."""
-
-
-NOBODY: Final[Audience[object]] = Audience(_pass_over)
-
-
 class Telling(AsyncGenerator[EventT, None]):
     """Events that will be made once: have them told to an audience, which is cheap, or take it for a generator.
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from tampu.audience import Audience
 from tampu.engine.protocol import Engine, EngineEnd
-from tampu.generation import Dropped, GenerationEvent, PromptProgress, ThinkingDelta
+from tampu.generation import Dropped, GenerationEvent, ThinkingDelta
 from tampu.operations.answer import Said, Stuck
 from tampu.operations.completion_run import CompletionRun
 from tampu.operations.prompt import FixedPrompt, Prompt, PromptSource
+from tampu.operations.prompt_progress import without_progress
 from tampu.operations.selection import Selection
 from tampu.operations.structured import call_form
 from tampu.templates.facts import ThinkingTags
@@ -48,7 +49,7 @@ class BudgetedRun:
         prompt = await self._pass.prompt()
         source = FixedPrompt(replace(prompt, text=prompt.text + thoughts))
         self._pass = CompletionRun(self._rest(spent), self._engine, source)
-        end = await self._pass.answer(Audience(_without_progress(audience.tell), audience.pace), said)
+        end = await self._pass.answer(Audience(without_progress(audience.tell), audience.pace), said)
         return _counted_once(end, spent) if isinstance(end, EngineEnd) else end
 
     def _rest(self, spent: int) -> Selection:
@@ -88,16 +89,6 @@ class _Watch:
             return
         if self._closing not in "".join(self._said.raw):
             raise _BudgetIsSpent
-
-
-def _without_progress(tell: Callable[[GenerationEvent], None]) -> Callable[[GenerationEvent], None]:
-    """The prompt was read before; that it is read again is nobody's business."""
-
-    def take(event: GenerationEvent) -> None:
-        if not isinstance(event, PromptProgress):
-            tell(event)
-
-    return take
 
 
 def _counted_once(end: EngineEnd, spent: int) -> EngineEnd:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from tampu.audience import NOBODY, Audience
+from tampu.audience import Audience
 from tampu.engine.protocol import Engine, EngineEnd, StopKind
 from tampu.generation import Dropped, GenerationEvent, TextDelta, ThinkingDelta, ToolCallReady
 from tampu.messages import Message
 from tampu.operations.answer import Said, Stuck
 from tampu.operations.completion_run import CompletionRun
 from tampu.operations.prompt import ConversationPrompt, Prompt
+from tampu.operations.prompt_progress import only_progress, without_progress
 from tampu.operations.selection import Selection
 from tampu.parsing.formats.harmony import FINAL_MESSAGE
 
@@ -33,7 +34,8 @@ class ThinkingFirstRun:
 
     async def answer(self, audience: Audience[GenerationEvent], said: Said) -> EngineEnd | Stuck:
         """See Run."""
-        await self._check_format()
+        await self._check_format(audience)
+        audience = replace(audience, tell=without_progress(audience.tell))
         thoughts = _Thoughts(audience.tell, said, budget=self._selection.request.thinking_budget)
         try:
             end = await self._pass.answer(Audience(thoughts.take, audience.pace), said)
@@ -50,13 +52,14 @@ class ThinkingFirstRun:
         self._pass = CompletionRun(self._held, self._engine, source, is_plain=is_plain)
         return await self._pass.answer(audience, said)
 
-    async def _check_format(self) -> None:
+    async def _check_format(self, audience: Audience[GenerationEvent]) -> None:
         """Raises what the engine has against the format now, not behind the thoughts.
 
-        What it reads of the prompt for that is in its cache when the first pass comes.
+        What it reads of the prompt for that is in its cache when the first pass comes, so its progress is what counts.
         """
+        progress = replace(audience, tell=only_progress(audience.tell))
         silent = replace(self._held, sampling=replace(self._held.sampling, num_predict=0))
-        await CompletionRun(silent, self._engine, self._source, is_plain=True).answer(NOBODY, Said())
+        await CompletionRun(silent, self._engine, self._source, is_plain=True).answer(progress, Said())
 
     async def prompt(self) -> Prompt:
         """See Run."""

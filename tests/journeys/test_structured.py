@@ -133,6 +133,18 @@ def test_formats_hold_with_and_without_thinking(models: Served, case: tuple[Any,
     )
 
 
+@pytest.mark.parametrize("model", ["go", "engine"])
+def test_the_progress_of_a_prompt_is_told_once_however_many_passes_an_answer_takes(models: Served, model: str) -> None:
+    words = [{"role": "user", "content": f"{model} " * 300}, {"role": "user", "content": "<|s0|>"}]
+    fields = {"model": model, "format": SCHEMA, "think": True, "progress": True, "options": {"num_predict": 50}}
+    lines = models.ask("/api/chat", {"messages": words, **fields})
+    steps = [line["progress"]["processed"] for line in lines if "progress" in line]
+    assert len(steps) > 1, "it is read in several steps"
+    assert steps == sorted(set(steps))
+    assert steps[0] < 100 < steps[-1], "none of it was read in silence before"
+    assert not any("progress" in line for line in lines[len(steps) :])
+
+
 @pytest.mark.parametrize(("model", "stream"), list(product(("go", "engine"), (True, False))))
 def test_thinking_tools_and_a_format_at_once(models: Served, model: str, stream: bool) -> None:
     fields = {"model": model, "tools": [CITY, OTHER], "format": SCHEMA, "think": True}
