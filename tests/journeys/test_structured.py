@@ -135,7 +135,7 @@ def test_formats_hold_with_and_without_thinking(models: Served, case: tuple[Any,
 
 @pytest.mark.parametrize("model", ["go", "engine"])
 def test_the_progress_of_a_prompt_is_told_once_however_many_passes_an_answer_takes(models: Served, model: str) -> None:
-    words = [{"role": "user", "content": f"{model} " * 300}, {"role": "user", "content": "<|s0|>"}]
+    words = [{"role": "user", "content": "let me see" * 60}, {"role": "user", "content": "<|s0|>"}]
     fields = {"model": model, "format": SCHEMA, "think": True, "progress": True, "options": {"num_predict": 50}}
     lines = models.ask("/api/chat", {"messages": words, **fields})
     steps = [line["progress"]["processed"] for line in lines if "progress" in line]
