@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.measures import CONTEXT, CPU_TOKENS, MODEL, PROMPT, SETTLE_S, SLOTS, Row, cpu_us
-from benchmarks.programs import Running, tampu_server, weights
+from benchmarks.measures import CONTEXT, CPU_TOKENS, PROMPT, SETTLE_S, SLOTS, Row, cpu_us
+from benchmarks.programs import MODEL, Running, tampu_server, weights
 from benchmarks.stream import Target, stream_all
 
 _CLIENTS = 4
