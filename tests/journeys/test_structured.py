@@ -133,11 +133,11 @@ def test_formats_hold_with_and_without_thinking(models: Served, case: tuple[Any,
     )
 
 
-@pytest.mark.parametrize("model", ["go", "engine"])
-def test_the_progress_of_a_prompt_is_told_once_however_many_passes_an_answer_takes(models: Served, model: str) -> None:
-    words = [{"role": "user", "content": "let me see" * 60}, {"role": "user", "content": "<|s0|>"}]
+@pytest.mark.parametrize(("model", "words"), [("go", "let me see"), ("engine", "talk about it")])
+def test_the_progress_of_a_prompt_is_told_once_though_it_is_read_again(models: Served, model: str, words: str) -> None:
+    messages = [{"role": "user", "content": words * 60}, {"role": "user", "content": "<|s0|>"}]
     fields = {"model": model, "format": SCHEMA, "think": True, "progress": True, "options": {"num_predict": 50}}
-    lines = models.ask("/api/chat", {"messages": words, **fields})
+    lines = models.ask("/api/chat", {"messages": messages, **fields})
     steps = [line["progress"]["processed"] for line in lines if "progress" in line]
     assert len(steps) > 1, "it is read in several steps"
     assert steps == sorted(set(steps))
