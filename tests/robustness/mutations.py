@@ -53,15 +53,17 @@ class Sent:
 
 def spoilt(asked: Asked, random: Random) -> Sent:
     """`asked` with one to three things changed."""
-    body, path, method, headers = deepcopy(asked.body), asked.path, asked.method, dict[str, str]()
+    body, path, method, headers = deepcopy(asked.body), asked.path, asked.method, dict(asked.headers)
     for _ in range(random.choice((1, 1, 1, 2, 3))):
         if body is not None:
             body = random.choice(_CHANGES)(body, random)
-    raw = None if body is None else json.dumps(body).encode()
+    raw = asked.raw if body is None else json.dumps(body).encode()
+    if asked.raw is not None and random.random() < 0.8:
+        raw = _spoilt_bytes(asked.raw, random)
     match random.randrange(24):
         case 0 if raw:
             raw = _spoilt_bytes(raw, random)
-        case 1 if raw:
+        case 1 if body is not None:
             raw = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
         case 2:
             method = random.choice(METHODS)
@@ -71,7 +73,18 @@ def spoilt(asked: Asked, random: Random) -> Sent:
             headers["Content-Type"] = random.choice(TYPES)
         case 5:
             path = path.replace("0" * 64, random.choice(("0" * 63, "%2e%2e", "G" * 64, "0" * 64 + "%0a")))
+        case 6 if headers:
+            name = random.choice(list(headers))
+            headers[name] = random.choice(("", "x" * 300, "-1", "bytes=5-", "bytes=-0", "\xff"))
+        case 7 if "?" in path:
+            path = path.replace("=", random.choice(("=-1&", "=%00", "=9" * 20, "=x&x=")), 1)
     return Sent(method, path, raw, headers)
+
+
+def plain(asked: Asked) -> Sent:
+    """`asked` as it is."""
+    raw = asked.raw if asked.body is None else json.dumps(asked.body).encode()
+    return Sent(asked.method, asked.path, raw, dict(asked.headers))
 
 
 def _paths(value: Any, at: Path = ()) -> list[Path]:

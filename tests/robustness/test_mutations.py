@@ -8,19 +8,21 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import psutil
 import pytest
 
+from tests.described import Answer, undescribed
 from tests.journeys.conftest import CHATML, Served, serving
 from tests.journeys.test_vision import store
-from tests.robustness.mutations import Sent, spoilt
-from tests.robustness.valid_requests import valid_requests
+from tests.robustness.described_requests import ASKED, described_request, request_for
+from tests.robustness.mutations import Sent, plain, spoilt
+from tests.robustness.valid_requests import KEPT, Asked, valid_requests
 from tests.vision import seeing_model
 
-COUNT = int(os.environ.get("TAMPU_MUTATIONS", "1500"))
+COUNT = int(os.environ.get("TAMPU_MUTATIONS", "1200"))
 CLIENTS = 4
 HANG_S = 60.0
 """A net, not a measure: the slowest answers load a model."""
@@ -29,6 +31,14 @@ ANSWER = "Fine, thank you."
 UNFORESEEN = "nobody foresaw"
 NOWHERE = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"), "http://127.0.0.1:9")
 """A model that is not here is looked for elsewhere; nothing listens at that port."""
+NEVER_HONOURED = {
+    *("me", "signout", "signoutKey", "webSearch", "webFetch"),
+    *("putManifest", "deleteManifest", "deleteBlob", "registryUpload"),
+    *("cancelRequest", "cancelResponse", "deleteResponse", "adoptBlob", "transcription", "rerank", "openaiRerank"),
+}
+"""Operations that are there to refuse, or need what is not here: a file, a model that hears or that ranks."""
+MOST_TRIES = 30
+"""A drawn request may ask of a model what that one cannot do."""
 NOT_PULLED = b"pull model manifest: "
 """`create` from a model that nobody has: a 500 that clients of Ollama know, and not the server's fault."""
 
@@ -39,17 +49,21 @@ class Outcome:
     sent: Sent
     status: int
     answer: bytes
+    undescribed: tuple[str, ...] = ()
+    """What docs/openapi.yaml tells otherwise."""
 
     def __str__(self) -> str:
         raw = "" if self.sent.raw is None else self.sent.raw[:600].decode("utf-8", "replace")
         told = self.answer[:300].decode("utf-8", "replace")
-        return f"seed {self.seed}: {self.sent.method} {self.sent.path} {raw}\n  -> {self.status} {told}"
+        return (
+            f"seed {self.seed}: {self.sent.method} {self.sent.path} {raw}\n  -> {self.status} {told} {self.undescribed}"
+        )
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("home")
-    with serving(home, OLLAMA_CONTEXT_LENGTH="256", OLLAMA_NUM_PARALLEL="2", **NOWHERE) as server:
+    with serving(home, OLLAMA_CONTEXT_LENGTH="256", OLLAMA_NUM_PARALLEL="2", TAMPU_REGISTRY="1", **NOWHERE) as server:
         prepare(server)
         yield server
 
@@ -64,21 +78,33 @@ def prepare(server: Served) -> None:
     server.ask("/api/create", {"model": "seeing", "files": files, "stream": False})
 
 
-def send(server: Served, sent: Sent) -> tuple[int, bytes]:
+def send(server: Served, sent: Sent) -> tuple[int, bytes, tuple[str, ...]]:
+    """The status, the answer, and what of it is not as it is described."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=HANG_S)
     try:
         connection.request(sent.method, sent.path, sent.raw, sent.headers)
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        raw = answer.read()
+        told = Answer.of_bytes(sent.method, sent.path, answer.status, answer.getheaders(), raw)
+        return answer.status, raw, tuple(undescribed(told))
     finally:
         connection.close()
 
 
-def outcome_of(server: Served, seed: int) -> Outcome:
+def request_of(seed: int) -> Sent:
+    """Every other request is drawn from the description of the routes; of those a third is sent as it is."""
     random = Random(seed)  # noqa: S311  # the same each time, on purpose
-    sent = spoilt(random.choice(valid_requests()), random)
+    if seed % 2:
+        return spoilt(random.choice(valid_requests()), random)
+    asked = described_request(random)
+    return plain(asked) if seed % 3 == 0 else spoilt(asked, random)
+
+
+def outcome_of(server: Served, seed: int, kept: str) -> Outcome:
+    sent = request_of(seed)
+    raw = sent.raw and sent.raw.replace(KEPT.encode(), kept.encode())
     try:
-        return Outcome(seed, sent, *send(server, sent))
+        return Outcome(seed, sent, *send(server, replace(sent, path=sent.path.replace(KEPT, kept), raw=raw)))
     except (OSError, http.client.HTTPException) as error:
         return Outcome(seed, sent, 0, repr(error).encode())
 
@@ -86,7 +112,13 @@ def outcome_of(server: Served, seed: int) -> Outcome:
 def is_bad(outcome: Outcome) -> bool:
     if outcome.status == 500 and NOT_PULLED in outcome.answer:
         return False
-    return not 200 <= outcome.status < 500 or b"internal server error" in outcome.answer
+    is_answered = 200 <= outcome.status < 500 and b"internal server error" not in outcome.answer
+    return not is_answered or bool(outcome.undescribed)
+
+
+def keep_response(server: Served) -> str:
+    """The id of a response that the server keeps."""
+    return str(server.ask("/v1/responses", {"model": "fine", "input": "Hi there", "store": True})["id"])
 
 
 def bystander_answers(server: Served) -> str:
@@ -99,8 +131,9 @@ def bystander_answers(server: Served) -> str:
 def send_all(server: Served, seeds: range) -> list[Outcome]:
     """The bad outcomes, while another client goes on asking and must notice nothing."""
     bad: list[Outcome] = []
+    kept = keep_response(server)
     with ThreadPoolExecutor(CLIENTS) as pool:
-        for number, outcome in enumerate(pool.map(lambda seed: outcome_of(server, seed), seeds)):
+        for number, outcome in enumerate(pool.map(lambda seed: outcome_of(server, seed, kept), seeds)):
             if is_bad(outcome):
                 bad.append(outcome)
             if number % 50 == 0:
@@ -125,10 +158,31 @@ def test_spoilt_requests_are_answered(served: Served) -> None:
     assert {"fine:latest", "jinja:latest", "vectors:latest", "seeing:latest"} <= still_there
 
 
-def test_the_same_seed_makes_the_same_request() -> None:
-    def made(seed: int) -> Sent:
-        random = Random(seed)  # noqa: S311  # see above
-        return spoilt(random.choice(valid_requests()), random)
+@pytest.mark.slow
+def test_requests_drawn_from_the_description_are_honoured(served: Served) -> None:
+    """Else what is spoilt of them would be refused before it is looked at."""
+    kept = keep_response(served)
+    never = set()
+    for operation in ASKED:
+        name = operation.told["operationId"]
+        tries = 4 if name in NEVER_HONOURED else MOST_TRIES
+        outcomes = []
+        while len(outcomes) < tries and not any(outcome.status < 300 for outcome in outcomes):
+            random = Random(len(outcomes))  # noqa: S311  # see above
+            outcomes.append(sent_as_it_is(served, request_for(operation, random), kept))
+        assert not any(map(is_bad, outcomes)), "\n".join(map(str, filter(is_bad, outcomes)))
+        if all(outcome.status >= 300 for outcome in outcomes):
+            never.add(name)
+    assert never == NEVER_HONOURED
 
-    assert [made(seed) for seed in range(100)] == [made(seed) for seed in range(100)]
-    assert len({made(seed).raw for seed in range(100)}) > 50
+
+def sent_as_it_is(server: Served, asked: Asked, kept: str) -> Outcome:
+    sent = plain(asked)
+    raw = sent.raw and sent.raw.replace(KEPT.encode(), kept.encode())
+    return Outcome(0, sent, *send(server, replace(sent, path=sent.path.replace(KEPT, kept), raw=raw)))
+
+
+def test_the_same_seed_makes_the_same_request() -> None:
+    made = [request_of(seed) for seed in range(200)]
+    assert [request_of(seed) for seed in range(200)] == made
+    assert len({sent.raw for sent in made}) > 50
