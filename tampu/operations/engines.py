@@ -185,7 +185,7 @@ def _alone(work: Path) -> Iterator[None]:
             try:
                 fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise EngineBuildFailed("this engine is being built already") from None
+                raise BadRequest("this engine is being built already; wait until it is there") from None
         yield
 
 

@@ -161,7 +161,7 @@ def _set_option(body: Any, random: Random) -> Any:
         options = body.get("options")
         body["options"] = {
             **(options if isinstance(options, dict) else {}),
-            random.choice(OPTIONS): random.choice(STRANGE),
+            random.choice(OPTIONS): deepcopy(random.choice(STRANGE)),
         }
     return body
 
