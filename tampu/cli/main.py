@@ -89,7 +89,13 @@ def _told(console: Console, work: Callable[[], int]) -> int:
     except TampuError as error:
         return _complain(console, error.message, FAILED)
     except OSError as error:
-        return _complain(console, str(error), FAILED)
+        return _complain(console, _in_words(error), FAILED)
+
+
+def _in_words(error: OSError) -> str:
+    """What the system refused, and of which file, without its number."""
+    said = (error.strerror or str(error) or type(error).__name__).lower()
+    return f"{error.filename}: {said}" if error.filename else said
 
 
 def _dispatch(arguments: Sequence[str], invocation: Invocation) -> int:

@@ -10,7 +10,7 @@ from tampu.cli.pull import described_or_pulled
 from tampu.cli.sign_in_hints import FOR_CLOUD_MODELS, tell_where_to_sign_in
 from tampu.cli.vector import print_vector
 from tampu.client.answers import Description
-from tampu.errors import BadRequest, SignInRequired
+from tampu.errors import BadRequest, SignInRequired, TampuError
 from tampu.modelfile.document import Instruction, Kind, Modelfile
 from tampu.modelfile.parameters import parameters
 from tampu.repl.chosen import Chosen, read_keep_alive, read_think
@@ -107,6 +107,10 @@ def _answer(invocation: Invocation, model: str, prompt: str, description: Descri
             )
     except KeyboardInterrupt:
         return
+    except TampuError:
+        if not invocation.is_ollama:
+            printer.leave_line()
+        raise
     if prompt:
         console.write("\n\n")
     if chosen.verbose:

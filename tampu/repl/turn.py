@@ -1,6 +1,6 @@
 """One turn of a session: what a person says goes to the model, and its answer to the screen."""
 
-from tampu.errors import BadRequest, ServerError
+from tampu.errors import BadRequest, ServerError, TampuError
 from tampu.repl.media import attach, is_multimodal
 from tampu.repl.talk import Talk
 from tampu.terminal.answer import AnswerPrinter, show_answer
@@ -34,7 +34,9 @@ def ask(talk: Talk) -> None:
         if printer.has_written:
             console.write("\n")
         return
-    except (ServerError, BadRequest) as error:
+    except TampuError as error:
+        if not talk.as_ollama:
+            printer.leave_line()
         _tell_or_raise(talk, error)
         return
     finally:
@@ -47,8 +49,10 @@ def ask(talk: Talk) -> None:
         console.tell(console.greyed(speed_line(end)))
 
 
-def _tell_or_raise(talk: Talk, error: ServerError | BadRequest) -> None:
+def _tell_or_raise(talk: Talk, error: TampuError) -> None:
     """Errors that the next message can mend are told; all others end the session."""
+    if not isinstance(error, ServerError | BadRequest):
+        raise error
     if any(words in error.message for words in _BEARABLE):
         talk.console.write(f"error: {error.message}\n")
     elif _UPSTREAM in error.message:

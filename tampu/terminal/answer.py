@@ -63,6 +63,11 @@ class AnswerPrinter:
             # The cursor would be seen to jump where a word is taken back.
             self._console.write(f"{HIDE_CURSOR}{out}{SHOW_CURSOR}" if self._console.writes_terminal else out)
 
+    def leave_line(self) -> None:
+        """What follows an answer that was cut begins a line of its own, where a person reads both."""
+        if self.has_written and self._console.writes_terminal:
+            self._console.write("\n")
+
     def _thinking(self, text: str) -> str:
         if not text or not self._show_thinking:
             return ""

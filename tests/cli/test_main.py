@@ -53,6 +53,20 @@ def test_values_that_mean_nothing_are_told(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+def test_a_full_disk_is_told_in_words(tmp_path: Path) -> None:
+    with stub_server({("GET", "/api/tags"): MODELS}) as stub, Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tampu", "list"],
+            env=environment(tmp_path, stub.address),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (1, b"Error: no space left on device\n")
+
+
 def test_a_bad_setting_is_code_2(tmp_path: Path) -> None:
     done = run_program("list", home=tmp_path, OLLAMA_ORIGINS="nonsense")
     assert done.returncode == 2

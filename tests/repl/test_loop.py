@@ -90,6 +90,18 @@ def test_ctrl_c_stops_the_answer_and_not_the_session(tmp_path: Path) -> None:
     assert [message["role"] for message in stub.bodies("/api/chat")[1]["messages"]] == ["user", "user"]
 
 
+def test_an_error_in_an_answer_has_a_line_of_its_own(tmp_path: Path) -> None:
+    broken = Answer(lines=[{"message": {"content": "Half an answer"}}, {"error": "upstream error"}])
+    with session(tmp_path, broken) as (terminal, stub):
+        terminal.send("hi\r")
+        told = "An error occurred while processing your message. Please try again."
+        terminal.wait_for(">>> hi", "Half an answer", told, "", PROMPT)
+        stub.answers["POST", "/api/chat"] = Answer(lines=[{"message": {"content": "Half"}}, {"error": "it broke"}])
+        terminal.send("again\r")
+        assert terminal.wait_for_end() == 1
+        assert terminal.lines[-3:] == [">>> again", "Half", "Error: it broke"]
+
+
 def test_a_block_of_lines_is_one_message(tmp_path: Path) -> None:
     with session(tmp_path, spoken("ok")) as (terminal, stub):
         terminal.send('"""one\r')
