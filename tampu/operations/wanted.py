@@ -6,14 +6,13 @@ from typing import Final
 
 from tampu.config import Settings
 from tampu.engine.spec import EngineSpec, Pooling
+from tampu.hardware.devices import allowed_processors
 from tampu.operations.facts import ModelFacts
 from tampu.options import LoadOptions, Options, merge_options
 from tampu.scheduler.records import LoadRequest
 from tampu.store.model import Model
 from tampu.units import KeepAlive
 
-_MOST_THREADS = 512
-"""More make the engine crash."""
 _IMAGE_TOKENS: Final[dict[str, tuple[int | None, int | None]]] = {
     **dict.fromkeys(("qwen2vl", "qwen25vl", "qwen3vl", "qwen3vlmoe"), (1024, None)),
     # As in its first engines; newer ones would make more of a picture.
@@ -48,7 +47,7 @@ def wanted_load(
         num_gpu=0 if settings.llm_library.startswith("cpu") else max(options.num_gpu, -1),
         main_gpu=options.main_gpu,
         use_mmap=options.use_mmap,
-        num_thread=min(max(options.num_thread, 0), _MOST_THREADS),
+        num_thread=_threads(options.num_thread),
         draft_num_predict=options.draft_num_predict if guesses else 0,
         context_shift=shift if shift is not None else facts.details.family not in _FAMILIES_WITHOUT_SHIFT,
         embedding=embedding,
@@ -78,6 +77,14 @@ def wanted_options(model: Model, settings: Settings, asked: Mapping[str, object]
     Raises InvalidParameter.
     """
     return merge_options(model.parameters, settings.of_model(model.name.short).options, asked)
+
+
+def _threads(asked: int) -> int:
+    """The threads to compute on, 0 for automatic.
+
+    Each waits for all others at every step: more of them than processors bring the whole machine to a standstill.
+    """
+    return min(asked, len(allowed_processors())) if asked > 0 else 0
 
 
 def _projector_paths(model: Model, facts: ModelFacts, *, embedding: bool) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tampu.hardware.devices import allowed_processors
 from tests.journeys.conftest import Served, serving, wait_until
 from tests.recordings import recorded_bytes, recording
 
@@ -189,6 +190,17 @@ def test_options_of_an_answer_never_reload_and_a_context_does_once(plain: Served
     assert second != first
     say(plain, "short", options={"num_ctx": 300, "num_predict": 2})
     assert engines(plain) == second
+
+
+def test_more_threads_than_processors_are_not_to_be_had(plain: Served) -> None:
+    """Hundreds of threads that wait for one another would stop the whole machine at one client's wish."""
+    unload_all(plain)
+    processors = len(allowed_processors())
+    say(plain, "short", options={"num_thread": 10_000})
+    (engine,) = engines(plain)
+    assert psutil.Process(engine).num_threads() < processors + 100
+    say(plain, "short", options={"num_thread": processors})
+    assert engines(plain) == {engine}
 
 
 def test_three_models_in_rotation_with_room_for_two(tmp_path: Path) -> None:
