@@ -202,8 +202,8 @@ def test_time_is_linear(name):
     for text in floods(name, 20_000):
         parser = parser_for(name, {"think": False})
         pieces = [text[place : place + 4] for place in range(0, len(text), 4)]
-        start = time.perf_counter()
+        start = time.process_time()
         for piece in pieces:
             parser.feed(piece)
         parser.feed("", last=True)
-        assert (time.perf_counter() - start) / len(pieces) < 100e-6, text[:40]
+        assert (time.process_time() - start) / len(pieces) < 100e-6, text[:40]

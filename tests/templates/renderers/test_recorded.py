@@ -104,7 +104,7 @@ def test_long_conversations_take_milliseconds(name):
     conversation, tools = long_conversation(), twenty_tools()
     seconds = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         renderer_named(name).prompt(conversation, tools=tools, think=True, today=TODAY)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.05
