@@ -9,7 +9,7 @@ PARTS_LIMIT: Final = 5_000
 LITERAL_LIMIT: Final = 2_000
 REPETITION_LIMIT: Final = 5_000
 DIVISOR_LIMIT: Final = 100_000
-ITEMS_LIMIT: Final = 50_000
+ITEMS_LIMIT: Final = 20_000
 """Of all arrays together that a schema counts: the engine writes each item out before it begins."""
 _ANNOTATIONS: Final = frozenset({"description", "title", "default", "examples", "$comment", "x-guidance"})
 _LITERALS: Final = frozenset({"const", "enum"})
