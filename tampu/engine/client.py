@@ -230,10 +230,14 @@ class EngineClient:
                     tell(event)
             return reader.end is not None
 
-        async with self._open("POST", path, body) as answer:
-            await answer.pour(take, audience.pace)
-            if reader.end is None:
-                raise self._crashed()
+        try:
+            async with self._open("POST", path, body) as answer:
+                await answer.pour(take, audience.pace)
+                if reader.end is None:
+                    raise self._crashed()
+        finally:
+            if reader.end is None and self.prompts is not None:
+                self.prompts.note_left(prompt_size(body))
         self._learn(reader.end, recalled)
 
     async def _recalled(self, body: Body) -> int:

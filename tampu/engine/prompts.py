@@ -25,6 +25,8 @@ from tampu.errors import EngineError
 
 LEAST_TOKENS: Final = 512
 """A shorter prompt is read again sooner than a file."""
+_CHARACTERS_PER_TOKEN: Final = 4
+"""About."""
 _LEAST_NEW: Final = 256
 _HELD: Final = 16
 _MS_PER_TOKEN: Final = 1.0
@@ -141,6 +143,11 @@ class Prompts:
         if end.prompt_tokens + end.completion_tokens >= LEAST_TOKENS and read_anew >= _LEAST_NEW:
             self._unwritten += read_anew
 
+    def note_left(self, characters: int) -> None:
+        """An answer was left before its end: how much of its prompt was read, the slots will show."""
+        if characters >= LEAST_TOKENS:
+            self._unwritten += max(LEAST_TOKENS, characters // _CHARACTERS_PER_TOKEN)
+
     @property
     def has_news(self) -> bool:
         """Whether there is something to write down."""
@@ -151,8 +158,11 @@ class Prompts:
         news = self._unwritten
         try:
             with anyio.move_on_after(self._reading.patience_s(news)):
-                for slot in await self._slots.slots():
+                slots = await self._slots.slots()
+                for slot in slots:
                     await self._write(slot)
+                if any(slot.is_processing for slot in slots):
+                    return  # one whose client has just left: it is looked at again
         except EngineError as error:
             _log.debug("prompts were not kept: %s", error)
         except OSError as error:

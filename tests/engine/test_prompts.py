@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -14,7 +14,7 @@ from tampu.engine.process import ChildEngine, start_engine
 from tampu.engine.protocol import EngineChat, EngineEnd
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.messages import Message
-from tests.engine.running import GREEDY, answer, events_of
+from tests.engine.running import GREEDY, answer, asking, events_of
 from tests.models import scripted_model
 
 pytestmark = pytest.mark.anyio
@@ -58,6 +58,16 @@ async def test_a_long_prompt_is_read_once_for_all_engines(tmp_path: Path) -> Non
         assert await cached(child, LONG) == 0
         assert await cached(child, LONG) >= 900
     assert len(files(tmp_path)) == 1
+    async with engine(tmp_path) as child:
+        assert await cached(child, LONG + "and more") >= 900
+
+
+async def test_a_prompt_whose_answer_was_stopped_is_kept_too(tmp_path: Path) -> None:
+    """People stop answers all the time, and ask on."""
+    async with engine(tmp_path) as child:
+        async with aclosing(child.engine.complete(asking(LONG + "<|s0|>"))) as events:
+            await anext(events)
+        assert await cached(child, LONG) >= 900
     async with engine(tmp_path) as child:
         assert await cached(child, LONG + "and more") >= 900
 
