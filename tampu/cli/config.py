@@ -78,7 +78,7 @@ def _list(invocation: Invocation, words: list[str], as_json: bool) -> None:  # n
         if key != "name"
     ]
     rows_shown = [tuple(printable(cell) for cell in line) for line in lines]
-    invocation.console.write(table(("KEY", "VALUE", "FROM"), rows_shown))
+    invocation.console.write(table(("KEY", "VALUE", "FROM"), rows_shown, trimmed=True))
 
 
 def _values(settings: Settings) -> Iterator[Any]:

@@ -52,7 +52,7 @@ def _shown(found: Tuned, model: str, *, is_kept: bool, was_reset: bool) -> str:
     values = ", ".join(f"{name} {value}" for name, value in found.values.items())
     where = "kept, and used from the next load on" if is_kept else "not kept"
     end = f"{model}: {values} ({where})\n" if values else f"{model}: nothing is clearly faster than usual\n"
-    return table(("TRIED", "VALUE", "AGAINST THE BEST"), rows) + printable(end)
+    return table(("TRIED", "VALUE", "AGAINST THE BEST"), rows, trimmed=True) + printable(end)
 
 
 def _result(tried: Tried) -> str:

@@ -40,6 +40,7 @@ def test_every_value_and_where_it_comes_from(tmp_path: Path) -> None:
     assert rows["limits.load_timeout"].split() == ["limits.load_timeout", "5m", "default"]
     assert rows["keys.registry"].split() == ["keys.registry", "********", f"{file}:3"]
     assert rows["models[m:latest].parallel"].split() == ["models[m:latest].parallel", "2", f"{file}:5"]
+    assert all(line == line.rstrip() for line in out.splitlines()), "a blank more makes an empty line on a terminal"
     assert config(tmp_path)[1].splitlines()[0] == out.splitlines()[0], "list is what config does without words"
     found = {row["key"]: row for row in json.loads(config(tmp_path, "list", "--json")[1])}
     assert found["keys.registry"]["value"] == "********"
