@@ -52,6 +52,10 @@ _OTHER_HEADS: Final = frozenset({"bert", "deepseek2", "gemma4", "nemotron_h", "n
 """Whose heads are not all of one size, or have none."""
 _GATED: Final = frozenset({"qwen35", "qwen35moe", "qwen3next"})
 """Whose blocks ask for a gate as well, as long as what they ask."""
+_OWN_EXPERTS: Final = frozenset(
+    {"deepseek2", "gemma4", "laguna", "llama4", "nemotron_h_moe", "qwen35moe", "qwen3next", "qwen3vlmoe"}
+)
+"""Whose experts have a width of their own; those of others are as wide as a block without any."""
 _OF_PROJECTORS: Final[dict[str, Keys]] = {
     "deepseekocr": ("sam.block_count", "sam.embedding_length", "sam.head_count"),
     "pixtral": ("spatial_merge_size",),
@@ -103,7 +107,7 @@ def _check_width(made: Translation, block: int, shapes: dict[str, tuple[int, ...
 
 def _check_width_of_experts(made: Translation, block: int, shapes: dict[str, tuple[int, ...]]) -> None:
     own, shape = made.architecture, shapes.get("ffn_down_exps.weight")
-    if not shape:
+    if not shape or own not in _OWN_EXPERTS:
         return
     used = made.number(f"{own}.expert_used_count") or 1
     usual = (_of_block(made, _WIDTH, block) or 0) // max(1, used)

@@ -14,6 +14,7 @@ from tampu.gguf.translate.plan import Copied
 from tampu.gguf.translate.planning import BLOCK, projector_view, text_view
 from tests.engine.splitting import split
 from tests.gguf.translate.spoiling import Spoiled
+from tests.gguf.translate.variants import Made
 from tests.published import NAMES, NATIVE, published_model, views_of, written
 
 VOCABULARY = 260_000
@@ -72,6 +73,20 @@ def test_a_split_model_becomes_the_same_file_as_a_whole_one(name: str, tmp_path:
         assert made == expected
         with pytest.raises(InvalidModelFile, match="is in 3 files, of which 2 are there"):
             planned(*first, others[:1])
+
+
+def test_experts_may_be_as_wide_as_a_block_without_any(tmp_path: Path) -> None:
+    """The engine takes it: a Llama says nothing else of their width."""
+    made = Made("llama3-tokenizer")
+    for name in [name for name in made.tensors if ".ffn_" in name and "norm" not in name]:
+        made.repeat(name, name.replace(".weight", "_exps.weight"), 4)
+        if ".ffn_up" in name:
+            made.add(name.replace("ffn_up", "ffn_gate_inp"), made.tensors["output_norm.weight"][0][0], 4)
+    made.say(expert_count=4, expert_used_count=2)
+    path = made.write(tmp_path / "experts.gguf")
+    view = text_view(path, read_header(path))
+    assert view is not None
+    assert view.architecture == "llama"
 
 
 def contents(path: Path) -> tuple[dict[str, object], dict[str, object]]:
