@@ -27,6 +27,7 @@ _LENIENT = {
     "chat messages = [null]": "a null in a list is the zero value of its kind, as Go reads it",
     "unload with a bad option": "nothing is sampled, so options are not looked at",
     "bad format, empty prompt": "nothing is written, so the format is not looked at",
+    "bad format, debug render": "as above",
     "response_format upper case and blanks": "words of OpenAI's are taken as Ollama takes them",
     "base64 upper case": "as above",
     "reasoning object wins": "what does not count is not looked at",
