@@ -18,9 +18,13 @@ def load_lines(path: Path) -> list[str]:
     return [line.strip() for line in whole.split("\n") if line.strip()][-KEPT_LINES:]
 
 
-def save_lines(path: Path, lines: Iterable[str]) -> None:
-    """Replace the file in one step. A folder that cannot be written costs the history, not the session."""
-    kept = [line.strip() for entry in lines for line in entry.split("\n") if line.strip()][-KEPT_LINES:]
+def add_lines(path: Path, entries: Iterable[str]) -> None:
+    """Put them behind what the file has by now, for other sessions write it too; it is replaced in one step.
+
+    A folder that cannot be written costs the history, not the session.
+    """
+    added = [line.strip() for entry in entries for line in entry.split("\n") if line.strip()]
+    kept = [*load_lines(path), *added][-KEPT_LINES:]
     draft = path.with_name(f"{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

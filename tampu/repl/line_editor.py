@@ -16,7 +16,7 @@ from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
 
-from tampu.repl.history import load_lines, save_lines
+from tampu.repl.history import add_lines, load_lines
 from tampu.repl.keys import bindings, terminal_input
 
 PROMPT: Final = ">>> "
@@ -39,7 +39,7 @@ class LineEditor:
     ) -> None:
         self.keeps_history = keeps_history
         self._file = history_file
-        self._lines = load_lines(history_file)
+        self._unsaved: list[str] = []
         self._style = _GREY if coloured else ""
         self._prompt_style = ""
         next_line = _NextLine(self._style)
@@ -48,7 +48,7 @@ class LineEditor:
             multiline=True,
             prompt_continuation=CONTINUATION,
             placeholder=self._placeholder,
-            history=InMemoryHistory(self._lines),
+            history=InMemoryHistory(load_lines(history_file)),
             key_bindings=bindings(edit, next_line.note_paste),
             input_processors=[next_line],
             style=_PLAIN_AFTERWARDS,
@@ -67,9 +67,10 @@ class LineEditor:
         self._prompt_style = self._style if greyed else ""
         text: str = self._prompts.prompt()
         if text.strip():
-            self._lines.append(text)
+            self._unsaved.append(text)
             if self.keeps_history:
-                save_lines(self._file, self._lines)
+                add_lines(self._file, self._unsaved)
+                self._unsaved.clear()
         return text
 
     def _placeholder(self) -> StyleAndTextTuples:
