@@ -6,9 +6,12 @@ Layers are plain JSON objects (a model's stored parameters, a request's `options
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Final
 
 from tampu.errors import InvalidParameter
+
+_MOST_STRINGS: Final = 10_000
+"""An engine looks for each of them behind each token, and everybody else waits meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,9 @@ def _strings(key: str, value: object) -> tuple[str, ...]:
         raise InvalidParameter(f'option "{key}" must be of type array')
     if not all(isinstance(item, str) for item in value):
         raise InvalidParameter(f'option "{key}" must be of an array of strings')
-    return tuple(value)
+    if len(distinct := tuple(dict.fromkeys(value))) > _MOST_STRINGS:
+        raise InvalidParameter(f'option "{key}" has {len(distinct)} texts; at most {_MOST_STRINGS} are looked for')
+    return distinct
 
 
 OPTION_READERS: Mapping[str, Callable[[str, object], Any]] = {

@@ -78,6 +78,8 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "large picture": (GENERATE, lambda: body(images=["A" * 48 * MIB]), "does not support images"),
     "bad picture": (GENERATE, lambda: body(images=["A" * 48 * MIB + "!"]), "at input byte 50331648"),
     "option of a wrong type": (GENERATE, lambda: body(options={"top_k": "x" * MIB}), "top_k"),
+    "a million stops": (GENERATE, lambda: body(options={"stop": [f"s{n}" for n in range(1_000_000)]}), "at most 10000"),
+    "uncounted items": (GENERATE, lambda: body(format={"items": {"minItems": 10**8}}), "items of arrays"),
     "number without end": (GENERATE, lambda: b'{"model":"fine","prompt":"x","options":{"top_p":1e999}}', "range"),
     "integer without end": (GENERATE, lambda: body(options={"min_p": 10**400}), "min_p"),
 }  # fmt: skip
