@@ -22,7 +22,7 @@ from tests.robustness.mutations import Sent, plain, spoilt
 from tests.robustness.valid_requests import KEPT, Asked, valid_requests
 from tests.vision import seeing_model
 
-COUNT = int(os.environ.get("TAMPU_MUTATIONS", "1200"))
+COUNT = int(os.environ.get("TAMPU_MUTATIONS", "1500"))
 CLIENTS = 4
 HANG_S = 60.0
 """A net, not a measure: the slowest answers load a model."""
