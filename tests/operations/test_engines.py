@@ -106,7 +106,7 @@ async def test_names_that_would_hurt_are_refused(home: Home, name: str) -> None:
 async def test_two_builds_of_one_engine_do_not_meet(home: Home) -> None:
     first = build_engine(home, BuildEngineRequest(source=str(home.source)))  # type: ignore[arg-type]  # as above
     assert (await anext(first)).status == "configuring"  # type: ignore[arg-type]  # an async generator
-    with pytest.raises(EngineBuildFailed, match="built already"):
+    with pytest.raises(BadRequest, match="built already"):
         await built(home)
     assert [step.status async for step in first][-1] == "success"
     assert (await built(home))[-1] == "success"
