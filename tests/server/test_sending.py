@@ -82,7 +82,7 @@ def wait_until_closed(live: Live, share: FakeShare) -> None:
 def test_it_is_sent_whole(live: Live, share: FakeShare) -> None:
     response, content = live.ask("GET", PATH)
     assert (response.status, len(content)) == (200, SIZE)
-    assert share.open == 0
+    wait_until_closed(live, share)
 
 
 def test_only_the_head_is_sent_without_reading(live: Live, share: FakeShare) -> None:
