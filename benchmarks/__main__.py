@@ -4,6 +4,7 @@ usage: python -m benchmarks [--json]
 """
 
 import json
+import logging
 import sys
 from dataclasses import asdict
 
@@ -42,7 +43,11 @@ def main() -> int:
         engine_rows,
         endurance_rows,
     )
-    rows = [row for rows_of in measured for row in rows_of()]
+    logging.disable(logging.WARNING)  # what replies made to take long are told for
+    rows: list[Row] = []
+    for rows_of in measured:
+        print(f"measuring: {rows_of.__name__.removesuffix('_rows')}", file=sys.stderr, flush=True)
+        rows += rows_of()
     if "--json" in sys.argv:
         print(json.dumps([asdict(row) for row in rows], indent=1))
     else:
