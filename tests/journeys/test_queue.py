@@ -98,7 +98,7 @@ def test_the_queue_on_the_command_line(small: Served) -> None:
 
 def test_a_full_queue_says_when_to_come_again(small: Served) -> None:
     clients = [Client(small, "loop")]
-    wait_until(lambda: len(queue(small)) == 1)
+    wait_until(lambda: states(small) == [("loop:latest", "running", 0)])
     # One is being placed, one waits: so many a queue of one takes.
     for count in (2, 3):
         clients.append(Client(small, "other"))
