@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tampu.cli.catalog import COMMANDS, ROOT_FLAGS
+from tampu.cli.catalog import whole_page
 from tampu.cli.grammar import HELP
-from tampu.cli.help import program_page
 from tampu.cli.invocation import Invocation
 
 
@@ -17,7 +16,7 @@ def run_bare(
     """Answer to flags alone: `arguments`, and what they mean. `run_line` runs what is chosen; raises TampuError."""
     console = invocation.console
     if given.get(HELP):
-        console.write(_page(invocation.program))
+        console.write(whole_page(invocation.program))
     elif given.get("version"):
         # Only now, as below: most command lines need neither.
         from tampu.cli.version import version_report  # noqa: PLC0415
@@ -31,16 +30,4 @@ def run_bare(
         # Ollama's menu looks for a server before it looks for a person.
         if invocation.is_ollama:
             invocation.demand_server()
-        console.write(_page(invocation.program))
-
-
-def _page(program: str) -> str:
-    return program_page(
-        program,
-        commands=[
-            *((entry.name, entry.summary) for entry in COMMANDS.values() if not entry.beyond),
-            (HELP, "Help about any command"),
-        ],
-        more_commands=[(entry.name, entry.summary) for entry in COMMANDS.values() if entry.beyond],
-        flags=ROOT_FLAGS,
-    )
+        console.write(whole_page(invocation.program))

@@ -8,7 +8,8 @@ from typing import Final
 import click
 
 from tampu.cli.command import Command
-from tampu.cli.grammar import Flag
+from tampu.cli.grammar import HELP, Flag
+from tampu.cli.help import program_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ _ENTRIES: Final = (
 )
 COMMANDS: Final[Mapping[str, Entry]] = {entry.name: entry for entry in _ENTRIES}
 """The table by name, in the order of the help page."""
+_HELP: Final = Entry(HELP, "help_topics", "Help about any command")
 ROOT_FLAGS: Final = (
     Flag(["--nowordwrap"], help="Don't wrap words to the next line automatically"),
     Flag(["--verbose"], help="Show timings for response"),
@@ -67,12 +69,23 @@ class Program(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> Command | None:  # noqa: ARG002  # click's signature
-        for entry in COMMANDS.values():
+        for entry in (*COMMANDS.values(), _HELP):
             if cmd_name == entry.name or cmd_name in entry.aliases:
                 command = importlib.import_module(f"tampu.cli.{entry.module}").command_line
                 assert isinstance(command, Command)  # noqa: S101  # a contract of this package
                 return command
         return None
+
+
+def whole_page(program: str) -> str:
+    """The page of the program, with all commands."""
+    ollamas = [entry for entry in COMMANDS.values() if not entry.beyond]
+    return program_page(
+        program,
+        commands=[(entry.name, entry.summary) for entry in (*ollamas, _HELP)],
+        more_commands=[(entry.name, entry.summary) for entry in COMMANDS.values() if entry.beyond],
+        flags=ROOT_FLAGS,
+    )
 
 
 def unknown_command(program: str, name: str) -> str:

@@ -41,18 +41,21 @@ class Command(click.Command):
         """The flags of this command."""
         return [parameter for parameter in self.params if isinstance(parameter, Flag)]
 
+    def page(self, program: str) -> str:
+        """What --help prints of it."""
+        return command_page(
+            program,
+            self.usage,
+            summary=str(self.help),
+            aliases=self.aliases,
+            flags=self.flags,
+            variables=self.variables,
+        )
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         given, words = read_flags(self.flags, args)
         if given.get(HELP):
-            page = command_page(
-                invocation_of(ctx).program,
-                self.usage,
-                summary=str(self.help),
-                aliases=self.aliases,
-                flags=self.flags,
-                variables=self.variables,
-            )
-            invocation_of(ctx).console.write(page)
+            invocation_of(ctx).console.write(self.page(invocation_of(ctx).program))
             ctx.exit()
         self.words.check(len(words))
         ctx.params = {str(flag.name): given.get(str(flag.name), flag.default) for flag in self.flags}

@@ -4,7 +4,7 @@ The commands are click's, but click's own parser reads a few things differently 
 a cluster of short flags) and says everything differently; so flags are read here, for all commands alike.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -112,14 +112,29 @@ def at_least(count: int) -> Words:
     return Words(count)
 
 
-def split_command(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The command's name, which is the first word, and everything else; flags may stand before the name."""
-    for place, argument in enumerate(arguments):
-        if argument == "--":
-            break
-        if not argument.startswith("-") or argument == "-":
+def split_command(arguments: Sequence[str], flags: Iterable[Flag]) -> tuple[str | None, list[str]]:
+    """The command's name, None where there is none, and everything else. `flags`: those of the program itself.
+
+    Flags may stand before the name. One that the program does not know is taken to have the next word for its value:
+    in `--format json run` the command is run. A flag without enough behind it is left for the program to refuse.
+    """
+    lone = {name for flag in flags if flag.without_value is not None for name in (flag.long, f"-{flag.short}")}
+    place = 0
+    while place < len(arguments) and arguments[place] != "--":
+        argument = arguments[place]
+        if argument and not argument.startswith("-"):
             return argument, [*arguments[:place], *arguments[place + 1 :]]
+        if _takes_next(argument, lone):
+            if len(arguments) - place <= 2:
+                break
+            place += 1
+        place += 1
     return None, list(arguments)
+
+
+def _takes_next(argument: str, lone: Collection[str]) -> bool:
+    is_flag = argument.startswith("--") or (argument.startswith("-") and len(argument) == 2)
+    return is_flag and "=" not in argument and argument not in lone
 
 
 def read_flags(flags: Iterable[Flag], arguments: Sequence[str]) -> tuple[dict[str, object], list[str]]:

@@ -17,7 +17,7 @@ import click
 from tampu.cli.bare import run_bare
 from tampu.cli.catalog import ROOT_FLAGS, Program, unknown_command
 from tampu.cli.command import Command
-from tampu.cli.grammar import HELP, read_flags, split_command
+from tampu.cli.grammar import read_flags, split_command
 from tampu.cli.invocation import OLLAMA, Invocation
 from tampu.config import Settings
 from tampu.errors import BadRequest, ConfigError, TampuError
@@ -71,7 +71,7 @@ def _settings(arguments: Sequence[str]) -> Settings:
     try:
         return Settings.read()
     except ConfigError:
-        if split_command(arguments)[0] != "config":
+        if split_command(arguments, ROOT_FLAGS)[0] != "config":
             raise
         return Settings()
 
@@ -99,11 +99,9 @@ def _in_words(error: OSError) -> str:
 
 
 def _dispatch(arguments: Sequence[str], invocation: Invocation) -> int:
-    name, rest = split_command(arguments)
+    name, rest = split_command(arguments, ROOT_FLAGS)
     program = Program(invocation.program)
     with click.Context(program, info_name=invocation.program, obj=invocation) as context:
-        if name == HELP:
-            name, rest = next(iter(rest), None), ["--help"]
         if name is None:
             return _run_bare(rest, invocation)
         command = program.get_command(context, name)

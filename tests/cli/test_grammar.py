@@ -91,7 +91,25 @@ def test_counting_words(words: Words, count: int, text: str) -> None:
     assert caught.value.message == text
 
 
-def test_the_command_is_the_first_word() -> None:
-    assert split_command(["--verbose", "run", "m"]) == ("run", ["--verbose", "m"])
-    assert split_command(["--version"]) == (None, ["--version"])
-    assert split_command([]) == (None, [])
+@pytest.mark.parametrize(
+    ("arguments", "command", "rest"),
+    [
+        ("--verbose run m", "run", "--verbose m"),
+        ("--file run m", "m", "--file run"),
+        ("--format json run m", "run", "--format json m"),
+        ("-x json run m", "run", "-x json m"),
+        ("--format=json run m", "run", "--format=json m"),
+        ("-xy run m", "run", "-xy m"),
+        ("--nope run", None, "--nope run"),
+        ("- run m", "run", "- m"),
+        ("-- run m", None, "-- run m"),
+        ("--version", None, "--version"),
+    ],
+)
+def test_the_command_is_the_first_word_that_is_no_value(arguments: str, command: str | None, rest: str) -> None:
+    assert split_command(arguments.split(), (Flag(["--verbose"]),)) == (command, rest.split())
+
+
+def test_without_words_there_is_no_command() -> None:
+    assert split_command([], ()) == (None, [])
+    assert split_command([""], ()) == (None, [""])

@@ -172,3 +172,12 @@ def test_the_version_without_a_server(tmp_path: Path) -> None:
     assert done.stdout.startswith(
         b"Warning: could not connect to a running Ollama instance\nWarning: client version is "
     )
+
+
+def test_help_on_help_and_on_what_nobody_knows(tmp_path: Path) -> None:
+    own = run_program("help", "--help", home=tmp_path)
+    assert b"tampu help [command] [flags]" in own.stdout
+    unknown = run_program("help", "nonsense", "a b", home=tmp_path)
+    assert (unknown.returncode, unknown.stdout) == (0, b"")
+    assert unknown.stderr.startswith(b"Unknown help topic [`nonsense` `a b`]\nUsage:\n  tampu [flags]\n")
+    assert run_program("help", home=tmp_path).stdout == run_program("--help", home=tmp_path).stdout
