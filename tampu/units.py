@@ -167,7 +167,7 @@ def format_count(count: int) -> str:
 
 _MINUTE: Final = 60
 _HOUR: Final = 3600
-_FOREVER_S: Final = 20 * 365 * 24 * _HOUR
+_FOREVER_S: Final = 21 * 365 * 24 * _HOUR
 
 
 def format_span(seconds: float) -> str:
@@ -210,4 +210,4 @@ def format_moment(then: float | None, *, now: float, never: str) -> str:
     if then <= now:
         return f"{format_span(now - then)} ago"
     ahead = then - now
-    return "Forever" if ahead > _FOREVER_S else f"{format_span(ahead)} from now"
+    return "Forever" if ahead >= _FOREVER_S else f"{format_span(ahead)} from now"

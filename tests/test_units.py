@@ -120,6 +120,7 @@ HOUR = 3600
         (12_000 * HOUR, "16 months ago"),
         (2 * 365 * 24 * HOUR, "2 years ago"),
         (-299, "4 minutes from now"),
+        (-20.9 * 365 * 24 * HOUR, "20 years from now"),
         (-21 * 365 * 24 * HOUR, "Forever"),
     ],
 )

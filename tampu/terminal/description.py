@@ -1,12 +1,12 @@
 """The page that `show` prints of a model: sections of aligned columns, byte for byte as Ollama does."""
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import zip_longest
 from typing import Any, Final
 
 from tampu.client.answers import Description
+from tampu.terminal.columns import columns
 from tampu.terminal.console import printable
 from tampu.units import format_count
 
@@ -19,24 +19,24 @@ Row = Sequence[str]
 
 
 def description_page(model: Description, *, verbose: bool) -> str:
-    """The whole page. `verbose` adds the GGUF's metadata and tensors."""
-    sections: list[tuple[str, Iterable[Row], int]] = [
-        ("Model", _facts(model), CELL_WIDTH),
-        ("Origin", [[model.origin.kind, model.origin.place]] if model.origin else (), CELL_WIDTH),
-        ("Capabilities", ([capability] for capability in model.capabilities), CELL_WIDTH),
-        ("Projector", _projector(model.projector_info), CELL_WIDTH),
-        ("Parameters", (line.split() for line in model.parameters.splitlines() if line.strip()), CELL_WIDTH),
-        ("Metadata", _metadata(model.model_info) if verbose else (), CELL_WIDTH),
-        ("Tensors", ([t.name, t.type, _listed(t.shape)] for t in model.tensors if verbose), CELL_WIDTH),
-        ("System", _first_lines(model.system), TEXT_WIDTH),
-        ("License", _first_lines(model.license), TEXT_WIDTH),
+    """The whole page. `verbose` adds the GGUF's metadata and tensors. A text of blanks has its heading all the same."""
+    origin = [[model.origin.kind, model.origin.place]] if model.origin else []
+    parameters = (line.split() for line in model.parameters.split("\n") if line)
+    sections: list[tuple[str, object, Iterable[Row], int]] = [
+        ("Model", model, _facts(model), CELL_WIDTH),
+        ("Origin", origin, origin, CELL_WIDTH),
+        ("Capabilities", model.capabilities, ([capability] for capability in model.capabilities), CELL_WIDTH),
+        ("Projector", model.projector_info, _projector(model.projector_info), CELL_WIDTH),
+        ("Parameters", model.parameters, parameters, CELL_WIDTH),
+        ("Metadata", verbose and model.model_info, _metadata(model.model_info), CELL_WIDTH),
+        ("Tensors", verbose and model.tensors, ([t.name, t.type, _listed(t.shape)] for t in model.tensors), CELL_WIDTH),
+        ("System", model.system, _first_lines(model.system), TEXT_WIDTH),
+        ("License", model.license, _first_lines(model.license), TEXT_WIDTH),
     ]
-    return "".join(_section(title, list(rows), width) for title, rows, width in sections)
+    return "".join(_section(title, list(rows), width) for title, shown, rows, width in sections if shown)
 
 
 def _section(title: str, rows: Sequence[Row], cell_width: int) -> str:
-    if not rows:
-        return ""
     cells = [[_cell(printable(text), cell_width) for text in row] for row in rows]
     widths = [max(width for _, width in column) for column in zip_longest(*cells, fillvalue=([""], 0))]
     lines = [f"  {title}", *(line for row in cells for line in _row_lines(row, widths)), ""]
@@ -45,23 +45,64 @@ def _section(title: str, rows: Sequence[Row], cell_width: int) -> str:
 
 def _cell(text: str, limit: int) -> tuple[list[str], int]:
     """The lines of a cell and its width. Words are never broken, so one long word makes the cell wider."""
-    lines = textwrap.wrap(text, limit, break_long_words=False, break_on_hyphens=False) or [""]
-    return lines, max(min(len(text), limit), *map(len, lines))
+    text = text.replace("\n", " ")
+    width = min(columns(text), limit)
+    lines = _wrapped(text, width)
+    return lines, max(width, *map(columns, lines))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` columns, or of the longest word, that are as even as can be.
+
+    Least is the sum of the squares of what the lines leave free, the last one not counted; of equals the one whose
+    earlier lines are shorter.
+    """
+    words = text.split(" ")
+    widths = list(map(columns, words))
+    limit = max(width, *widths)
+    costs = [0] * (len(words) + 1)
+    ends = [len(words)] * (len(words) + 1)
+    for start in reversed(range(len(words))):
+        costs[start], ends[start] = _best_line(start, widths, limit, costs)
+    lines, start = [], 0
+    while start < len(words):
+        lines.append(" ".join(words[start : ends[start]]))
+        start = ends[start]
+    return lines
+
+
+def _best_line(start: int, widths: Sequence[int], limit: int, costs: Sequence[int]) -> tuple[int, int]:
+    """What the lines from the word `start` on cost at least, and where the first of them ends."""
+    found: tuple[int, int] | None = None
+    used = -1
+    for end in range(start, len(widths)):
+        used += 1 + widths[end]
+        if used > limit:
+            break
+        if end + 1 == len(widths):
+            return 0, end + 1
+        cost = (limit - used) ** 2 + costs[end + 1]
+        if found is None or cost < found[0]:
+            found = cost, end + 1
+    assert found is not None, "the limit has room for each word"  # noqa: S101  # the caller's promise
+    return found
 
 
 def _row_lines(row: Sequence[tuple[list[str], int]], widths: Sequence[int]) -> Iterable[str]:
-    for number, parts in enumerate(zip_longest(*(lines for lines, _ in row), fillvalue="")):
-        indent = "  " if number else ""
-        cells = (
-            (indent if part else "") + part.ljust(width)
-            for part, width in zip(parts, widths[: len(parts)], strict=True)
-        )
-        yield "    " + "".join(f"{cell}    " for cell in cells)
+    """The lines of a row; where one of its cells has several, all but the first are indented."""
+    height = max((len(lines) for lines, _ in row), default=1)
+    for number in range(height):
+        parts = [lines[number] if number < len(lines) else "  " for lines, _ in row]
+        cells = (_padded(part, width) for part, width in zip(parts, widths, strict=False))
+        yield ("      " if number else "    ") + "".join(f"{cell}    " for cell in cells)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - columns(text))
 
 
 def _facts(model: Description) -> Iterable[Row]:
     info, details = model.model_info, model.details
-    architecture = str(info.get("general.architecture", ""))
     if model.remote_host:
         yield ["Remote model", model.remote_model]
         yield ["Remote URL", model.remote_host]
@@ -69,33 +110,39 @@ def _facts(model: Description) -> Iterable[Row]:
         yield ["architecture", details.family]
         yield ["parameters", details.parameter_size]
     else:
-        yield ["architecture", architecture]
-        size = details.parameter_size or _count(info.get("general.parameter_count"))
-        if size:
-            yield ["parameters", size]
-        yield from _known(info, (("context length", f"{architecture}.context_length"),))
-        yield from _known(info, (("embedding length", f"{architecture}.embedding_length"),))
+        architecture = _architecture(info)
+        yield from _named("architecture", architecture)
+        yield from _named("parameters", details.parameter_size or _count(info))
+        yield from _named("context length", _number(info.get(f"{architecture}.context_length")))
+        yield from _named("embedding length", _number(info.get(f"{architecture}.embedding_length")))
     yield ["quantization", details.quantization_level]
-    if model.requires:
-        yield ["requires", model.requires]
+    yield from _named("requires", model.requires)
 
 
 def _projector(info: Mapping[str, Any]) -> Iterable[Row]:
-    if not info:
-        return
-    architecture = str(info.get("general.architecture", ""))
-    yield ["architecture", architecture]
-    if count := _count(info.get("general.parameter_count")):
-        yield ["parameters", count]
+    architecture = _architecture(info)
+    yield from _named("architecture", architecture)
+    yield from _named("parameters", _count(info))
     for label, key in (("embedding length", "embedding_length"), ("dimensions", "projection_dim")):
-        places = (f"{architecture}.vision.{key}", f"{architecture}.audio.{key}")
-        yield from list(_known(info, [(label, place) for place in places]))[:1]
+        found = (_number(info.get(f"{architecture}.{sense}.{key}")) for sense in ("vision", "audio"))
+        yield from _named(label, next(filter(None, found), ""))
 
 
-def _known(info: Mapping[str, Any], rows: Iterable[tuple[str, str]]) -> Iterable[Row]:
-    for label, key in rows:
-        if (value := info.get(key)) is not None:
-            yield [label, plain_number(value)]
+def _named(label: str, text: str) -> Iterable[Row]:
+    return [[label, text]] if text else ()
+
+
+def _architecture(info: Mapping[str, Any]) -> str:
+    name = info.get("general.architecture")
+    return name if isinstance(name, str) else ""
+
+
+def _number(value: Any) -> str:
+    return plain_number(value) if _is_number(value) else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _metadata(info: Mapping[str, Any]) -> Iterable[Row]:
@@ -116,15 +163,15 @@ def _value(value: Any) -> str:
         case None:
             return "<nil>"
         case _:
-            return type(value).__name__
+            return "map[string]interface {}"
 
 
 def _listed(items: Sequence[Any], width: int | None = None) -> str:
     """Items in brackets; those that do not fit into `width` columns are only counted."""
-    texts = [short_number(item) if isinstance(item, int | float) else str(item) for item in items]
+    texts = [_listed(item) if isinstance(item, list) else _value(item) for item in items]
     shown, used = len(texts), 1
     for place, text in enumerate(texts):
-        used += len(text) + (2 if place else 0)
+        used += columns(text) + (2 if place else 0)
         if width is not None and place and used > width:
             shown = place
             break
@@ -133,12 +180,13 @@ def _listed(items: Sequence[Any], width: int | None = None) -> str:
 
 
 def _first_lines(text: str) -> Iterable[Row]:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
     return [[line] for line in (*lines[:2], *(["..."] if len(lines) > 2 else []))]
 
 
-def _count(value: Any) -> str:
-    return format_count(int(value)) if isinstance(value, int | float) and value else ""
+def _count(info: Mapping[str, Any]) -> str:
+    value = info.get("general.parameter_count")
+    return format_count(int(value)) if _is_number(value) else ""
 
 
 def plain_number(value: Any) -> str:

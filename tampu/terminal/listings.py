@@ -89,6 +89,7 @@ def processor(size: int, on_gpu: int) -> str:
 
 
 def _until(expires: float | None, now: float) -> str:
-    if expires is not None and expires < now:
+    # The zero time is long past, too.
+    if expires is None or expires < now:
         return "Stopping..."
     return format_moment(expires, now=now, never="Never")

@@ -41,3 +41,37 @@ def test_escape_codes_of_a_model_do_not_reach_the_screen() -> None:
 )  # fmt: skip
 def test_short_numbers(value: float, text: str) -> None:
     assert short_number(value) == text
+
+
+def test_lines_are_as_even_as_can_be() -> None:
+    text = " ".join(["eleven-long"] * 8 + ["a-word-of-forty-columns-without-a-blank-x"])
+    page = description_page(Description(license=text), verbose=False)
+    lines = [line.strip() for line in page[page.index("  License") :].splitlines()[1:] if line.strip()]
+    assert lines == [" ".join(["eleven-long"] * 8), "a-word-of-forty-columns-without-a-blank-x"]
+    # A greedy wrap would fill the first line and leave the second one short.
+    uneven = " ".join(["x" * 9, "y" * 9, "z" * 9, "v" * 18, "w" * 28])
+    wrapped = description_page(Description(capabilities=[uneven]), verbose=False).splitlines()
+    assert [line.strip() for line in wrapped[-4:-1]] == [
+        f"{'x' * 9} {'y' * 9}",
+        f"{'z' * 9} {'v' * 18}",
+        "w" * 28,
+    ]
+
+
+def test_wide_characters_keep_columns_straight() -> None:
+    page = description_page(Description(parameters="stop 世界 a\nstop 12345 b", system="世界\nascii"), verbose=False)
+    rows = page[page.index("  Parameters") :].splitlines()
+    assert rows[1:3] == ["    stop    世界     a    ", "    stop    12345    b    "]
+    assert rows[5:7] == ["    世界     ", "    ascii    "]
+
+
+def test_flags_lists_and_odd_values_of_metadata() -> None:
+    info = {"f.pattern": [True, False, True, True], "f.name": 5, "general.architecture": 7, "f.none": [None]}
+    page = description_page(Description(model_info=info), verbose=True)
+    for words in ("[true ...+3 more]", "[<nil>]"):
+        assert words in page
+    assert "architecture" not in page.split("Metadata")[0]
+
+
+def test_a_text_of_blanks_has_its_heading() -> None:
+    assert "  System\n\n" in description_page(Description(system=" \n"), verbose=False)

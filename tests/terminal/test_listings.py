@@ -33,11 +33,13 @@ def test_loaded() -> None:
         LoadedModel(name="a", size=10, size_vram=6, digest=DIGEST, expires_at="2026-06-01T12:05:00Z", context_length=8),
         LoadedModel(name="b", size=10, digest=DIGEST, expires_at="2026-06-01T11:00:00Z"),
         LoadedModel(name="c", size=10, size_vram=10, digest=DIGEST, expires_at="2318-01-01T00:00:00Z"),
+        LoadedModel(name="d", size=10, digest=DIGEST, expires_at="0001-01-01T00:00:00Z"),
     ]
     lines = loaded_table(models, now=NOW).splitlines()
     assert lines[1] == "a       0123456789ab    10 B    40%/60% CPU/GPU    8          5 minutes from now    "
     assert lines[2].rstrip().endswith("Stopping...")
     assert lines[3].rstrip().endswith("Forever")
+    assert lines[4].rstrip().endswith("Stopping...")
 
 
 def test_processors() -> None:
