@@ -24,7 +24,7 @@ class LoadOptions:
     main_gpu: int | None = None
     use_mmap: bool | None = None
     num_thread: int = 0
-    draft_num_predict: int = 4
+    draft_num_predict: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,12 +151,11 @@ def _optional_parameters(spec: EngineSpec) -> dict[str, Parameter]:
         parameters |= {name: count for name, count in limits.items() if count is not None}
     if spec.adapter_paths:
         parameters["lora_adapters"] = [str(path) for path in spec.adapter_paths]
-    if spec.draft_path is not None and spec.draft_num_predict > 0:
-        parameters |= {
-            "speculative.types": ["COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE"],
-            "speculative.draft.mparams.path": str(spec.draft_path),
-            "speculative.draft.n_max": spec.draft_num_predict,
-        }
+    if spec.draft_num_predict > 0:
+        parameters["speculative.types"] = [f"COMMON_SPECULATIVE_TYPE_DRAFT_{spec.draft_kind.upper()}"]
+        parameters["speculative.draft.n_max"] = spec.draft_num_predict
+    if spec.draft_num_predict > 0 and spec.draft_path is not None:
+        parameters["speculative.draft.mparams.path"] = str(spec.draft_path)
     return parameters
 
 

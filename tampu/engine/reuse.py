@@ -47,7 +47,7 @@ def reuse_of(spec: EngineSpec, placement: Placement, settings: Settings, payoffs
     wanted = settings.speculation if spec.speculation is None else spec.speculation
     guesses = wanted and program.guesses and payoff.pays
     parameters = guessing_parameters(spec, placement) if guesses else {}
-    if not settings.prompt_cache_mib or spec.embedding or spec.projector_paths or spec.draft_path:
+    if not settings.prompt_cache_mib or spec.embedding or spec.projector_paths or spec.draft_num_predict:
         return Reuse(payoff=payoff, parameters=parameters)
     shelf = shelf_in(settings)
     if not (program.keeps_slots and _is_ready(shelf)):

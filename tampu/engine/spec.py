@@ -6,6 +6,8 @@ from typing import Literal
 
 Pooling = Literal["none", "mean", "cls", "last", "rank"]
 """How the vectors of a text's tokens become one."""
+DraftKind = Literal["simple", "mtp", "dflash"]
+"""How guesses are made: by a smaller model of the same kind, or by layers made to follow the model's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,9 @@ class EngineSpec:
     main_gpu: int | None = None
     use_mmap: bool | None = None
     num_thread: int = 0
+    draft_kind: DraftKind = "simple"
     draft_num_predict: int = 0
+    """Tokens guessed at once by the draft model, or by the model's own last layer where there is none; 0: none."""
     context_shift: bool = True
     embedding: bool = False
     """Serve vectors instead of text; an engine does one or the other."""

@@ -69,13 +69,13 @@ class Payoffs:
 
 
 def guessing_parameters(spec: EngineSpec, placement: Placement) -> dict[str, Parameter]:
-    """Parameters with which the bundled engine guesses; none where it cannot, or has a draft model to ask.
+    """Parameters with which the bundled engine guesses; none where it cannot, or guesses in another way.
 
     Of the kinds of guessing that the engine has only `ngram-mod` will do: those that keep to one conversation abort the
     process when a context is shifted (`ngram-map-*`), or never guess (`ngram-simple`). Its pool is filled by all users,
     and how much is guessed depends on what was asked before, so the rounding of a batch may change a text.
     """
-    if spec.embedding or spec.draft_path is not None or spec.projector_paths:
+    if spec.embedding or spec.draft_num_predict > 0 or spec.projector_paths:
         return {}
     # An answer that fills a context which is not shifted would end early, by as much as was guessed.
     if not spec.context_shift:

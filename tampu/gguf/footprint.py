@@ -8,6 +8,7 @@ from tampu.gguf.metadata import architecture_of, integer, integers, lookup, voca
 
 _F16_BYTES: Final = 2
 _F32_BYTES: Final = 4
+_AHEAD: Final = ".nextn.eh_proj.weight"
 
 # Of how many layers in a row all but the last see only a window of the context, where the file does not say.
 _WINDOW_PERIODS: Final[dict[str, int]] = {
@@ -81,6 +82,21 @@ def footprint(header: Header) -> Footprint:
         ),
         window_tokens=window_tokens,
         state_bytes_per_sequence=_state_bytes(header),
+    )
+
+
+def layers_ahead(header: Header) -> int:
+    """How many layers guess what the model will say next (MTP)."""
+    return sum(tensor.name.endswith(_AHEAD) for tensor in header.tensors)
+
+
+def footprint_ahead(header: Header) -> Footprint:
+    """What the model's own layers that look ahead take besides: scratch, and a cache of their own."""
+    return Footprint(
+        weights_bytes=0,
+        kv_bytes_per_token=layers_ahead(header) * max(_kv_bytes_per_layer(header), default=0),
+        embedding_length=integer(header, "embedding_length"),
+        vocab_size=vocabulary_size(header),
     )
 
 

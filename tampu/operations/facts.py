@@ -9,12 +9,13 @@ from anyio import to_thread
 
 from tampu.config import Settings
 from tampu.descriptions import ModelDetails
+from tampu.engine.spec import DraftKind
 from tampu.errors import BlobNotFound, CorruptBlob, EngineStartFailed, InvalidTemplate, TampuError, TemplateFailed
 from tampu.generation import Capability
 from tampu.gguf.adapter import check_fit
-from tampu.gguf.footprint import Footprint, footprint
+from tampu.gguf.footprint import Footprint, footprint, footprint_ahead, layers_ahead
 from tampu.gguf.header import Header
-from tampu.gguf.metadata import Facts, facts_of, integer
+from tampu.gguf.metadata import Facts, architecture_of, facts_of, integer
 from tampu.gguf.shards import join_headers
 from tampu.gguf.soundness import unfit_numbers
 from tampu.operations.translation import Planned, check_engine, plan_model
@@ -54,7 +55,9 @@ class ModelFacts:
     footprint: Footprint
     trained_ctx: int
     draft: Footprint | None = None
-    """That of the model that guesses for it."""
+    """That of what guesses for it."""
+    draft_kind: DraftKind | None = None
+    """What guesses for it: another model, or layers of its own; None: nothing does."""
     renderer: str = ""
     parser: str = ""
     parameters: int = 0
@@ -104,6 +107,7 @@ class FactsCache:
         paths = choose_path(sources, go_template=self._settings.go_template)
         projectors = [self._facts_of_projector(path) for path in model.projectors]
         capabilities = full_capabilities(sources_of(model, weights, projectors, go_template=self._settings.go_template))
+        draft_kind, draft_footprint = self._draft(model, planned)
         return ModelFacts(
             capabilities=frozenset(capabilities),
             paths=paths,
@@ -113,7 +117,8 @@ class FactsCache:
             has_channels=paths.chat is PromptPath.ENGINE and has_channels(jinja or ""),
             details=details_of(model, weights),
             footprint=self._footprint(model, header, planned) if header and planned else Footprint(weights_bytes=0),
-            draft=self._draft_footprint(model),
+            draft=draft_footprint,
+            draft_kind=draft_kind,
             architecture=weights.architecture if weights else "",
             holds_projector=planned is not None and planned.holds_projector,
             trained_ctx=weights.context_length if weights else 0,
@@ -151,11 +156,16 @@ class FactsCache:
         projector_bytes = sum(map(self._tensor_bytes, model.projectors[:1]))
         return replace(footprint(header), weights_bytes=planned.weights_bytes + projector_bytes)
 
-    def _draft_footprint(self, model: Model) -> Footprint | None:
+    def _draft(self, model: Model, planned: Planned | None) -> tuple[DraftKind | None, Footprint | None]:
+        """What guesses for the model, and what it takes besides."""
+        if not model.drafts:
+            has_own = planned is not None and layers_ahead(planned.header)
+            return ("mtp", footprint_ahead(planned.header)) if planned and has_own else (None, None)
         try:
-            return footprint(self._library.header(model.drafts[0])) if model.drafts else None
+            header = self._library.header(model.drafts[0])
         except TampuError:
-            return None
+            return "simple", None
+        return _draft_kind(header), footprint(header)
 
     def _tensor_bytes(self, path: Path) -> int:
         try:
@@ -168,6 +178,12 @@ class FactsCache:
             return facts_of(self._library.header(path))
         except TampuError:
             return None
+
+
+def _draft_kind(header: Header) -> DraftKind:
+    if architecture_of(header) == "dflash":
+        return "dflash"
+    return "mtp" if layers_ahead(header) else "simple"
 
 
 def _refuse_early_llama_vision(model: Model) -> None:

@@ -19,6 +19,7 @@ _IMAGE_TOKENS: Final[dict[str, tuple[int | None, int | None]]] = {
     "gemma4": (40, 280),
 }
 """By architecture: the least and the most tokens that a picture becomes, where the engine has to be told."""
+_USUAL_GUESS: Final = 4
 _FAMILIES_WITHOUT_SHIFT = frozenset({"deepseek2"})
 
 
@@ -35,20 +36,21 @@ def wanted_load(
     """The load that serves `options`. Which values mean the same is the scheduler's to know."""
     own = settings.of_model(model.name.short)
     least, most = _IMAGE_TOKENS.get(facts.architecture, (None, None))
-    guesses = bool(model.drafts) and options.draft_num_predict > 0 and not embedding
+    guesses = 0 if embedding else _tokens_guessed(model, facts, options)
     spec = EngineSpec(
         model_path=model.weights[0],
         shard_paths=model.weights if len(model.weights) > 1 else (),
         projector_paths=_projector_paths(model, facts, embedding=embedding),
         adapter_paths=model.adapters,
-        draft_path=model.drafts[0] if guesses else None,
+        draft_path=model.drafts[0] if model.drafts and guesses else None,
+        draft_kind=(guesses and facts.draft_kind) or "simple",
         num_ctx=options.num_ctx or settings.context_length or None,
         num_batch=options.num_batch,
         num_gpu=0 if settings.llm_library.startswith("cpu") else max(options.num_gpu, -1),
         main_gpu=options.main_gpu,
         use_mmap=options.use_mmap,
         num_thread=_threads(options.num_thread),
-        draft_num_predict=options.draft_num_predict if guesses else 0,
+        draft_num_predict=guesses,
         context_shift=shift if shift is not None else facts.details.family not in _FAMILIES_WITHOUT_SHIFT,
         embedding=embedding,
         pooling=_pooling(facts) if embedding else None,
@@ -77,6 +79,14 @@ def wanted_options(model: Model, settings: Settings, asked: Mapping[str, object]
     Raises InvalidParameter.
     """
     return merge_options(model.parameters, settings.of_model(model.name.short).options, asked)
+
+
+def _tokens_guessed(model: Model, facts: ModelFacts, options: LoadOptions) -> int:
+    """How many tokens are guessed at once. A layer of the model's own is asked to guess only where that is set."""
+    if facts.draft_kind is None:
+        return 0
+    usual = _USUAL_GUESS if model.drafts else 0
+    return max(0, usual if options.draft_num_predict is None else options.draft_num_predict)
 
 
 def _threads(asked: int) -> int:

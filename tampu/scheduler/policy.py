@@ -142,7 +142,8 @@ def serves(plan: LoadPlan, wanted: LoadRequest) -> bool:
 
 
 _COMPARED_AS_THEY_ARE: Final = (
-    "model_path", "projector_paths", "adapter_paths", "draft_path", "main_gpu", "num_thread", "draft_num_predict",
+    "model_path", "projector_paths", "adapter_paths", "draft_path", "draft_kind", "main_gpu", "num_thread",
+    "draft_num_predict",
     "context_shift", "embedding", "slots", "kv_cache_type", "flash_attention", "speculation", "uses_own_template",
 )  # fmt: skip
 

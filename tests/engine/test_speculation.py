@@ -57,7 +57,7 @@ def test_cached_tokens_and_short_prompts_say_nothing_about_batches() -> None:
     "spec",
     [
         replace(SPEC, embedding=True),
-        replace(SPEC, draft_path=Path("/d.gguf")),
+        replace(SPEC, draft_path=Path("/d.gguf"), draft_num_predict=4),
         replace(SPEC, projector_paths=(Path("/p.gguf"),)),
         replace(SPEC, num_batch=64),
         replace(SPEC, context_shift=False),

@@ -11,6 +11,7 @@ from tampu.engine.protocol import EngineEnd
 from tests.engine.running import asking, events_of, running, text_of
 from tests.journeys.conftest import Served, serving
 from tests.models import scripted_model, truncated
+from tests.published import published_model
 
 PIECES = [" red", " green", " blue", " one", " two", " three", " four", " five"]
 MODEL = scripted_model(PIECES)
@@ -96,3 +97,18 @@ def test_a_draft_that_is_broken_is_refused_at_once(served: Served) -> None:
     done = served.command("create", "cut", "-f", str(path))
     assert done.returncode == 1
     assert "exceeds file size" in done.stderr
+
+
+def test_a_model_s_own_layer_guesses_where_that_is_asked(served: Served) -> None:
+    (path := served.home / "own.modelfile").write_text(f"FROM {published_model('qwen35')}\n")
+    assert served.command("create", "own", "-f", str(path)).returncode == 0
+    plain = say_greedily(served, "own")
+    alone = engines(served)
+    assert say_greedily(served, "own", draft_num_predict=2) == plain
+    assert engines(served) != alone, "it was loaded anew"
+
+
+def say_greedily(served: Served, model: str, **options: Any) -> str:
+    options = {"temperature": 0, "num_predict": 16, **options}
+    asked = {"model": model, "prompt": "Hello 12345", "raw": True, "stream": False, "options": options}
+    return str(served.ask("/api/generate", asked)["response"])

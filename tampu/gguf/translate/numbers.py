@@ -103,6 +103,11 @@ def interleaved_rows(data: bytes, rows: int, heads: int) -> bytes:
     return b"".join(data[row * row_bytes : (row + 1) * row_bytes] for row in order)
 
 
+def shifted(data: bytes, by: float) -> bytes:
+    """Wide numbers, each with `by` added."""
+    return _written(array("f", [number + by for number in _singles(data)]))
+
+
 def resampled(data: bytes, grid: "Grid", side: int) -> bytes:
     """A square of vectors of wide numbers, stretched to `side` by `side`, corners on corners, straight in between."""
     numbers = _singles(data)

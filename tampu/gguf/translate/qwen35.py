@@ -1,9 +1,7 @@
-"""Qwen 3.5, with experts and without: heads per layer, sections of three, pictures, and layers that look ahead.
+"""Qwen 3.5, with experts and without: heads per layer, sections of three, pictures, and a layer that looks ahead."""
 
-The layers that look ahead are left out: the model answers the same without them.
-"""
-
-from tampu.gguf.translate import vision
+from tampu.gguf.translate import ahead, vision
+from tampu.gguf.translate.ahead import append_layer
 from tampu.gguf.translate.facts import BOOL, array, as_u32, f32, flag, u32, words
 from tampu.gguf.translate.translation import Translation
 
@@ -24,9 +22,8 @@ def translate_text(made: Translation) -> None:
         made.facts[heads] = u32(max(0, most) or 2)
     made.widen_sections(f"{own}.rope.dimension_sections")
     made.rename_endings(".ssm_dt", ".ssm_dt.bias")
-    if made.has_parts("mtp."):
-        made.facts.pop(f"{own}.nextn_predict_layers", None)
-    made.hide("v.", "mm.", "mtp.")
+    append_layer(made)
+    made.hide("v.", "mm.", ahead.PREFIX)
 
 
 def translate_projector(made: Translation) -> None:

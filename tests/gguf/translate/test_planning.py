@@ -10,7 +10,7 @@ import pytest
 from tampu.errors import InvalidModelFile
 from tampu.gguf.reader import read_header
 from tampu.gguf.soundness import problems
-from tampu.gguf.translate.plan import Copied
+from tampu.gguf.translate.plan import Computed, Copied
 from tampu.gguf.translate.planning import BLOCK, projector_view, text_view
 from tests.engine.splitting import split
 from tests.gguf.translate.spoiling import Spoiled
@@ -57,7 +57,7 @@ def test_what_is_copied_lies_in_blocks_as_it_did(name: str) -> None:
 def test_a_text_is_nearly_all_copied_in_a_few_runs(name: str) -> None:
     text, _ = views_of(name)
     if text is not None:
-        assert len(text.pieces) <= 4
+        assert sum(not isinstance(piece, Computed) for piece in text.pieces) <= 4
 
 
 @pytest.mark.parametrize("name", ["gptoss", "gemma3-vision", "mistral3", "qwen3vl"])
