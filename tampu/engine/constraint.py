@@ -1,8 +1,7 @@
 """The fields of a request that hold its answer to a form. Pure.
 
 1. Any engine takes a schema; one that no engine can follow is refused here, in words.
-2. The bundled engine takes grammars too, and gets one where a schema does not say it all: for thoughts and calls, and
-   for an object without a schema, whose blanks only a grammar bounds.
+2. The bundled engine takes grammars too, and gets one: it holds thoughts and calls, and bounds blanks and digits.
 3. With vocabularies that put a blank in front of words it errs; for them it gets a grammar in its older language.
 """
 
@@ -14,9 +13,8 @@ from tampu.engine.grammar import TokenIds, grammar_of
 from tampu.engine.protocol import EngineChat, EngineCompletion
 from tampu.engine.replies import schema_refusal
 from tampu.engine.requests import Body, schema_of
-from tampu.engine.schema import guided, problems_of
+from tampu.engine.schema import problems_of
 from tampu.engine.schema_limits import excesses_of
-from tampu.generation import AnyJson
 
 
 def constraint(request: EngineCompletion, *, mark: str, ids: TokenIds, end: Sequence[int] = ()) -> Body:
@@ -24,9 +22,9 @@ def constraint(request: EngineCompletion, *, mark: str, ids: TokenIds, end: Sequ
 
     `ids`: the tokens of `tags_of`. `end`: those of the end of a text.
     """
-    schema = followable_schema(request)
-    if request.thoughts is None and request.calls is None and not isinstance(request.format, AnyJson):
-        return {} if schema is None else {"json_schema": guided(schema, mark)}
+    followable_schema(request)
+    if request.thoughts is None and request.calls is None and request.format is None:
+        return {}
     thoughts, calls = request.thoughts, request.calls
     return {"grammar": grammar_of(request.format, thoughts=thoughts, calls=calls, ids=ids, mark=mark, end=end)}
 

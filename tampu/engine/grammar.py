@@ -6,8 +6,7 @@
 4. Blanks may come before calls: behind a text that is forced at the very start, the engine takes no line break.
 5. Words may end with the end of text too: the engine lets a grammar end by the vocabulary's end of a turn alone, which
    a model that was not taught it never writes, and would have to go on for ever.
-6. An object without a schema is written here in full, with as many blanks and digits as anybody needs:
-   the engine's own has no bound for blanks, and a model that loves them would write nothing else.
+6. What can be is written here in full, with as many blanks and digits as anybody needs (`schema_rules.py`).
 """
 
 import re
@@ -19,6 +18,7 @@ import msgspec
 
 from tampu.engine.schema import COMPACT, guided, problems_of
 from tampu.engine.schema_limits import excesses_of
+from tampu.engine.schema_rules import TERMINALS, NotWritten, any_rules, schema_rules
 from tampu.engine.shape import CallForm, Thoughts
 from tampu.generation import AnyJson, InvalidFormat, JsonSchema, OutputFormat
 from tampu.messages import Tool
@@ -31,19 +31,6 @@ _MOST_SCHEMA: Final = 64 * 1024
 """Characters of the schema of all calls; the engine stands still while it compiles one."""
 _COMPOSED: Final = frozenset({"anyOf", "oneOf", "allOf", "$ref", "patternProperties"})
 _BARE: Final = frozenset({"{", "["})
-
-# Layout and numbers are as free as in the grammars of the engine that Ollama uses.
-_OBJECT: Final = (
-    r"layout: /( |\n{1,2}[ \t]{0,20})?/",
-    "json: object",
-    'object: "{" layout (member ("," layout member)*)? "}"',
-    'member: STRING layout ":" layout value layout',
-    'array: "[" layout (value layout ("," layout value layout)*)? "]"',
-    'value: object | array | STRING | NUMBER | "true" | "false" | "null"',
-    r'STRING: /"([^"\\\x00-\x1F\x7F]|\\(["\\\/bfnrt]|u[0-9a-fA-F]{4}))*"/',
-    r"NUMBER: /-?(0|[1-9][0-9]{0,15})(\.[0-9]{1,16})?([eE][+-]?[0-9]{1,15})?/",
-)
-"""What `json` is without a schema."""
 
 TokenIds = Mapping[str, Sequence[int]]
 """The tokens of a tag's text, by its text."""
@@ -59,7 +46,7 @@ def grammar_of(
     end: Sequence[int] = (),
 ) -> str:
     """The grammar of an answer; `mark` shows up in the engine's log if it cannot compile it. `end`: the end of text."""
-    rules = ["%llguidance {}", f"// {mark}", _BLANKS]
+    rules = ["%llguidance {}", f"// {mark}", _BLANKS, *TERMINALS]
     rules += _thoughts(thoughts, ids) if thoughts else ["start: answer"]
     choices = []
     if calls is not None:
@@ -81,9 +68,9 @@ def grammar_of(
 def _json_rules(wanted: OutputFormat | None, mark: str) -> Sequence[str]:
     match wanted:
         case AnyJson():
-            return _OBJECT
+            return any_rules("json")
         case JsonSchema(schema=schema):
-            return [f"json: %json {_json(guided(schema, mark))}"]
+            return _schema_rules(schema, "json", mark)
         case None | InvalidFormat():
             return []
 
@@ -106,7 +93,7 @@ def _thoughts(thoughts: Thoughts, ids: TokenIds) -> list[str]:
 
 
 def _calls(calls: CallForm, ids: TokenIds, mark: str) -> list[str]:
-    rules = [f"call: %json {_call(calls, mark)}"]
+    rules = _schema_rules(_call(calls, mark), "call", mark, layout=COMPACT)
     tag = "" if calls.tag in _BARE else _tag(calls.tag, ids)
     if calls.tag.endswith("["):
         opening = '"["' if calls.tag == "[" else tag
@@ -138,15 +125,24 @@ def _free(calls: CallForm, ids: TokenIds) -> list[str]:
     ]
 
 
-def _call(calls: CallForm, mark: str) -> str:
+def _schema_rules(
+    schema: Mapping[str, Any], name: str, mark: str, *, layout: Mapping[str, object] | None = None
+) -> list[str]:
+    """The rules of a schema, `name` the first of them; in the engine's own way where we cannot write it."""
+    try:
+        return schema_rules(schema, name, mark=mark, layout=layout)
+    except NotWritten:
+        return [f"{name}: %json {_json(guided(schema, mark, layout=layout))}"]
+
+
+def _call(calls: CallForm, mark: str) -> Mapping[str, Any]:
     """One call of any of the tools. Tools that are too large together keep their names, and lose their arguments."""
     ways: tuple[Callable[[Tool], Mapping[str, Any]], ...] = (partial(_arguments_schema, calls), lambda _: _ANY_OBJECT)
     for parameters_of in ways:
         call = _call_of_any([(tool.function.name, parameters_of(tool)) for tool in calls.tools], calls.key)
-        text = _json(guided(call, mark, layout=COMPACT))
-        if len(text) <= _MOST_SCHEMA:
+        if len(_json(guided(call, mark, layout=COMPACT))) <= _MOST_SCHEMA:
             break
-    return text
+    return call
 
 
 def _more(part: str, calls: CallForm) -> str:
