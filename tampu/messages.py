@@ -25,10 +25,13 @@ class ToolCall(msgspec.Struct, frozen=True):
 
 
 class ToolProperty(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One property of a tool's schema. `items` is kept whole; keys that are not listed here are lost, as in Ollama."""
+    """One property of a tool's schema. `items` is kept whole; keys that are not listed here are lost, as in Ollama.
+
+    `type`: an empty list where the request names none, which is not the same as an empty name.
+    """
 
     any_of: list["ToolProperty"] = msgspec.field(default_factory=list, name="anyOf")
-    type: str | list[str] = ""
+    type: str | list[str] = msgspec.field(default_factory=list)
     items: Any = None
     description: str = ""
     enum: list[Any] = msgspec.field(default_factory=list)

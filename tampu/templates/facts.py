@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tampu.templates.blanks import BLANKS
 from tampu.templates.go import nodes
 from tampu.templates.template import Template
 
@@ -25,8 +26,8 @@ def thinking_tags(template: Template) -> ThinkingTags | None:
     opening = closing = ""
     for surrounding in _thinking_lists(template.root, in_messages=False):
         first, last = surrounding.nodes[0], surrounding.nodes[-1]
-        opening = first.text.strip() if isinstance(first, nodes.TextNode) else opening
-        closing = last.text.strip() if isinstance(last, nodes.TextNode) else closing
+        opening = first.text.strip(BLANKS) if isinstance(first, nodes.TextNode) else opening
+        closing = last.text.strip(BLANKS) if isinstance(last, nodes.TextNode) else closing
     return ThinkingTags(opening, closing) if opening and closing else None
 
 
@@ -55,7 +56,7 @@ def tool_tag(template: Template) -> str:
     """The text in front of a tool call, taken from the first branch on `.ToolCalls`; `{` where there is none."""
     branch = _find_calls(template.root)
     text = _first_text(branch.body) if branch is not None else ""
-    return text.replace("\r\n", "\n").partition("{")[0].strip() or BARE_TAG
+    return text.replace("\r\n", "\n").partition("{")[0].strip(BLANKS) or BARE_TAG
 
 
 def _find_calls(tree: nodes.ListNode) -> nodes.IfNode | None:
@@ -85,7 +86,7 @@ def _first_text(tree: nodes.ListNode) -> str:
             text = node.text
         elif isinstance(node, (nodes.IfNode, nodes.RangeNode, nodes.WithNode)):
             text = next(filter(None, map(_first_text, nodes.parts(node))), "")
-        if text.strip():
+        if text.strip(BLANKS):
             return text
     return ""
 

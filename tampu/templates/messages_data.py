@@ -163,7 +163,7 @@ def _property_value(schema: ToolProperty, depth: int = 0) -> Record:
         _PROPERTY,
         {
             "AnyOf": [_property_value(choice, depth + 1) for choice in schema.any_of],
-            "Type": TypeNames([name for name in names if name] if isinstance(schema.type, str) else names),
+            "Type": TypeNames(names),
             "Items": _free_or_absent(schema.items),
             "Description": schema.description,
             "Enum": [free_value(item) for item in schema.enum],

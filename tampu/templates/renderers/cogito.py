@@ -13,13 +13,15 @@ _IDENTITY: Final = (
     "You are Cogito, an AI assistant created by Deep Cogito, which is an AI research lab based in San Francisco."
 )
 
+_ROLES: Final = frozenset({"user", "assistant", "tool"})
+
 
 def render(conversation: Conversation) -> str:
     """The prompt of Cogito; only the first message can be a system text."""
     thinks = conversation.thinks(by_default=False)
     parts = [openings.DEEPSEEK, _system(conversation, thinks=thinks)]
     parts += [_turn(conversation, index, message) for index, message in enumerate(conversation.messages)]
-    last = len(conversation.messages) - 1
+    last = conversation.last_index(lambda message: message.role in _ROLES)
     # The turn of a user ends with the opening of the answer.
     parts.append("" if conversation.neighbour_role(last) == "user" else tokens.ASSISTANT)
     parts.append("<think>\n" if thinks else "")

@@ -10,6 +10,7 @@ from tampu.templates.renderers.tool_data import arguments_object, parameters_obj
 _TURN: Final = "<|START_OF_TURN_TOKEN|>"
 _TURN_END: Final = "<|END_OF_TURN_TOKEN|>"
 _ROLES: Final = {"user": "<|USER_TOKEN|>", "system": "<|SYSTEM_TOKEN|>"}
+_ANSWERING: Final = frozenset({"assistant", "chatbot"})
 _CHATBOT: Final = "<|CHATBOT_TOKEN|>"
 _CALLS_INDENT: Final = "\n            \n                "
 
@@ -20,23 +21,24 @@ def render(conversation: Conversation) -> str:
     system = conversation.messages[0].content if has_system else ""
     front = f"{system}\n\n\n\n" if system else ""
     parts = [_turn("system", f"{front}# Available Tools\n```json\n{_tools(conversation)}\n```")]
-    numbers: dict[str, str] = {}  # the ids that the conversation uses, to those of the prompt
+    numbers = {"": ""}  # the ids that the conversation uses, to those of the prompt; the first of equal ones counts
     count = 0
     last = len(conversation.messages) - 1
     for index in range(int(has_system), last + 1):
         message = conversation.messages[index]
-        if message.role == "assistant" and message.tool_calls:
+        if message.role in _ANSWERING and message.tool_calls:
             parts.append(_calls(message, count))
-            numbers |= {call.id: str(count + place) for place, call in enumerate(message.tool_calls) if call.id}
+            for place, call in enumerate(message.tool_calls, count):
+                numbers.setdefault(call.id, str(place))
             count += len(message.tool_calls)
-        elif message.role == "assistant":
+        elif message.role in _ANSWERING:
             parts.append(_answer(message, is_last=index == last))
         elif message.role == "tool":
             opens, closes = (conversation.neighbour_role(index + step) != "tool" for step in (-1, 1))
             parts.append(_result(message, numbers, opens=opens, closes=closes))
         elif message.role in _ROLES:
             parts.append(_turn(message.role, message.content))
-    if not conversation.ends_with_assistant or conversation.messages[last].tool_calls:
+    if conversation.neighbour_role(last) not in _ANSWERING or conversation.messages[last].tool_calls:
         closing = "" if conversation.thinks(by_default=True) else "<|END_THINKING|>"
         parts.append(f"{_TURN}{_CHATBOT}<|START_THINKING|>{closing}")
     return "".join(parts)
@@ -72,10 +74,11 @@ def _answer(message: Message, *, is_last: bool) -> str:
 
 
 def _calls(message: Message, first: int) -> str:
-    shown = []
-    for place, call in enumerate(message.tool_calls):
-        described = {"tool_call_id": str(first + place), "tool_name": call.function.name}
-        shown.append(f"    {SPACED.text({**described, 'parameters': arguments_object(call)})}")
+    shown = (
+        f'    {{"tool_call_id": "{place}", "tool_name": "{call.function.name}", '
+        f'"parameters": {SPACED.text(arguments_object(call))}}}'
+        for place, call in enumerate(message.tool_calls, first)
+    )
     calls = ",\n\n".join(shown)
     action = f"<|START_ACTION|>[\n\n{calls}\n\n]<|END_ACTION|>"
     return f"{_TURN}{_CHATBOT}{_CALLS_INDENT}{_thinking(message)}{action}{_TURN_END}"
@@ -87,6 +90,6 @@ def _result(message: Message, numbers: dict[str, str], *, opens: bool, closes: b
     opening = f"{_TURN}{_ROLES['system']}<|START_TOOL_RESULT|>[\n" if opens else ",\n"
     closing = f"\n\n]<|END_TOOL_RESULT|>{_TURN_END}" if closes else ""
     return (
-        f'{opening}    {{\n        "tool_call_id": {SPACED.text(number)},\n        "results": {{\n\n            \n'
+        f'{opening}    {{\n        "tool_call_id": "{number}",\n        "results": {{\n\n            \n'
         f'            "0": {content}\n\n        }},\n        "is_error": null\n    }}{closing}'
     )

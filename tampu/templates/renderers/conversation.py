@@ -45,11 +45,3 @@ Render = Callable[[Conversation], str]
 def is_user(message: Message) -> bool:
     """Whether the user said it."""
     return message.role == "user"
-
-
-def split_thinking(message: Message) -> tuple[str, str]:
-    """Reasoning and content of a past answer: reasoning left in the content is told by its closing tag."""
-    if message.thinking or "</think>" not in message.content:
-        return message.thinking, message.content
-    before, _, content = message.content.partition("</think>")
-    return before.rpartition("<think>")[2], content

@@ -1,6 +1,7 @@
 """DeepSeek V3.1: tools as a list in the system text, calls as a name and JSON between special texts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from tampu.messages import Message, Tool, ToolCall
@@ -20,11 +21,14 @@ _CALL_GUIDE: Final = (
     "- For multiple tool calls, chain them directly without separators or spaces\n"
 )
 
+_ROLES: Final = frozenset({"user", "assistant", "tool"})
+
 
 def render(conversation: Conversation) -> str:
     """The prompt of DeepSeek V3.1. Behind the result of a tool the model goes on without any opening."""
-    messages = conversation.messages
-    system = "\n\n".join(message.content for message in messages if message.role == "system")
+    system = "\n\n".join(message.content for message in conversation.messages if message.role == "system")
+    messages = [message for message in conversation.messages if message.role in _ROLES]
+    conversation = replace(conversation, messages=messages)
     thinks = conversation.thinks(by_default=False)
     last_user = conversation.last_index(is_user)
     parts = [openings.DEEPSEEK, system, _tools(conversation.tools)]
@@ -59,7 +63,7 @@ def _answer(message: Message, previous: str, *, shows_thinking: bool) -> str:
         is_thought = shows_thinking and message.thinking and not message.tool_calls
         opening = tokens.ASSISTANT + ("<think>" if is_thought else "</think>")
     content = message.content
-    if previous != "tool" and "</think>" in content:
+    if previous != "tool" and not message.tool_calls and "</think>" in content:
         content = content.partition("</think>")[2]
     calls = "".join(map(_call, message.tool_calls))
     calls = f"{tokens.CALLS_BEGIN}{calls}{tokens.CALLS_END}" if calls else ""

@@ -7,15 +7,16 @@ from typing import Any, Final
 from tampu.templates.go.numbers import format_float
 from tampu.templates.renderers.json_style import as_float
 
-_PLAIN_BELOW: Final = 10**15
+_PLAIN_BELOW: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class Delimited:
-    """`mark` stands around texts; `null` is how nothing is written."""
+    """`mark` stands around texts, and around names if asked for; `null` is how nothing is written."""
 
     mark: str
     null: str = "null"
+    quotes_names: bool = False
 
     def quoted(self, text: str) -> str:
         """A text between its delimiters."""
@@ -23,7 +24,9 @@ class Delimited:
 
     def members(self, values: Mapping[str, Any]) -> str:
         """`key:value` of each, by key."""
-        return ",".join(f"{name}:{self.text(values[name])}" for name in sorted(values))
+        return ",".join(
+            f"{self.quoted(name) if self.quotes_names else name}:{self.text(values[name])}" for name in sorted(values)
+        )
 
     def text(self, value: Any) -> str:
         """A value."""
@@ -40,6 +43,7 @@ class Delimited:
 
 def number_text(value: float) -> str:
     """A number: whole ones plain, others as Go prints them alone."""
-    if abs(value) < _PLAIN_BELOW and float(value).is_integer():
-        return str(int(value))
-    return format_float(as_float(value))
+    number = as_float(value)
+    if -_PLAIN_BELOW <= number < _PLAIN_BELOW and number.is_integer():
+        return str(int(number))
+    return format_float(number)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from tampu.messages import Message, Tool, ToolCall, ToolProperty
+from tampu.templates.blanks import BLANKS
 from tampu.templates.renderers.conversation import Conversation
 from tampu.templates.renderers.delimited import Delimited
 from tampu.templates.renderers.tool_data import arguments_object, type_names
@@ -11,40 +12,49 @@ _NOTATION: Final = Delimited("<escape>", null="<nil>")
 _INSTRUCTION: Final = "You can do function calling with the following functions:"
 _TURN_END: Final = "<end_of_turn>\n"
 _SYSTEM_ROLES: Final = frozenset({"system", "developer"})
+_SPEAKERS: Final = frozenset({"user", "assistant"})
 
 
 def render(conversation: Conversation) -> str:
     """The prompt of FunctionGemma."""
     has_system = conversation.neighbour_role(0) in _SYSTEM_ROLES
-    system = conversation.messages[0].content.strip() if has_system else ""
-    parts = ["<bos>"]
-    if system or conversation.tools:
-        tools = "".join(map(_declaration, conversation.tools))
-        body = "\n".join(filter(None, (system, f"{_INSTRUCTION}{tools}" if tools else "")))
-        parts.append(f"<start_of_turn>developer\n{body}{_TURN_END}")
+    parts = ["<bos>", _developer(conversation, conversation.messages[0].content if has_system else "")]
     calls: tuple[ToolCall, ...] = ()
     results = 0
+    is_answering = False  # behind a result the model's turn is still open, whatever others say meanwhile
     for index in range(int(has_system), len(conversation.messages)):
         message = conversation.messages[index]
         if message.role == "tool":
             # A result belongs to the call at the same place, whatever names and ids say.
             parts.append(_result(calls[results].function.name if results < len(calls) else "", message.content))
             results += 1
+            is_answering = True
             continue
-        parts.append(_turn(conversation, index, message))
-        if message.role == "assistant":
+        parts.append(_turn(conversation, index, message, is_open=is_answering and message.role in _SPEAKERS))
+        is_answering = is_answering and message.role not in _SPEAKERS
+        if message.role == "assistant" and message.tool_calls:
             calls, results = message.tool_calls, 0
-    is_answering = conversation.neighbour_role(len(conversation.messages) - 1) == "tool"
     parts.append("" if is_answering else "<start_of_turn>model\n")
     return "".join(parts)
 
 
-def _turn(conversation: Conversation, index: int, message: Message) -> str:
+def _developer(conversation: Conversation, text: str) -> str:
+    """The turn with the system text and the tools; the instruction is not said twice."""
+    if not text and not conversation.tools:
+        return ""
+    system = text.strip(BLANKS)
+    tools = "".join(map(_declaration, conversation.tools))
+    instruction = _INSTRUCTION if tools and system != _INSTRUCTION else ""
+    line = "\n" if tools and text else ""
+    return f"<start_of_turn>developer\n{system}{line}{instruction}{tools}{_TURN_END}"
+
+
+def _turn(conversation: Conversation, index: int, message: Message, *, is_open: bool) -> str:
     role = "model" if message.role == "assistant" else message.role
-    opening = "" if conversation.neighbour_role(index - 1) == "tool" else f"<start_of_turn>{role}\n"
+    opening = "" if is_open else f"<start_of_turn>{role}\n"
     calls = "".join(map(_call, message.tool_calls)) if message.role == "assistant" else ""
     has_results = calls and conversation.neighbour_role(index + 1) == "tool"
-    return f"{opening}{message.content.strip()}{calls}{'' if has_results else _TURN_END}"
+    return f"{opening}{message.content.strip(BLANKS)}{calls}{'' if has_results else _TURN_END}"
 
 
 def _call(call: ToolCall) -> str:
@@ -67,7 +77,8 @@ def _declaration(tool: Tool) -> str:
         parts.append(f"required:{_NOTATION.text(list(parameters.required))}")
     if parameters.type:
         parts.append(f"type:{_NOTATION.quoted(parameters.type.upper())}")
-    members = f",parameters:{{{','.join(parts)}}}" if parts else ""
+    is_described = parameters.properties is not None or parameters.type
+    members = f",parameters:{{{','.join(parts)}}}" if is_described else ""
     described = f"description:{_NOTATION.quoted(function.description)}"
     return f"<start_function_declaration>declaration:{function.name}{{{described}{members}}}<end_function_declaration>"
 

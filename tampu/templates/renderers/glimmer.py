@@ -10,7 +10,8 @@ from tampu.templates.renderers.image_marks import marked
 from tampu.templates.renderers.json_style import SPACED, UNESCAPED, JsonText, value_text
 from tampu.templates.renderers.tool_data import arguments_object, parameters_object
 
-_EFFORT = re.compile("(reasoning )effort", re.IGNORECASE)
+_EFFORT = re.compile("(?<=[Rr]easoning )effort|(?<=Reasoning )Effort|(?<=REASONING )EFFORT")
+_STRENGTHS: Final = {"effort": "strength", "Effort": "Strength", "EFFORT": "STRENGTH"}
 _DEFAULT_SYSTEM: Final = "You are a helpful AI assistant.\nKnowledge cutoff: 2026-01-04.\nCurrent date: {}."
 _TOOLS_HEAD: Final = """In this environment you have access to a set of tools you can use to answer the user's question.
 
@@ -54,8 +55,8 @@ def render(conversation: Conversation) -> str:
     parts = ["<|begin_of_text|>"]
     if all(message.role != "system" for message in said.messages):
         parts.append(_message("system", _DEFAULT_SYSTEM.format(said.today) + _strength(said) + appendix))
-    names: dict[str, str] = {}
-    for message in said.messages:
+    names = {call.id: call.function.name for message in said.messages for call in message.tool_calls if call.id}
+    for index, message in enumerate(said.messages):
         match message.role:
             case "system":
                 parts.append(_message("system", _system(message.content, said) + appendix))
@@ -64,8 +65,7 @@ def render(conversation: Conversation) -> str:
             case "tool":
                 parts.append(_result(message, names))
             case "assistant":
-                names |= {call.id: call.function.name for call in message.tool_calls if call.id}
-                parts += _answer(message)
+                parts += _answer(message, goes_on=said.neighbour_role(index + 1) == "assistant")
     parts.append("<|start|>assistant")
     return "".join(parts)
 
@@ -75,10 +75,9 @@ def _message(header: str, body: str, end: str = "<|eot|>") -> str:
 
 
 def _system(content: str, said: Conversation) -> str:
-    """A system text that speaks of the effort itself is taken at its word."""
-    if _EFFORT.search(content):
-        return _EFFORT.sub(lambda match: f"{match[1]}strength", content)
-    return content + _strength(said)
+    """A system text that speaks of the effort, or strength, itself is taken at its word."""
+    text = _EFFORT.sub(lambda match: _STRENGTHS[match.group()], content)
+    return text if "reasoning strength" in text.lower() else text + _strength(said)
 
 
 def _strength(said: Conversation) -> str:
@@ -111,12 +110,12 @@ def _result(message: Message, names: Mapping[str, str]) -> str:
     return _message(f"tool {name}", f'<tool_output name="{name}">\n{message.content}\n</tool_output>')
 
 
-def _answer(message: Message) -> list[str]:
-    """The messages of one turn: thoughts, then calls or else the text."""
+def _answer(message: Message, *, goes_on: bool) -> list[str]:
+    """The messages of one turn: thoughts, then calls or else the text. `goes_on`: the model says the next one too."""
     parts = [_message("assistant to=self", message.thinking, "<|eom|>")] if message.thinking else []
     last = len(message.tool_calls) - 1
     for place, call in enumerate(message.tool_calls):
-        end = "<|eot|>" if place == last else "<|eom|>"
+        end = "<|eot|>" if place == last and not goes_on else "<|eom|>"
         parts.append(_message(f"assistant to={call.function.name}", _call(call), end))
     if not message.tool_calls and (message.content or not message.thinking):
         parts.append(_message("assistant to=user", message.content))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tampu.messages import Message, ToolCall
+from tampu.templates.blanks import BLANKS
 from tampu.templates.renderers.conversation import Conversation
 from tampu.templates.renderers.image_marks import marked
 from tampu.templates.renderers.json_style import COMPACT, SPACED
@@ -40,7 +41,7 @@ def render(conversation: Conversation) -> str:
 
 def render_ocr(conversation: Conversation) -> str:
     """The prompt of GLM-OCR: each part on a line of its own; thinking is told off in every text of the user."""
-    said = marked(conversation, unmarked_roles=frozenset({"system"}))
+    said = marked(conversation, roles=frozenset({"user", "tool"}))
     is_told_off = conversation.think is False
     parts = [_START, _tools(said)]
     parts += [_ocr_turn(said, index, message, is_told_off=is_told_off) for index, message in enumerate(said.messages)]
@@ -51,13 +52,15 @@ def render_ocr(conversation: Conversation) -> str:
 def _ocr_turn(said: Conversation, index: int, message: Message, *, is_told_off: bool) -> str:
     match message.role:
         case "user":
-            return f"<|user|>\n{message.content}{'/nothink' if is_told_off else ''}"
+            is_told_now = is_told_off and not message.content.endswith("/nothink")
+            return f"<|user|>\n{message.content}{'/nothink' if is_told_now else ''}"
         case "system":
             return f"<|system|>\n{message.content}\n"
         case "assistant":
-            content = f"{message.content.strip()}\n".lstrip("\n")
-            calls = "".join(f"{call_text(call)}\n" for call in message.tool_calls)
-            return f"<|assistant|>\n<think>{message.thinking}</think>\n{content}{calls}"
+            lines = [f"<think>{message.thinking.strip(BLANKS)}</think>"]
+            lines += [message.content.strip(BLANKS)] if message.content else []
+            lines += map(call_text, message.tool_calls)
+            return "\n".join(["<|assistant|>", *lines, ""])
         case "tool":
             opening = "" if said.neighbour_role(index - 1) == "tool" else "<|observation|>"
             return f"{opening}\n<tool_response>\n{message.content}\n</tool_response>\n"

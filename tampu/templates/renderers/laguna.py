@@ -3,7 +3,8 @@
 from typing import Final
 
 from tampu.messages import Message, ToolCall
-from tampu.templates.renderers.conversation import Conversation, split_thinking
+from tampu.templates.blanks import BLANKS
+from tampu.templates.renderers.conversation import Conversation
 from tampu.templates.renderers.glm import pairs
 from tampu.templates.renderers.json_style import SPACED
 from tampu.templates.renderers.openings import LAGUNA
@@ -14,7 +15,7 @@ _DEFAULT_SYSTEM: Final = (
     "through natural language conversations."
 )
 _TOOLS_HEAD: Final = (
-    "\n\n### Tools\n\nYou may call functions to assist with the user query.\n"
+    "### Tools\n\nYou may call functions to assist with the user query.\n"
     "All available function signatures are listed below:\n<available_tools>\n"
 )
 _CALL_GUIDE: Final = (
@@ -27,21 +28,25 @@ _CALL_EXAMPLE: Final = (
 )
 _THINKING_GUIDE: Final = "Wrap your thinking in '<think>', '</think>' tags, followed by a function call. "
 
+_EMPTY_ANSWER: Final = "<assistant>\n</think>\n"
+
 
 def render(conversation: Conversation) -> str:
     """The prompt of Laguna; an answer that is not empty is left open where it is the last message."""
     thinks = conversation.thinks(by_default=False)
-    body = _system_text(conversation)
+    system = _system_text(conversation)
+    body = f"\n{system}" if system else ""
     if conversation.tools:
+        body += "\n\n" + _tools(conversation)
         front, example = (_THINKING_GUIDE, "<think> your thoughts here </think>\n") if thinks else ("", "")
         body += f"\n\n{front}F{_CALL_GUIDE}{example}{_CALL_EXAMPLE}"
-    parts = [LAGUNA, f"<system>\n\n{body}\n</system>\n" if body else ""]
+    parts = [LAGUNA, f"<system>\n{body}\n</system>\n" if body else ""]
     last = len(conversation.messages) - 1
     for index, message in _said(conversation):
         match message.role:
             case "assistant":
                 text = _answer(message)
-                is_open = index == last and (message.content or message.thinking or message.tool_calls)
+                is_open = index == last and text != _EMPTY_ANSWER
                 parts.append(text if is_open else f"{text}</assistant>\n")
             case "tool":
                 parts.append(f"<tool_response>\n{message.content}\n</tool_response>\n")
@@ -55,8 +60,8 @@ def render(conversation: Conversation) -> str:
 def render_compact(conversation: Conversation) -> str:
     """The prompt of Poolside's v1 format: no line breaks inside of turns, thinking shown only where it is on."""
     thinks = conversation.thinks(by_default=False)
-    body = _system_text(conversation)
-    parts = [LAGUNA, f"<system>{body}</system>\n" if body else ""]
+    body = "\n\n".join(filter(None, (_system_text(conversation), _tools(conversation))))
+    parts = [LAGUNA, f"<system>{body}</system>\n" if body or thinks else ""]
     for _, message in _said(conversation):
         match message.role:
             case "assistant":
@@ -78,18 +83,25 @@ def _said(conversation: Conversation) -> list[tuple[int, Message]]:
 
 
 def _system_text(conversation: Conversation) -> str:
-    own = conversation.messages[0].content.rstrip() if conversation.neighbour_role(0) == "system" else None
-    text = _DEFAULT_SYSTEM if own is None else own
+    own = conversation.messages[0].content.rstrip(BLANKS) if conversation.neighbour_role(0) == "system" else None
+    return _DEFAULT_SYSTEM if own is None else own
+
+
+def _tools(conversation: Conversation) -> str:
     if not conversation.tools:
-        return text
+        return ""
     tools = "\n".join(SPACED.text(tool_object(tool)) for tool in conversation.tools)
-    return f"{text}{_TOOLS_HEAD}{tools}\n</available_tools>"
+    return f"{_TOOLS_HEAD}{tools}\n</available_tools>"
 
 
 def _answer(message: Message) -> str:
-    thinking, content = split_thinking(message)
-    opening = f"<think>\n{thinking.strip()}\n</think>\n" if thinking.strip() else "</think>\n"
-    text = f"{content.strip()}\n" if content.strip() else ""
+    """An answer, left open. Reasoning in the text counts where the message has none of its own."""
+    before, tag, content = message.content.rpartition("</think>")
+    thinking = message.thinking
+    if tag and not thinking:
+        thinking = before.partition("</think>")[0].rpartition("<think>")[2]
+    opening = f"<think>\n{thinking.strip(BLANKS)}\n</think>\n" if thinking.strip(BLANKS) else "</think>\n"
+    text = f"{content.strip(BLANKS)}\n" if content.strip(BLANKS) else ""
     calls = "".join(map(_call, message.tool_calls))
     return f"<assistant>\n{opening}{text}{calls}"
 

@@ -4,12 +4,16 @@ from functools import partial
 from typing import Any
 
 from tampu.messages import Message, Tool, ToolCall
+from tampu.templates.blanks import BLANKS
 from tampu.templates.renderers import chatml
 from tampu.templates.renderers.conversation import Conversation
 from tampu.templates.renderers.image_marks import marked
 from tampu.templates.renderers.json_style import SPACED, UNESCAPED, JsonText
 from tampu.templates.renderers.openings import LFM
-from tampu.templates.renderers.tool_data import function_object, sorted_arguments
+from tampu.templates.renderers.tool_data import function_object, sorted_arguments, tool_object
+
+_CALLS, _CALLS_END = "<|tool_call_start|>", "<|tool_call_end|>"
+_RESULT, _RESULT_END = "<|tool_response_start|>", "<|tool_response_end|>"
 
 
 def _render(conversation: Conversation, *, shows_thinking: bool) -> str:
@@ -27,7 +31,8 @@ def _render(conversation: Conversation, *, shows_thinking: bool) -> str:
             is_last = index == len(messages) - 1
             parts.append(chatml.opened("assistant", body) if is_last else chatml.turn("assistant", body))
         elif message.role == "tool":
-            parts.append(chatml.turn("tool", f"<|tool_response_start|>{message.content}<|tool_response_end|>"))
+            content = message.content
+            parts.append(chatml.turn("tool", content if _RESULT in content else f"{_RESULT}{content}{_RESULT_END}"))
         else:
             parts.append(chatml.turn(message.role, message.content))
     if not conversation.ends_with_assistant:
@@ -40,13 +45,16 @@ render_thinking = partial(_render, shows_thinking=True)
 
 
 def _answer(message: Message, *, keeps_thinking: bool, shows_thinking: bool) -> str:
-    thinking = f"<think>{message.thinking}</think>" if message.thinking and shows_thinking and keeps_thinking else ""
-    content = message.content
-    if not keeps_thinking and "</think>" in content:
-        content = content.rpartition("</think>")[2].strip()
-    calls = ",".join(map(_call, message.tool_calls))
-    calls = f"<|tool_call_start|>[{calls}]<|tool_call_end|>" if calls else ""
-    return thinking + "\n".join(filter(None, (calls, content)))
+    """Thoughts, calls and text, each once: a text that holds them already is taken as it is."""
+    body = message.content
+    if message.tool_calls and _CALLS not in body:
+        line = "\n" if body.strip(BLANKS) else ""
+        body = f"{_CALLS}[{','.join(map(_call, message.tool_calls))}]{_CALLS_END}{line}{body}"
+    if shows_thinking and message.thinking and "</think>" not in body:
+        body = f"<think>{message.thinking}</think>{body}"
+    if not keeps_thinking and "</think>" in body:
+        body = body.rpartition("</think>")[2].strip(BLANKS)
+    return body
 
 
 def _call(call: ToolCall) -> str:
@@ -62,7 +70,7 @@ def _tools(conversation: Conversation) -> str:
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
-    """A function, its properties escaped for HTML and nothing else, as Ollama does."""
+    """A function, its properties escaped for HTML and nothing else, as Ollama does; without a name the whole tool."""
     function = function_object(tool)
-    properties = function["parameters"]["properties"]
-    return {**function, "parameters": {**function["parameters"], "properties": JsonText(SPACED.text(properties))}}
+    function["parameters"]["properties"] = JsonText(SPACED.text(function["parameters"]["properties"]))
+    return function if tool.function.name else {**tool_object(tool), "function": function}

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from tampu.messages import Message, Tool, ToolProperty
+from tampu.templates.blanks import BLANKS
 from tampu.templates.renderers import chatml
 from tampu.templates.renderers.conversation import Conversation, is_user
 from tampu.templates.renderers.image_marks import marked
@@ -15,43 +16,57 @@ from tampu.templates.renderers.tool_data import property_object, sorted_value, t
 
 _NO_THOUGHTS: Final = "<think></think>"
 _EFFICIENT: Final = "\n\n{reasoning effort: efficient}"
+_REST: Final = ("enum", "anyOf", "items", "properties", "required")
+"""What is told of a property behind its type and description."""
+_MARKED_ROLES: Final = frozenset({"user", "system", "tool"})
 _SWITCHED_ROLES: Final = frozenset({"user", "system"})
 
 
 def render_3(conversation: Conversation) -> str:
     """The prompt of Nemotron 3 Nano. `/think` and `/no_think` in a text switch thinking and are taken out."""
     thinks = _switched(conversation)
-    messages = [_without_switches(message) for message in conversation.messages]
-    if conversation.neighbour_role(0) == "system":
-        messages[0] = msgspec.structs.replace(messages[0], content=_removed(conversation.messages[0].content))
-    return _render(replace(conversation, messages=messages), thinks=thinks, around="\n")
+    system, said = _parted(conversation)
+    said = replace(said, messages=[_without_switches(message) for message in said.messages])
+    return _render(_removed(system), said, thinks=thinks, around="\n")
 
 
 def render_3_5(conversation: Conversation) -> str:
     """The prompt of Nemotron 3.5 Nano, which can be asked to think little."""
-    thinks = conversation.thinks(by_default=True)
-    last_user = conversation.last_index(is_user)
+    system, said = _parted(conversation)
+    last_user = said.last_index(is_user)
     if conversation.think == "medium" and last_user >= 0:
-        messages = list(conversation.messages)
-        content = messages[last_user].content + _EFFICIENT
-        messages[last_user] = msgspec.structs.replace(messages[last_user], content=content)
-        conversation = replace(conversation, messages=messages)
-    return _render(conversation, thinks=thinks, around="")
+        messages = list(said.messages)
+        messages[last_user] = _with_content(messages[last_user], messages[last_user].content + _EFFICIENT)
+        said = replace(said, messages=messages)
+    return _render(system, said, thinks=conversation.thinks(by_default=True), around="")
+
+
+def _parted(conversation: Conversation) -> tuple[str, Conversation]:
+    """The system text at the start, and the rest with its images marked."""
+    has_system = conversation.neighbour_role(0) == "system"
+    system = conversation.messages[0].content if has_system else ""
+    said = replace(conversation, messages=conversation.messages[int(has_system) :])
+    return system, marked(said, roles=_MARKED_ROLES)
+
+
+def _with_content(message: Message, content: str) -> Message:
+    return msgspec.structs.replace(message, content=content)
 
 
 def _switched(conversation: Conversation) -> bool:
     thinks = conversation.thinks(by_default=True)
     for message in conversation.messages:
         if message.role in _SWITCHED_ROLES:
-            text = message.content.replace("</think>", "")
-            thinks = True if "/think" in text else False if "/no_think" in text else thinks
+            text = message.content
+            turns_on = "/think" in text.replace("</think>", "")
+            thinks = turns_on or (thinks and "/no_think" not in text)
     return thinks
 
 
 def _without_switches(message: Message) -> Message:
     if message.role not in _SWITCHED_ROLES:
         return message
-    return msgspec.structs.replace(message, content=_removed(message.content).strip())
+    return _with_content(message, _removed(message.content).strip(BLANKS))
 
 
 def _removed(text: str) -> str:
@@ -59,12 +74,9 @@ def _removed(text: str) -> str:
     return "</think>".join(parts)
 
 
-def _render(conversation: Conversation, *, thinks: bool, around: str) -> str:
+def _render(system: str, said: Conversation, *, thinks: bool, around: str) -> str:
     """`around`: what stands on both sides of the tag that closes thinking."""
-    has_system = conversation.neighbour_role(0) == "system"
-    system = conversation.messages[0].content if has_system else ""
-    parts = [chatml.turn("system", "\n\n".join(filter(None, (system, _tools(conversation)))))]
-    said = marked(replace(conversation, messages=conversation.messages[1:] if has_system else conversation.messages))
+    parts = [chatml.turn("system", "\n\n".join(filter(None, (system, _tools(said)))))]
     last_user = said.last_index(is_user)
     for index, message in enumerate(said.messages):
         match message.role:
@@ -84,10 +96,14 @@ def _answer(message: Message, around: str, *, is_past: bool) -> str:
         body = f"<think>\n{message.thinking}{around}</think>{around}{body}"
     elif "<think>" not in body and "</think>" not in body:
         body = _NO_THOUGHTS + body
-    if is_past and "<think>" in body and "</think>" in body:
-        body = _NO_THOUGHTS + body.rpartition("</think>")[2]
+    if not message.tool_calls:
+        is_shortened = is_past and "<think>" in body and "</think>" in body
+        return (_NO_THOUGHTS + body.rpartition("</think>")[2] if is_shortened else body).strip(BLANKS)
+    if is_past:
+        body = body.rpartition("</think>")[2] if "</think>" in body else body.partition("<think>")[0]
+        body = _NO_THOUGHTS + body.strip(BLANKS)
     calls = "".join(f"{call_text(call, _value)}\n" for call in message.tool_calls)
-    return f"{body.strip()}\n{calls}" if calls else body.strip()
+    return f"{body.strip(BLANKS)}\n{calls}"
 
 
 def _result(said: Conversation, index: int, content: str) -> str:
@@ -106,8 +122,8 @@ def _tools(conversation: Conversation) -> str:
 def _tool(tool: Tool) -> str:
     function, parameters = tool.function, tool.function.parameters
     lines = ["<function>", f"<name>{function.name}</name>"]
-    if function.description.strip():
-        lines.append(f"<description>{function.description.strip()}</description>")
+    if function.description:
+        lines.append(f"<description>{function.description.strip(BLANKS)}</description>")
     lines.append("<parameters>")
     for name, schema in (parameters.properties or {}).items():
         lines += ["<parameter>", f"<name>{name}</name>", *_members(schema), "</parameter>"]
@@ -122,15 +138,15 @@ def _members(schema: ToolProperty) -> list[str]:
     """The keys of a property as elements: type and description first; several types as Python shows a list."""
     names = type_names(schema)
     found = property_object(schema)
-    lines = [_member("type", str(names) if len(names) > 1 else names[0])] if names else []
-    if schema.description.strip():
-        lines.append(_member("description", schema.description.strip()))
-    rest = (name for name in found if name not in {"type", "description"})
-    return [*lines, *(_member(name, found[name]) for name in rest)]
+    shown = ", ".join(f"'{name}'" for name in names)
+    lines = [_member("type", f"[{shown}]" if len(names) > 1 else names[0])] if names else []
+    if schema.description:
+        lines.append(_member("description", schema.description.strip(BLANKS)))
+    return [*lines, *(f"<{name}>{GO_QUOTED.text(found[name])}</{name}>" for name in _REST if name in found)]
 
 
 def _member(name: str, value: Any) -> str:
-    return f"<{name}>{value_text(value, GO_QUOTED)}</{name}>"
+    return f"<{name}>{_value(value)}</{name}>"
 
 
 def _value(value: Any) -> str:

@@ -28,9 +28,10 @@ def _first_system(conversation: Conversation) -> str | None:
 
 def _render(conversation: Conversation, *, identity: str) -> str:
     parts = [chatml.turn("system", _system(conversation, identity))]
-    last = len(conversation.messages) - 1
+    said = [message for message in conversation.messages if message.role != "system"]
+    last = len(said) - 1
     is_open = False
-    for index, message in enumerate(conversation.messages):
+    for index, message in enumerate(said):
         match message.role:
             case "user":
                 parts.append(chatml.turn("user", message.content))

@@ -3,8 +3,9 @@
 from functools import partial
 
 from tampu.messages import Message
+from tampu.templates.blanks import BLANKS
 from tampu.templates.renderers import chatml
-from tampu.templates.renderers.conversation import Conversation, is_user, split_thinking
+from tampu.templates.renderers.conversation import Conversation, is_user
 from tampu.templates.renderers.image_marks import marked
 from tampu.templates.renderers.json_style import SPACED
 from tampu.templates.renderers.qwen3_coder import CALL_GUIDE, TOOLS_HEAD, call_text
@@ -15,7 +16,7 @@ from tampu.templates.renderers.tool_data import tool_object
 def _render(conversation: Conversation, *, always_shows_thinking: bool) -> str:
     conversation = marked(conversation)
     has_system = conversation.neighbour_role(0) == "system"
-    first = conversation.messages[0].content.strip() if has_system else ""
+    first = conversation.messages[0].content.strip(BLANKS) if has_system else ""
     texts = [text for text in (tools_text(conversation), first) if text]
     parts = [chatml.turn("system", "\n\n".join(texts))] if texts or has_system else []
     parts += _turns(conversation, start=int(has_system), shows_all=always_shows_thinking)
@@ -42,7 +43,9 @@ def primer(*, thinks: bool) -> str:
 
 def last_question(conversation: Conversation) -> int:
     """The place of the user's last message that is not the result of a tool; -1 where there is none."""
-    return conversation.last_index(lambda message: is_user(message) and not is_tool_response(message.content.strip()))
+    return conversation.last_index(
+        lambda message: is_user(message) and not is_tool_response(message.content.strip(BLANKS))
+    )
 
 
 def _turns(conversation: Conversation, *, start: int, shows_all: bool) -> list[str]:
@@ -55,18 +58,27 @@ def _turns(conversation: Conversation, *, start: int, shows_all: bool) -> list[s
     for index in range(start, count):
         message = conversation.messages[index]
         if message.role == "assistant":
-            thinking, content = split_thinking(message)
             shows_thinking = shows_all or index > shown_from
+            thinking, content = _split(message, reads_own=shows_thinking)
             parts.append(answer(message, content, thinking if shows_thinking else None, is_last=index == count - 1))
         elif message.role in {"user", "system", "tool"}:
             parts.append(turn(conversation, index))
     return parts
 
 
+def _split(message: Message, *, reads_own: bool) -> tuple[str, str]:
+    """Reasoning and text of an answer: reasoning inside the text counts where the message's own is not read."""
+    content = message.content.strip(BLANKS)
+    if (reads_own and message.thinking) or "</think>" not in content:
+        return message.thinking if reads_own else "", content
+    before, _, content = content.partition("</think>")
+    return before.rpartition("<think>")[2], content.lstrip("\n")
+
+
 def turn(conversation: Conversation, index: int) -> str:
     """A turn that is not the model's."""
     message = conversation.messages[index]
-    content = message.content.strip()
+    content = message.content.strip(BLANKS)
     if message.role == "tool":
         opens = conversation.neighbour_role(index - 1) != "tool"
         closes = conversation.neighbour_role(index + 1) != "tool"
@@ -76,10 +88,10 @@ def turn(conversation: Conversation, index: int) -> str:
 
 def answer(message: Message, content: str, thinking: str | None, *, is_last: bool) -> str:
     """A turn of the model; `thinking` None shows no block. The last one is left open."""
-    body = content.strip()
+    body = content
     if message.tool_calls:
         calls = "\n".join(map(call_text, message.tool_calls))
-        body = f"{body}\n\n{calls}" if body else calls
+        body += f"\n\n{calls}" if body.strip(BLANKS) else calls
     if thinking is not None:
-        body = f"<think>\n{thinking.strip()}\n</think>\n\n{body}"
+        body = f"<think>\n{thinking.strip(BLANKS)}\n</think>\n\n{body}"
     return chatml.opened("assistant", body) if is_last else chatml.turn("assistant", body)

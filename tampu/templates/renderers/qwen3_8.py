@@ -1,9 +1,11 @@
 """Qwen3.8: as Qwen3.5 with an instruction on effort, one system turn of all system texts, and all thinking shown."""
 
+from dataclasses import replace
 from typing import Final
 
 from tampu.errors import BadRequest
 from tampu.generation import Think
+from tampu.templates.blanks import BLANKS
 from tampu.templates.renderers import chatml
 from tampu.templates.renderers.conversation import Conversation
 from tampu.templates.renderers.image_marks import marked
@@ -24,17 +26,17 @@ _SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 def render(conversation: Conversation) -> str:
     """The prompt of Qwen3.8; raises BadRequest for a conversation that the format has no form for."""
     _check(conversation)
-    conversation = marked(conversation)
-    messages = conversation.messages
-    systems = [message.content.strip() for message in messages if message.role in _SYSTEM_ROLES]
+    systems = [message.content.strip(BLANKS) for message in conversation.messages if message.role in _SYSTEM_ROLES]
+    said = [message for message in conversation.messages if message.role not in _SYSTEM_ROLES]
+    conversation = marked(replace(conversation, messages=said))
     texts = [_EFFORTS.get(conversation.think, ""), tools_text(conversation), *systems]
     system = "\n\n".join(filter(None, texts))
     parts = [chatml.turn("system", system)] if system else []
-    for index, message in enumerate(messages):
+    for index, message in enumerate(conversation.messages):
         if message.role == "assistant":
-            is_last = index == len(messages) - 1
-            parts.append(answer(message, message.content, message.thinking, is_last=is_last))
-        elif message.role not in _SYSTEM_ROLES:
+            is_last = index == len(said) - 1
+            parts.append(answer(message, message.content.strip(BLANKS), message.thinking, is_last=is_last))
+        else:
             parts.append(turn(conversation, index))
     if not conversation.ends_with_assistant:
         parts.append(primer(thinks=conversation.thinks(by_default=True)))

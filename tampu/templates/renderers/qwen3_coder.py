@@ -67,8 +67,8 @@ def _tool(tool: Tool) -> str:
     lines.append("<parameters>")
     for name, schema in (parameters.properties or {}).items():
         lines += ["<parameter>", f"<name>{name}</name>", *_members(property_object(schema)), "</parameter>"]
-    extra = {"$defs": parameters.defs, "items": parameters.items, "required": list(parameters.required)}
-    lines += _members({name: value for name, value in extra.items() if value not in (None, [])})
+    extra = {"$defs": parameters.defs, "items": parameters.items, "required": list(parameters.required) or None}
+    lines += _members({name: value for name, value in extra.items() if value is not None})
     return "\n".join([*lines, "</parameters>", "</function>"])
 
 

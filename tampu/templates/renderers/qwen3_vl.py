@@ -50,11 +50,11 @@ def is_tool_response(content: str) -> bool:
 
 
 def _system(conversation: Conversation) -> str:
-    system = conversation.messages[0].content if conversation.neighbour_role(0) == "system" else ""
+    system = conversation.messages[0].content if conversation.neighbour_role(0) == "system" else None
     if not conversation.tools:
-        return chatml.turn("system", system) if conversation.neighbour_role(0) == "system" else ""
+        return "" if system is None else chatml.turn("system", system)
     tools = "\n".join(SPACED.text(tool_object(tool)) for tool in conversation.tools)
-    front = f"{system}\n\n" if system else ""
+    front = "" if system is None else f"{system}\n\n"
     return chatml.turn("system", front + _TOOLS_HEAD + tools + _CALL_GUIDE)
 
 
@@ -79,5 +79,5 @@ def _answer(message: Message, *, shows_thinking: bool, is_last: bool) -> str:
 
 
 def _call(call: ToolCall) -> str:
-    described = {"name": call.function.name, "arguments": arguments_object(call)}
-    return f"<tool_call>\n{SPACED.text(described)}\n</tool_call>"
+    arguments = SPACED.text(arguments_object(call))
+    return f'<tool_call>\n{{"name": "{call.function.name}", "arguments": {arguments}}}\n</tool_call>'

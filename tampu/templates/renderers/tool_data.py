@@ -10,7 +10,7 @@ from tampu.templates.messages_data import MAX_DEPTH
 
 def tool_object(tool: Tool) -> dict[str, Any]:
     """A tool as it was offered; raises BadRequest where values are too deep inside one another."""
-    described = {"type": tool.type} | _present(items=sorted_value(tool.items))
+    described = {"type": tool.type} | _given(items=sorted_value(tool.items))
     return {**described, "function": function_object(tool)}
 
 
@@ -23,11 +23,12 @@ def function_object(tool: Tool) -> dict[str, Any]:
 
 def parameters_object(parameters: ToolParameters) -> dict[str, Any]:
     """The schema of a tool's arguments; `properties` null where the request left them out."""
-    declared = {"$defs": sorted_value(parameters.defs), "items": sorted_value(parameters.items)}
+    declared = _given(**{"$defs": sorted_value(parameters.defs), "items": sorted_value(parameters.items)})
     properties = parameters.properties
     return {
         "type": parameters.type,
-        **_present(**declared, required=list(parameters.required)),
+        **declared,
+        **_present(required=list(parameters.required)),
         "properties": None if properties is None else _properties(properties, 0),
     }
 
@@ -35,14 +36,12 @@ def parameters_object(parameters: ToolParameters) -> dict[str, Any]:
 def property_object(schema: ToolProperty, depth: int = 0) -> dict[str, Any]:
     """One property, its keys in the order of Ollama."""
     _check(depth)
-    kind = schema.type if isinstance(schema.type, str) or len(schema.type) != 1 else schema.type[0]
-    found = _present(
-        anyOf=[property_object(choice, depth + 1) for choice in schema.any_of],
-        type=kind,
-        items=sorted_value(schema.items),
-        description=schema.description,
-        enum=[sorted_value(item) for item in schema.enum],
-    )
+    names = type_names(schema)
+    found = _present(anyOf=[property_object(choice, depth + 1) for choice in schema.any_of])
+    if names:
+        found["type"] = names[0] if len(names) == 1 else names
+    found |= _given(items=sorted_value(schema.items))
+    found |= _present(description=schema.description, enum=[sorted_value(item) for item in schema.enum])
     if schema.properties is not None:
         found["properties"] = _properties(schema.properties, depth + 1)
     return found | _present(required=list(schema.required))
@@ -70,15 +69,20 @@ def sorted_value(value: Any, depth: int = 0) -> Any:
 
 def type_names(schema: ToolProperty) -> list[str]:
     """The types of a property; none where it names none."""
-    return [schema.type] if isinstance(schema.type, str) and schema.type else list(schema.type)
+    return [schema.type] if isinstance(schema.type, str) else list(schema.type)
 
 
 def _properties(properties: Mapping[str, ToolProperty], depth: int) -> dict[str, Any]:
     return {name: property_object(schema, depth) for name, schema in properties.items()}
 
 
-def _present(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None and value not in ("", [])}
+def _present(**values: str | list[Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """Free-form values: only an absent one is left out, not an empty one."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _check(depth: int) -> None:
