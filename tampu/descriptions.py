@@ -41,7 +41,7 @@ class ModelSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """One resident model. `expires_ns`: since the epoch, None for never."""
+    """One resident model. `expires_ns`: since the epoch, None for never; `note`: what its user should know, or ""."""
 
     name: str
     digest: str
@@ -50,6 +50,7 @@ class LoadedModel:
     context_length: int
     expires_ns: int | None
     details: ModelDetails
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from tampu.cli.command import command
 from tampu.cli.grammar import Words, flag
 from tampu.cli.invocation import Invocation
 from tampu.client.answers import LoadedModel, QueuedRequest
+from tampu.terminal.console import printable
 from tampu.terminal.listings import loaded_table, queue_table
 
 
@@ -26,11 +27,13 @@ def command_line(
     prefix = words[0] if words else ""
     if queue:
         requests = [request for request in invocation.client.queue() if request.model.startswith(prefix)]
-        text = _json(requests) if as_json else queue_table(requests, now=time.time())
-    else:
-        models = [model for model in invocation.client.loaded_models() if model.name.startswith(prefix)]
-        text = _json(models) if as_json else loaded_table(models, now=time.time())
-    invocation.console.write(text)
+        invocation.console.write(_json(requests) if as_json else queue_table(requests, now=time.time()))
+        return
+    models = [model for model in invocation.client.loaded_models() if model.name.startswith(prefix)]
+    invocation.console.write(_json(models) if as_json else loaded_table(models, now=time.time()))
+    for model in models:
+        if model.note and not as_json:
+            invocation.console.tell(f"{printable(model.name)}: {printable(model.note)}\n")
 
 
 def _json(rows: Sequence[LoadedModel] | Sequence[QueuedRequest]) -> str:

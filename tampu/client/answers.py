@@ -45,6 +45,7 @@ class LoadedModel(msgspec.Struct):
     details: Details = msgspec.field(default_factory=Details)
     expires_at: str = ""
     context_length: int = 0
+    note: str = ""
 
 
 class QueuedRequest(msgspec.Struct):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from tampu.descriptions import LoadedModel
+from tampu.engine.spec import Placement
 from tampu.errors import InvalidName, ModelNotFound, StoreError
 from tampu.names import ModelReference
 from tampu.operations.services import Services
@@ -40,4 +41,15 @@ def _loaded(view: ResidentView, digest: str) -> LoadedModel:
         expires_ns=view.expires_ns,
         # What was shown when it was stored is not repeated here: clients know these details without lengths.
         details=replace(view.details, parent_model="", context_length=0, embedding_length=0),
+        note=_told(view.refused, view.placement) if view.refused else "",
     )
+
+
+def _told(refused: Placement, given: Placement) -> str:
+    """Why a model has less than it would usually have."""
+    return f"memory ran out with {_sizes(refused)} while it was loaded; it has {_sizes(given)}"
+
+
+def _sizes(placement: Placement) -> str:
+    requests = f"{placement.slots} requests at once" if placement.slots > 1 else "one request at a time"
+    return f"{requests} of {placement.num_ctx} tokens"

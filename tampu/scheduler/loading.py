@@ -52,7 +52,7 @@ class Loading:
                     raise
                 sizes = {"model": request.name, "slots": less.slots, "num_ctx": less.num_ctx}
                 _log.warning("out of memory while loading, trying again with less", extra=sizes)
-                self.plan = replace(self.plan, placement=less)
+                self.plan = replace(self.plan, placement=less, refused=self.plan.refused or placement)
                 continue
             said = process.engine.properties
             placement = as_loaded(placement, slots=said.slots, memory_bytes=said.memory_bytes)

@@ -108,11 +108,16 @@ def _possible_cache_type(kv_cache_type: str, flash_attention: bool | None) -> st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """What is loaded, or about to be, and how. `automatic_ctx`: the context it would have got without a wish."""
+    """What is loaded, or about to be, and how.
+
+    `automatic_ctx`: the context it would have got without a wish. `refused`: what was tried first, for which the memory
+    was too small; None: nothing.
+    """
 
     request: LoadRequest
     placement: Placement
     automatic_ctx: int
+    refused: Placement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,3 +133,4 @@ class ResidentView:
     users: int
     expires_ns: int | None
     waiting: int = field(default=0)
+    refused: Placement | None = None

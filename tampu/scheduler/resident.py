@@ -127,6 +127,7 @@ class Resident(Generic[Waiter]):
             users=self.users,
             expires_ns=None if math.isinf(expires_at) else wall_ns + int((expires_at - now) * NS_PER_S),
             waiting=len(self.waiting),
+            refused=self.plan.refused,
         )
 
     def adopt(self, keep_alive: KeepAlive | None) -> None:

@@ -87,6 +87,7 @@ def _loaded(model: LoadedModel) -> dict[str, Any]:
         "expires_at": format_timestamp(expires_ns, utc=False),
         "size_vram": model.gpu_bytes,
         "context_length": model.context_length,
+        **given(note=model.note),
     }
 
 
