@@ -2,11 +2,13 @@
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 
 from tampu.engine.protocol import EngineChat, EngineCompletion
+from tampu.errors import EngineRefused
 from tampu.generation import BANNED_BIAS, AnyJson, InvalidFormat, JsonSchema, OutputFormat, Think
 from tampu.messages import Message, Tool, ToolCall
 from tampu.options import Sampling
@@ -15,6 +17,8 @@ Body = dict[str, Any]
 
 _INT_MAX: Final = 2**31 - 1
 _ANY_OBJECT: Final[Mapping[str, Any]] = {"type": "object"}
+_FREE_PARTS: Final = frozenset({"items", "enum", "$defs"})
+"""Of a tool's schema: what Ollama reads without knowing what is in it."""
 _IMAGE_TYPES: Final = (
     (b"\x89PNG", "image/png"),
     (b"\xff\xd8", "image/jpeg"),
@@ -94,17 +98,18 @@ def schema_of(wanted: OutputFormat | None) -> Mapping[str, Any] | None:
 
 
 def sampling_fields(sampling: Sampling, num_ctx: int) -> Body:
-    """Sampling in the engine's names, with what has no meaning to it brought into range.
+    """Sampling in the engine's names; raises EngineRefused for what no engine can follow.
 
     No answer is longer than ten contexts; a penalty that looks at all tokens looks at one context, and the engine
     takes memory for as many as it is told, so it is told no more than an answer can have.
     """
+    _check(sampling)
     longest = 10 * num_ctx
     wanted = sampling.num_predict
     fields: Body = {"logit_bias": [_bias(*entry) for entry in sampling.logit_bias]} if sampling.logit_bias else {}
     return fields | {
         "n_predict": min(longest if wanted < 0 or wanted > longest else wanted, _INT_MAX),
-        "n_keep": min(max(sampling.num_keep, -1), _INT_MAX),
+        "n_keep": min(sampling.num_keep, _INT_MAX),
         "seed": -1 if sampling.seed < 0 else sampling.seed & 0xFFFF_FFFF,
         "temperature": sampling.temperature,
         "top_k": min(max(sampling.top_k, 0), _INT_MAX),
@@ -112,11 +117,23 @@ def sampling_fields(sampling: Sampling, num_ctx: int) -> Body:
         "min_p": sampling.min_p,
         "typical_p": sampling.typical_p,
         "repeat_last_n": num_ctx if sampling.repeat_last_n < 0 else min(sampling.repeat_last_n, longest),
-        "repeat_penalty": sampling.repeat_penalty if sampling.repeat_penalty > 0 else 1.0,
+        "repeat_penalty": sampling.repeat_penalty,
         "presence_penalty": sampling.presence_penalty,
         "frequency_penalty": sampling.frequency_penalty,
         "stop": list(sampling.stop),
     }
+
+
+def _check(sampling: Sampling) -> None:
+    if not sampling.repeat_penalty > 0:
+        raise _refused("repeat_penalty", "greater than 0", sampling.repeat_penalty)
+    for option, value in (("num_keep", sampling.num_keep), ("repeat_last_n", sampling.repeat_last_n)):
+        if value < -1:
+            raise _refused(option, "-1 or more", value)
+
+
+def _refused(option: str, allowed: str, value: float) -> EngineRefused:
+    return EngineRefused(HTTPStatus.BAD_REQUEST, f'option "{option}" must be {allowed}, got {value:g}')
 
 
 def _bias(token: int, bias: float) -> list[Any]:
@@ -155,13 +172,32 @@ def _medium(medium: bytes) -> Body:
 
 
 def _tool_call(call: ToolCall) -> Body:
-    arguments = msgspec.json.encode(call.function.arguments).decode()
+    """A call whose arguments keep their order; what lies in them is in the order of its names, as Ollama sends it."""
+    values = {name: _with_sorted_names(value) for name, value in call.function.arguments.items()}
+    arguments = msgspec.json.encode(values).decode()
     body: Body = {"type": "function", "function": {"name": call.function.name, "arguments": arguments}}
     return {"id": call.id, **body} if call.id else body
 
 
 def _tool(tool: Tool) -> Body:
-    parameters = msgspec.to_builtins(tool.function.parameters)
+    """A tool with the schema as Ollama writes it; a tool without one has an empty one."""
+    parameters = _ordered_schema(msgspec.to_builtins(tool.function.parameters))
     kept = {key: value for key, value in parameters.items() if value not in (None, "", [])}
+    if "type" in kept:
+        kept.setdefault("properties", None)  # templates print it
     function = {"name": tool.function.name, "description": tool.function.description, "parameters": kept}
     return {"type": "function", "function": function}
+
+
+def _ordered_schema(schema: Body) -> Body:
+    """The schema with those of its parts in the order of their names that Ollama reads as free values."""
+    ordered = {**schema, **{key: _with_sorted_names(schema[key]) for key in _FREE_PARTS & schema.keys()}}
+    if properties := schema.get("properties"):
+        ordered["properties"] = {name: _ordered_schema(item) for name, item in properties.items()}
+    if choices := schema.get("anyOf"):
+        ordered["anyOf"] = [_ordered_schema(item) for item in choices]
+    return ordered
+
+
+def _with_sorted_names(value: Any) -> Any:
+    return msgspec.to_builtins(value, order="deterministic")

@@ -244,11 +244,11 @@ async def test_options_far_out_of_range_are_answered() -> None:
         "top_p": 5.0,
         "min_p": -1.0,
         "typical_p": 0.0,
-        "repeat_last_n": -7,
-        "repeat_penalty": 0.0,
+        "repeat_last_n": -1,
+        "repeat_penalty": 1e-9,
         "presence_penalty": -100.0,
         "frequency_penalty": 100.0,
-        "num_keep": -9,
+        "num_keep": -1,
         "num_predict": 4,
     }
     async with running(recorded_model("scripted")) as child:

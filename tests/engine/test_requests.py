@@ -1,9 +1,13 @@
 """Bodies that are sent to an engine."""
 
+import json
+import math
+
 import pytest
 
 from tampu.engine.protocol import EngineChat, EngineCompletion
 from tampu.engine.requests import chat_body, completion_body, conversation_fields, sampling_fields
+from tampu.errors import EngineRefused
 from tampu.messages import Message, Tool, ToolCall, ToolCallFunction, ToolFunction, ToolParameters, ToolProperty
 from tampu.options import Sampling
 
@@ -25,16 +29,67 @@ from tampu.options import Sampling
         ({"repeat_last_n": 0}, "repeat_last_n", 0),
         ({"repeat_last_n": 2**31 - 1}, "repeat_last_n", 1000),
         ({"num_keep": -1}, "n_keep", -1),
-        ({"num_keep": -9}, "n_keep", -1),
         ({}, "n_keep", 4),
         ({"top_k": -1}, "top_k", 0),
         ({"typical_p": 0.5}, "typical_p", 0.5),
         ({"stop": ("a", "b")}, "stop", ["a", "b"]),
-        ({"repeat_penalty": 0.0}, "repeat_penalty", 1.0),
+        ({"repeat_penalty": 0.5}, "repeat_penalty", 0.5),
     ],
 )
 def test_sampling(given: dict, field: str, sent: object) -> None:
     assert sampling_fields(Sampling(**given), 100)[field] == sent
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"repeat_penalty": 0.0},
+        {"repeat_penalty": -1.0},
+        {"repeat_penalty": math.nan},
+        {"num_keep": -2},
+        {"repeat_last_n": -2},
+    ],
+)
+def test_sampling_that_no_engine_can_follow_is_refused_by_the_name_of_the_option(given: dict) -> None:
+    with pytest.raises(EngineRefused, match=f'option "{next(iter(given))}" must be') as refused:
+        sampling_fields(Sampling(**given), 100)
+    assert refused.value.status == 400
+
+
+def test_arguments_keep_their_order_and_what_lies_in_them_is_sorted() -> None:
+    function = ToolCallFunction("f", {"z": {"y": [{"b": 1, "a": 2}], "x": {}}, "a": []})
+    sent = conversation_fields([Message("assistant", tool_calls=(ToolCall(function),))], (), None)["messages"][0]
+    assert sent["tool_calls"][0]["function"]["arguments"] == '{"z":{"x":{},"y":[{"a":2,"b":1}]},"a":[]}'
+
+
+def test_a_schema_is_sent_in_the_order_in_which_it_is_printed_elsewhere() -> None:
+    choice = ToolProperty(enum=[{"b": 1, "a": 2}])
+    nested = ToolProperty(type="object", properties={"z": ToolProperty(items={"type": "string", "b": 1}), "a": choice})
+    properties = {"o": nested, "c": ToolProperty(any_of=[choice])}
+    parameters = ToolParameters(type="object", defs={"b": 1, "a": 2}, properties=properties)
+    sent = conversation_fields([], [Tool(ToolFunction("f", parameters=parameters))], None)["tools"][0]["function"]
+    assert json.dumps(sent["parameters"]) == json.dumps(
+        {
+            "type": "object",
+            "$defs": {"a": 2, "b": 1},
+            "properties": {
+                "o": {
+                    "type": "object",
+                    "properties": {"z": {"items": {"b": 1, "type": "string"}}, "a": {"enum": [{"a": 2, "b": 1}]}},
+                },
+                "c": {"anyOf": [{"enum": [{"a": 2, "b": 1}]}]},
+            },
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sent"),
+    [(ToolParameters(), {}), (ToolParameters(type="object"), {"type": "object", "properties": None})],
+)
+def test_a_schema_without_properties_says_so(parameters: ToolParameters, sent: dict) -> None:
+    [tool] = conversation_fields([], [Tool(ToolFunction("f", parameters=parameters))], None)["tools"]
+    assert tool["function"]["parameters"] == sent
 
 
 def test_completions() -> None:
