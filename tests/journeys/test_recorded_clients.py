@@ -8,6 +8,7 @@ from tests.journeys.agreement import complaints, explanations
 from tests.journeys.conftest import Served, serving
 from tests.journeys.dialects import make_all_models
 from tests.journeys.recorded_clients import CLIENTS, play
+from tests.tally import Tally
 
 KNOWN = explanations()
 
@@ -22,6 +23,7 @@ def speaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.mark.network
 @pytest.mark.parametrize("name", CLIENTS)
-def test_a_client_library_gets_what_was_recorded(name: str, speaking: Served) -> None:
+def test_a_client_library_gets_what_was_recorded(name: str, speaking: Served, tally: Tally) -> None:
     result = play(name, speaking.url, speaking.environment, KNOWN)
+    tally.add(result.part, result.cases, result.explained, len(result.differing))
     assert complaints([result], KNOWN) == []
