@@ -6,7 +6,7 @@ from typing import Final
 
 from tampu.parsing.brackets import Brackets
 from tampu.parsing.formats.machine import Exit, FormatParser, MalformedCall, Place, ReadCall, Sink
-from tampu.parsing.formats.qwen3 import read_members, read_object
+from tampu.parsing.formats.qwen3 import members, read_members, read_object
 from tampu.parsing.formats.request import ReplyRequest
 
 _TURN_END: Final = "<|END_OF_TURN_TOKEN|>"
@@ -44,7 +44,8 @@ def _read_calls(text: str) -> list[ReadCall]:
     except (ValueError, RecursionError):
         found = None
     objects = found if isinstance(found, list) else list(_whole_objects(text))
-    calls = [read_members(item.get("tool_name"), item.get("parameters")) for item in objects if isinstance(item, dict)]
+    found_members = (members(item, "tool_name", "parameters") for item in objects if isinstance(item, dict))
+    calls = [read_members(*both, needs_name=False) for both in found_members]
     if not calls and not isinstance(found, list):
         raise MalformedCall("it holds no whole object")
     return calls

@@ -12,14 +12,11 @@ _FENCE, _FENCE_END = "\n```json\n", "\n```"
 _CALLS, _CALLS_END = "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"
 _PLACES: Final[Mapping[str, Place]] = {
     "thinking": Place(Sink.THINKING, {THINK_END: Exit("text")}),
+    "text": Place(Sink.TEXT, {_CALLS: Exit("calls"), "<｜tool▁output▁begin｜>": Exit("output")}, drops_blanks=False),
     # Results of tools that the model makes up: the tags are no text.
-    "text": Place(
-        Sink.TEXT,
-        {_CALLS: Exit("calls"), "<｜tool▁output▁begin｜>": Exit("text"), "<｜tool▁output▁end｜>": Exit("text")},
-        drops_blanks=False,
-    ),
+    "output": Place(Sink.TEXT, {"<｜tool▁output▁end｜>": Exit("text")}, drops_blanks=False),
     "calls": Place(Sink.NOTHING, {"<｜tool▁call▁begin｜>": Exit("call"), _CALLS_END: Exit("text")}),
-    "call": Place(Sink.CALL, {"<｜tool▁call▁end｜>": Exit("calls")}),
+    "call": Place(Sink.CALL, {"<｜tool▁call▁end｜>": Exit("calls"), _CALLS_END: Exit("text", is_text=False)}),
 }
 _COGITO_PLACES: Final[Mapping[str, Place]] = {
     **_PLACES,
@@ -54,7 +51,7 @@ def _read_call(text: str) -> list[ReadCall]:
 def _read_fenced_call(text: str) -> list[ReadCall]:
     _, _, described = text.partition(_SEPARATOR)
     name, fence, arguments = described.partition(_FENCE)
-    arguments, fence_end, _ = arguments.rpartition(_FENCE_END)
-    if not fence or not fence_end:
+    arguments, fence_end, behind = arguments.partition(_FENCE_END)
+    if not fence or not fence_end or "<｜" in behind:
         raise MalformedCall("its arguments are not fenced as JSON")
     return [ReadCall(name.strip(), read_object(arguments))]

@@ -11,22 +11,25 @@ from typing import Final
 
 from tampu.parsing.formats.machine import MalformedCall
 from tampu.parsing.formats.scanner import BLANKS, QUOTED, SEPARATORS, Scanner
-from tampu.parsing.formats.typed_values import number_value
+from tampu.parsing.formats.typed_values import json_value, number_value
 
 _MAX_DEPTH: Final = 64
-_KEY = re.compile(r"""[^\s,:{}\[\]"']+""")
+_KEY = re.compile(r"""[^,:{}\[\]"'\n]+""")
+
 _BARE = re.compile(r"[^,{}\[\]]*")
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notation:
-    """`mark` stands around texts. `is_lax`: a bare word is a text, and parts without a key are passed over.
+    """`opening` begins a call, `mark` stands around texts.
 
-    `knows_null`: the word is no text. Not lax, a bare text counts for `texts` only, and reaches up to the next
-    of `keys`. `may_be_cut`: brackets may be missing at the end.
+    `is_lax`: a bare word is a text, and parts without a key are passed over. `knows_null`: the word is no text. Not
+    lax, a bare text counts for `texts` only, and reaches up to the next of `keys`. `may_be_cut`: brackets may be
+    missing at the end.
     """
 
+    opening: str
     mark: str
     is_lax: bool = False
     knows_null: bool = True
@@ -36,15 +39,21 @@ class Notation:
 
 
 class Reader:
-    """Reads the object at the start of a text; what stands behind it does not matter."""
+    """Reads the object at the start of a text; what stands behind it does not matter, if it is no call."""
 
     def __init__(self, text: str, notation: Notation) -> None:
         self._scanner, self._notation = Scanner(text), notation
         known = "|".join(map(re.escape, sorted(notation.keys, key=len, reverse=True)))
         self._next_key = re.compile(rf",\s*(?:{known})\s*:" if known else "(?!)")
 
-    def read(self, depth: int = 0) -> dict[str, object]:
+    def read(self) -> dict[str, object]:
         """The object; raises MalformedCall."""
+        found = self._object(0)
+        if self._scanner.text.find(self._notation.opening, self._scanner.position) >= 0:
+            raise MalformedCall("another call begins in it")
+        return found
+
+    def _object(self, depth: int) -> dict[str, object]:
         if depth > _MAX_DEPTH or self._scanner.peek() != "{":
             raise MalformedCall("its arguments are no object")
         self._scanner.position += 1
@@ -73,7 +82,7 @@ class Reader:
     def _key(self) -> str:
         if self._scanner.peek() in QUOTED:
             return self._quoted()
-        key = self._scanner.take(_KEY)
+        key = self._scanner.take(_KEY).strip()
         if not key:
             raise MalformedCall("one of its arguments has no name")
         return key
@@ -84,7 +93,7 @@ class Reader:
             return self._marked()
         character = self._scanner.peek()
         if character == "{":
-            return self.read(depth)
+            return self._object(depth)
         if character == "[":
             return self._list(depth)
         if character in QUOTED:
@@ -135,5 +144,8 @@ class Reader:
         return self._scanner.text[start : self._scanner.position].strip()
 
     def _quoted(self) -> str:
+        """A text between quotation marks, as JSON has it where it is JSON."""
         quote = self._scanner.peek()
-        return self._scanner.quoted().replace(f"\\{quote}", quote)
+        text = self._scanner.quoted()
+        found = json_value(f'"{text}"') if quote == '"' else None
+        return found if isinstance(found, str) else text.replace(f"\\{quote}", quote)

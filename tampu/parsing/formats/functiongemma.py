@@ -7,10 +7,10 @@ from tampu.parsing.formats.delimited import Notation, Reader
 from tampu.parsing.formats.machine import Exit, FormatParser, MalformedCall, Place, ReadCall, Sink
 from tampu.parsing.formats.request import ReplyRequest
 
-_PREFIX: Final = "call:"
-_NOTATION: Final = Notation(mark="<escape>", is_lax=True, knows_null=False)
+_OPENING, _PREFIX = "<start_function_call>", "call:"
+_NOTATION: Final = Notation(opening=_OPENING, mark="<escape>", is_lax=True, knows_null=False)
 _PLACES: Final[Mapping[str, Place]] = {
-    "text": Place(Sink.TEXT, {"<start_function_call>": Exit("call")}, drops_blanks=False),
+    "text": Place(Sink.TEXT, {_OPENING: Exit("call")}, drops_blanks=False),
     "call": Place(Sink.CALL, {"<end_function_call>": Exit("text")}),
 }
 
@@ -21,7 +21,8 @@ def parser(request: ReplyRequest) -> FormatParser:  # noqa: ARG001 - every forma
 
 
 def _read_call(text: str) -> list[ReadCall]:
-    name, brace, arguments = text.partition("{")
-    if not brace or not name.startswith(_PREFIX):
+    before, prefix, call = text.partition(_PREFIX)
+    name, brace, arguments = call.partition("{")
+    if not prefix or not brace or before.strip() not in {"", _OPENING}:
         raise MalformedCall("it is no name with arguments in braces")
-    return [ReadCall(name.removeprefix(_PREFIX), Reader(brace + arguments, _NOTATION).read())]
+    return [ReadCall(name, Reader(brace + arguments, _NOTATION).read())]

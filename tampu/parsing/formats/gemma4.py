@@ -35,7 +35,7 @@ def parser(request: ReplyRequest) -> FormatParser:
     if not request.thinks(by_default=False):
         return parser_without_thinking(request)
     is_behind_result = request.last is not None and request.last.role == "tool"
-    return _parser(_PLACES, "channel" if is_behind_result else "text", request)
+    return _parser(_PLACES, "thoughts" if is_behind_result else "text", request)
 
 
 def parser_without_thinking(request: ReplyRequest) -> FormatParser:
@@ -57,5 +57,5 @@ def _read_call(text: str, *, schemas: Schemas, may_be_cut: bool) -> list[ReadCal
     name = name.removeprefix(_PREFIX).strip()
     known = schemas.arguments(name)
     texts = [key for key in known if "string" in schemas.types(name, key)]
-    notation = Notation(mark=_MARK, texts=texts, keys=known, may_be_cut=may_be_cut)
+    notation = Notation(opening=_CALL, mark=_MARK, texts=texts, keys=known, may_be_cut=may_be_cut)
     return [ReadCall(name, Reader(brace + arguments, notation).read())]

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from tampu.parsing.formats.machine import Exit, FormatParser, MalformedCall, Place, ReadCall, Sink
@@ -16,33 +15,40 @@ _PARAMETER_END: Final = "</atem:parameter>"
 # Models put the tag in front of a message into the name, or in place of the end of the element.
 _INVOKE = re.compile(r'\s*<atem:invoke name="([^"<>]*)(?:<\|message\|>)?(?:">)?')
 _PARAMETER = re.compile(r'\s*<atem:parameter name="([^"]*)">')
-_ENDS: Final = {
-    "<|eom|>": Exit("start"),
-    "<|eot|>": Exit("start"),
-    "<|start|>assistant to=": Exit("header"),
-    f"<|start|>assistant{_MESSAGE}": Exit("message"),
-}
-_PLACES: Final[Mapping[str, Place]] = {
-    "start": Place(
-        Sink.NOTHING,
-        {"to=": Exit("header"), _MESSAGE: Exit("message"), **_ENDS},
-        otherwise="text",
-        drops_blanks=False,
-    ),
-    "header": Place(Sink.HEADER, {_MESSAGE: Exit("message")}),
-    "message": Place(Sink.NOTHING, {_CALLS: Exit("call")}, otherwise="text", drops_blanks=False),
-    "thoughts": Place(Sink.THINKING, _ENDS, drops_blanks=False),
-    "text": Place(Sink.TEXT, _ENDS, drops_blanks=False),
-    "call": Place(Sink.CALL, {_CALLS_END: Exit("start")}),
-}
-_WITHOUT_THOUGHTS: Final = {**_PLACES, "thoughts": replace(_PLACES["thoughts"], sink=Sink.NOTHING)}
+_ASSISTANT: Final = "<|start|>assistant"
 
 
 def parser(request: ReplyRequest) -> FormatParser:
-    """Glimmer: thoughts are told unless the request forbids thinking."""
-    places = _PLACES if request.thinks(by_default=True) else _WITHOUT_THOUGHTS
+    """Glimmer: thoughts are told unless the request forbids thinking, calls are known where it has tools."""
     message = _Message(Schemas(request.tools))
-    return FormatParser(places, "start", read=message.read, read_open=message.read, route=message.route)
+    thoughts = Sink.THINKING if request.thinks(by_default=True) else Sink.NOTHING
+    places = _places("message" if request.tools else "text", thoughts)
+    return FormatParser(places, "start", read=message.read, route=message.route, open_header=_without_start)
+
+
+def _places(message: str, thoughts: Sink) -> Mapping[str, Place]:
+    """`message`: where a message that is no thinking begins. It is a call as a whole, or text."""
+    ends = {
+        "<|eom|>": Exit("start", is_text=False),
+        "<|eot|>": Exit("start", is_text=False),
+        f"{_ASSISTANT} to=": Exit("header", is_text=False),
+        f"{_ASSISTANT}{_MESSAGE}": Exit(message, is_text=False),
+    }
+    header = Exit("header")
+    start = {"to=": header, _ASSISTANT: header, _MESSAGE: Exit(message), **ends}
+    return {
+        "start": Place(Sink.NOTHING, start, otherwise="text", drops_blanks=False),
+        "header": Place(Sink.HEADER, {_MESSAGE: Exit(message)}),
+        "message": Place(Sink.NOTHING, {_CALLS: Exit("call")}, otherwise="text", drops_blanks=False),
+        "thoughts": Place(thoughts, ends, drops_blanks=False),
+        "text": Place(Sink.TEXT, ends, drops_blanks=False),
+        "call": Place(Sink.CALL, {_CALLS_END: Exit("behind call")}),
+        "behind call": Place(Sink.CALL, ends),
+    }
+
+
+def _without_start(header: str) -> str:
+    return header.removeprefix(_ASSISTANT)
 
 
 class _Message:
@@ -53,24 +59,29 @@ class _Message:
 
     def route(self, header: str) -> str:
         """What kind of text the message is: to the model itself it is thinking."""
-        self._recipient = header.strip()
-        return "thoughts" if self._recipient == "self" else "message"
+        self._recipient = header.strip().removeprefix("to=").strip()
+        if self._recipient == "self":
+            return "thoughts"
+        return "message" if self._schemas.names else "text"
 
     def read(self, text: str) -> list[ReadCall]:
         """The call of a declared tool, to which the message went or that nobody was named for."""
-        invoke = _INVOKE.match(text)
-        if invoke is None:
-            raise MalformedCall("it has no invoke element")
+        body = text.strip()
+        invoke = _INVOKE.match(body)
+        if invoke is None or not body.endswith(_CALLS_END):
+            raise MalformedCall("it is no invoke element, or not that alone")
         name, addressed = self._declared(invoke[1]), self._declared(self._recipient)
         if name is None:
             raise MalformedCall("its tool is not declared")
         if addressed not in (None, name):
             raise MalformedCall("it calls another tool than the one it goes to")
-        return [ReadCall(name, self._arguments(name, text, invoke.end()))]
+        return [ReadCall(name, self._arguments(name, body.removesuffix(_CALLS_END), invoke.end()))]
 
     def _declared(self, name: str) -> str | None:
-        """The declared tool of that name, with or without its name space."""
-        return next((known for known in (name, name.rpartition(".")[2]) if known in self._schemas.names), None)
+        """The declared tool of that name; the first part of its name may stand in front of it once more."""
+        space, _, rest = name.partition(".")
+        known = self._schemas.names
+        return name if name in known else rest if rest in known and rest.partition(".")[0] == space else None
 
     def _arguments(self, name: str, text: str, position: int) -> dict[str, object]:
         found: dict[str, object] = {}

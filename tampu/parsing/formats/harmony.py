@@ -16,8 +16,8 @@ from tampu.parsing.formats.request import ReplyRequest
 
 FINAL_MESSAGE: Final = "<|end|><|start|>assistant<|channel|>final<|message|>"
 """Ends thoughts that are shown in the prompt, and begins the answer."""
-_CHANNEL = re.compile(r"<\|channel\|>\s*(\w*)")
-_RECIPIENT = re.compile(r"\sto=([^\s<]+)")
+_CHANNEL, _CONSTRAIN = "<|channel|>", "<|constrain|>"
+_RECIPIENT: Final = "to="
 _CALL_END: Final = "<|call|>"
 _BUILT_IN: Final = frozenset({"browser.open", "browser.search", "browser.find", "python"})
 _SEPARATORS = re.compile(r"[ .-]")
@@ -40,7 +40,13 @@ def parser(request: ReplyRequest) -> FormatParser:
     elif request.last is not None and request.last.role == "assistant" and request.last.thinking:
         start = "thinking"
     message = _Message(safe_names(request.tools))
-    return FormatParser(_PLACES, start, read=message.read, read_open=message.read, route=message.route)
+    return FormatParser(_PLACES, start, read=message.read, route=message.route, open_header=_headless)
+
+
+def _headless(text: str) -> str:
+    """An answer without any header; a header that was cut is no text."""
+    is_cut_header = "<|" in text or (text.lstrip().startswith(_RECIPIENT) and len(text.split()) == 1)
+    return "" if is_cut_header else text
 
 
 class _Message:
@@ -51,10 +57,13 @@ class _Message:
 
     def route(self, header: str) -> str:
         """What kind of text the message is; its recipient counts on two channels only."""
-        channel, recipient = _CHANNEL.search(header), _RECIPIENT.search(header)
-        name = channel[1] if channel else ""
+        before, _, behind = header.replace(_CONSTRAIN, f" {_CONSTRAIN}", 1).partition(_CHANNEL)
+        name = "" if behind[:1].isspace() else next(iter(behind.split(maxsplit=1)), "")
+        # The role comes first, unless the prompt ended with it; what stands behind the recipient is for the model.
+        words = before.split() + behind.removeprefix(name).split()
+        recipient = next((word for word in words[:2] if word.startswith(_RECIPIENT)), "")
         if recipient and name in {"analysis", "commentary"}:
-            self._recipient = recipient[1]
+            self._recipient = recipient.removeprefix(_RECIPIENT)
             return "call"
         return "thinking" if name == "analysis" else "text"
 

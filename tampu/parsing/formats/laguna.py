@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from tampu.parsing.formats.machine import Exit, FormatParser, MalformedCall, Place, ReadCall, Sink
-from tampu.parsing.formats.qwen3 import CALL, CALL_END, THINK, THINK_END, read_members, read_object
+from tampu.parsing.formats.qwen3 import CALL, CALL_END, THINK, THINK_END, members, read_members, read_object
 from tampu.parsing.formats.request import ReplyRequest
 from tampu.parsing.formats.typed_values import Schemas
 
@@ -41,15 +41,15 @@ def _places(*, has_tools: bool, thinks: bool, begins_thinking: bool) -> Mapping[
     exits = {THINK: Exit("thinking"), THINK_END: Exit("text"), CALL: Exit("call")}
     bare_calls = {_OBJECT: Exit("object"), _USER: Exit("user")} if has_tools else {}
     text = Place(Sink.TEXT, {**exits, **bare_calls})
-    thinking = Place(
-        Sink.THINKING if thinks else Sink.NOTHING,
-        {THINK_END: Exit("text", drops_blanks=thinks), CALL: Exit("call")},
-    )
-    start = {THINK: Exit("thinking")} if begins_thinking else text.exits
+    sink = Sink.THINKING if thinks else Sink.NOTHING
+    start = {THINK: Exit("first thinking")} if begins_thinking else text.exits
     return {
-        "start": Place(Sink.NOTHING, start, otherwise="thinking" if begins_thinking else "text"),
+        "start": Place(Sink.NOTHING, start, otherwise="first thinking" if begins_thinking else "text"),
+        # What is said first does not begin with blanks.
+        "first thinking": Place(sink, {THINK_END: Exit("text", drops_blanks=True), CALL: Exit("first call")}),
+        "first call": Place(Sink.CALL, {CALL_END: Exit("text", drops_blanks=True)}),
+        "thinking": Place(sink, {THINK_END: Exit("text"), CALL: Exit("call")}),
         "text": text,
-        "thinking": thinking,
         "call": Place(Sink.CALL, {CALL_END: Exit("text")}),
         "user": Place(Sink.CALL, {_USER_END: Exit("text")}, keeps_tag=True),
         "object": Place(Sink.CALL, {"}": Exit("text")}, keeps_tag=True, ends_with_object=True),
@@ -58,11 +58,10 @@ def _places(*, has_tools: bool, thinks: bool, begins_thinking: bool) -> Mapping[
 
 def _read_call(text: str, *, schemas: Schemas, is_open: bool) -> list[ReadCall]:
     body = _REPEATED_TAG.sub("", text.removeprefix(_USER).strip(), count=1).partition(CALL)[0]
-    if is_open and not body:
+    if is_open and not body and not text.startswith(_USER):
         return []
     if body.startswith("{"):
-        found = read_object(body)
-        call = read_members(found.get("name"), found.get("arguments"))
+        call = read_members(*members(read_object(body), "name", "arguments"))
         call = ReadCall(_resolved(call.name, schemas), call.arguments)
     else:
         call = _read_pairs(body, schemas)

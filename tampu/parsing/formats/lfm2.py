@@ -1,12 +1,14 @@
 """LFM2: a list of calls as Python writes them between tags, in texts of which escapes stay as they are."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from tampu.parsing.formats.machine import Exit, FormatParser, Place, ReadCall, Sink
-from tampu.parsing.formats.python_calls import PythonReader
+from tampu.parsing.formats.python_calls import Notation, PythonReader
 from tampu.parsing.formats.qwen3 import THINK, THINK_END
 from tampu.parsing.formats.request import ReplyRequest
+from tampu.parsing.formats.typed_values import json_value
 
 _CALLS, _CALLS_END = "<|tool_call_start|>", "<|tool_call_end|>"
 _PLACES: Final[Mapping[str, Place]] = {
@@ -30,7 +32,37 @@ def thinking_parser(request: ReplyRequest) -> FormatParser:
 
 
 def _read_calls(text: str) -> list[ReadCall]:
-    text = text.strip()
+    text = text.strip().removeprefix(_CALLS).strip()
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
-    return PythonReader(text, lambda quoted: quoted).calls()
+    return PythonReader(text, _NOTATION).calls()
+
+
+def _read_container(text: str) -> object:
+    """A list or an object in the manner of JSON or of Python; the text itself where it is neither."""
+    for candidate in (text, _PYTHON.sub(_as_json, text)):
+        value = json_value(candidate)
+        if value is not None:
+            return value
+    return text
+
+
+def _as_json(found: re.Match[str]) -> str:
+    if found["constant"]:
+        return _WORDS[found["constant"]]
+    single = found["single"]
+    return found.group() if single is None else f'"{_QUOTATION.sub(_escaped, single)}"'
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return {"\\'": "'", '"': '\\"'}.get(found.group(), found.group())
+
+
+_WORDS: Final = {"True": "true", "False": "false", "None": "null"}
+_PYTHON = re.compile(
+    r"""'(?P<single>(?:[^'\\]++|\\.)*+)(?:'|\\?\Z)|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|\b(?P<constant>True|False|None)\b""",
+    re.DOTALL,
+)
+_QUOTATION = re.compile(r"""\\.|\"""", re.DOTALL)
+_CONSTANTS: Final = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+_NOTATION: Final = Notation(re.compile(r"[^(){}<>,=\"'\[\]\n]+"), _CONSTANTS, container=_read_container)

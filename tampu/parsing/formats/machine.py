@@ -6,7 +6,8 @@ A family is a table of places, the place to start at, and a reader of its calls.
    at the end, where the place says so.
 2. In a place for calls all is kept until the tag that closes it; then the reader makes calls of it.
    A tag that leads from one place for calls to another belongs to the call.
-   A header is kept likewise; where its end leads is for `route` to say.
+   A header is kept likewise; where its end leads is for `route` to say, and what of one without an end is text for
+   `open_header`.
 3. A call that cannot be read does not fail the reply: it goes out as text, tags and all, and the log says why.
 4. A place may be a fork: the tags count at its start only, and anything else leads to another place.
 5. At the end nothing is lost: the beginning of a tag is text like any other, and an open call may be whole but for
@@ -58,10 +59,11 @@ class Sink(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Where a tag leads to, and whether blanks right behind it are dropped."""
+    """Where a tag leads to, whether blanks right behind it are dropped, and whether it is text behind a bad call."""
 
     to: str
     drops_blanks: bool = False
+    is_text: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Place:
 
     `ends_with_object`: it ends behind the brace that closes an object, by the exit `}`.
     `otherwise`: the exits count at its very start only, behind blanks; anything else leads there (`drops_blanks`:
-    without blanks in front).
+    without blanks in front; `keeps_one_blank`: but for one right in front of a word, as tokens have it).
     `keeps_tag`: the tag that led here is part of the call.
     `drops_blanks`: those in front of an exit are dropped, and those at the end of the reply too unless
     `keeps_last_blanks`.
@@ -79,6 +81,7 @@ class Place:
     sink: Sink
     exits: Mapping[str, Exit] = field(default_factory=dict)
     drops_blanks: bool = True
+    keeps_one_blank: bool = False
     keeps_last_blanks: bool = False
     keeps_tag: bool = False
     ends_with_object: bool = False
@@ -101,8 +104,9 @@ class FormatParser:
         read: ReadCalls | None = None,
         read_open: ReadCalls | None = None,
         route: Callable[[str], str] | None = None,
+        open_header: Callable[[str], str] = str,
     ) -> None:
-        self._places, self._route = places, route
+        self._places, self._route, self._open_header = places, route, open_header
         self._read = read or _read_none
         self._read_open = read_open or self._read
         self._brackets = Brackets()
@@ -156,8 +160,11 @@ class FormatParser:
         return True
 
     def _take_otherwise(self) -> None:
+        blanks = "".join(self._blanks)
         if not self._place.drops_blanks:
-            self._pending = "".join(self._blanks) + self._pending
+            self._pending = blanks + self._pending
+        elif self._place.keeps_one_blank and blanks.endswith(" "):
+            self._pending = " " + self._pending
         self._blanks.clear()
         self._place = self._places[self._place.otherwise]
 
@@ -200,19 +207,25 @@ class FormatParser:
         if self._place.ends_with_object:
             self._brackets = Brackets()
             self._brackets.find_end(tag, 0)
-        if left.sink is Sink.CALL and (self._place.sink is Sink.CALL or left.ends_with_object):
-            self._body.append(tag)
-            tag = ""
-        elif self._place.sink is Sink.CALL:
-            self._before_call = "".join(self._blanks) if left.sink is Sink.TEXT else ""
-            if self._place.keeps_tag:
+        if left.sink is Sink.CALL:
+            if self._place.sink is Sink.CALL or left.ends_with_object:
                 self._body.append(tag)
-            elif left.sink is not Sink.HEADER:
-                self._before_call += tag
+                tag = ""
+            if self._place.sink is not Sink.CALL:
+                self._end_call(self._read, tag if reached.is_text else "")
+        if self._place.sink is Sink.HEADER or (self._place.sink is Sink.CALL and left.sink is not Sink.CALL):
+            self._begin(left, tag)
         self._blanks.clear()
         self._skips_blanks = reached.drops_blanks
-        if left.sink is Sink.CALL and self._place.sink is not Sink.CALL:
-            self._end_call(self._read, tag)
+
+    def _begin(self, left: Place, tag: str) -> None:
+        """Note what stands in front of a call or a header, should it turn out to be text."""
+        keeps_blanks = left.sink is Sink.TEXT or (left.otherwise and not left.drops_blanks)
+        self._before_call = "".join(self._blanks) if keeps_blanks else ""
+        if self._place.keeps_tag:
+            self._body.append(tag)
+        elif left.sink is not Sink.HEADER:
+            self._before_call += tag
 
     def _end_call(self, read: ReadCalls, tag: str) -> None:
         body = "".join(self._body)
@@ -239,17 +252,25 @@ class FormatParser:
 
     def _finish(self) -> None:
         """Rule 5."""
-        if self._place.otherwise and self._pending:
+        if self._place.otherwise and (self._pending or self._has_blank_text()):
             self._take_otherwise()
         half_tag, self._pending = self._pending, ""
         if self._place.sink is Sink.CALL:
             self._finish_call(half_tag)
+        elif self._place.sink is Sink.HEADER:
+            text = f"{self._before_call}{''.join(self._body)}{half_tag}"
+            self._events.append(TextDelta(self._open_header(text)))
         elif half_tag:
             self._say("".join(self._blanks) + half_tag)
             self._blanks.clear()
         if self._place.keeps_last_blanks:
             self._say("".join(self._blanks))
         self._blanks.clear()
+
+    def _has_blank_text(self) -> bool:
+        """Whether a fork saw nothing but blanks, and they are text."""
+        keeps = not (self._place.drops_blanks or self._places[self._place.otherwise].drops_blanks)
+        return keeps and bool(self._blanks)
 
     def _finish_call(self, half_tag: str) -> None:
         if half_tag or any(not text.isspace() for text in self._body if text):

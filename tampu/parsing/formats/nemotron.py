@@ -8,7 +8,7 @@ from tampu.parsing.formats.qwen3 import PLACES
 from tampu.parsing.formats.qwen3_coder import reader
 from tampu.parsing.formats.request import ReplyRequest
 
-_PLACES: Final = {**PLACES, "start": replace(PLACES["start"], drops_blanks=True)}
+_PLACES: Final = {**PLACES, "start": replace(PLACES["start"], drops_blanks=True, keeps_one_blank=True)}
 
 
 def parser(request: ReplyRequest) -> FormatParser:

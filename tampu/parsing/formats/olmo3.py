@@ -5,13 +5,21 @@ from collections.abc import Mapping
 from typing import Final
 
 from tampu.parsing.formats.machine import Exit, FormatParser, MalformedCall, Place, ReadCall, Sink
-from tampu.parsing.formats.python_calls import PythonReader
+from tampu.parsing.formats.python_calls import Notation, PythonReader
 from tampu.parsing.formats.qwen3 import THINK_END
 from tampu.parsing.formats.request import ReplyRequest
 
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED: Final = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\"}
-_CONSTANTS: Final[dict[str, object]] = {"true": True, "false": False, "none": None, "null": None, "nil": None}
+_CONSTANTS: Final = {
+    "true": True,
+    "True": True,
+    "false": False,
+    "False": False,
+    "null": None,
+    "None": None,
+    "nil": None,
+}
 _PLACES: Final[Mapping[str, Place]] = {
     "text": Place(Sink.TEXT, {"<function_calls>": Exit("calls")}, drops_blanks=False),
     "calls": Place(Sink.CALL, {"</function_calls>": Exit("text")}),
@@ -37,11 +45,14 @@ def _read_calls(text: str) -> list[ReadCall]:
 
 
 def _read_line(line: str) -> list[ReadCall]:
-    calls = PythonReader(line, _unescape, _CONSTANTS).calls()
-    if len(calls) != 1 or "." in calls[0].name:
+    calls = PythonReader(line, _NOTATION).calls()
+    if len(calls) != 1:
         raise MalformedCall("a line of it is no single call")
     return calls
 
 
 def _unescape(text: str) -> str:
     return _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[0]), text)
+
+
+_NOTATION: Final = Notation(re.compile(r"\w+"), _CONSTANTS, unescape=_unescape)

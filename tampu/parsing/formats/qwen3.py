@@ -41,18 +41,27 @@ def thinking_parser(request: ReplyRequest) -> FormatParser:
 
 def vl_parser(request: ReplyRequest) -> FormatParser:  # noqa: ARG001 - every format is made of a request
     """Qwen3-VL without thinking."""
-    return FormatParser(_VL_PLACES, "text", read=read_call)
+    return FormatParser(_VL_PLACES, "text", read=_read_vl_call)
 
 
 def vl_thinking_parser(request: ReplyRequest) -> FormatParser:
     """Qwen3-VL with thinking, whatever the request says; not where it goes on with an answer."""
-    return FormatParser(_VL_PLACES, "text" if request.is_prefilled else "thinking", read=read_call)
+    return FormatParser(_VL_PLACES, "text" if request.is_prefilled else "thinking", read=_read_vl_call)
 
 
 def read_call(text: str) -> list[ReadCall]:
-    """The call that a JSON object is; its keys may be in capitals."""
-    members = {name.lower(): value for name, value in read_object(text).items()}
-    return [read_members(members.get("name"), members.get("arguments"))]
+    """The call that a JSON object is."""
+    return [read_members(*members(read_object(text), "name", "arguments"))]
+
+
+def _read_vl_call(text: str) -> list[ReadCall]:
+    return [read_members(*members(read_object(text), "name", "arguments"), needs_name=False)]
+
+
+def members(found: Mapping[str, object], *names: str) -> list[object]:
+    """The members of these names, None where there is none; their keys may be in capitals."""
+    lowered = {key.lower(): value for key, value in found.items()}
+    return [lowered.get(name) for name in names]
 
 
 def read_object(text: str) -> dict[str, object]:
@@ -66,12 +75,17 @@ def read_object(text: str) -> dict[str, object]:
     return found
 
 
-def read_members(name: object, arguments: object) -> ReadCall:
-    """The call of these members; no arguments are as good as none, and they may be the text of an object."""
-    if not isinstance(name, str) or not name:
-        raise MalformedCall("it has no name")
+def read_members(name: object, arguments: object, *, needs_name: bool = True) -> ReadCall:
+    """The call of these members; no arguments are as good as none, and they may be the text of an object.
+
+    Where it need not have a name it needs arguments: something must tell that it is a call.
+    """
     if isinstance(arguments, str):
         arguments = read_object(arguments)
     if arguments is not None and not isinstance(arguments, dict):
         raise MalformedCall("its arguments are no object")
+    if not name and not needs_name and arguments is not None and name in {None, ""}:
+        return ReadCall("", arguments)
+    if not isinstance(name, str) or not name:
+        raise MalformedCall("it has no name")
     return ReadCall(name, arguments or {})

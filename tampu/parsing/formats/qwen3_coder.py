@@ -8,7 +8,8 @@ from tampu.parsing.formats.qwen3 import PLACES
 from tampu.parsing.formats.request import ReplyRequest
 from tampu.parsing.formats.typed_values import Schemas
 
-_TAG = re.compile(r"<(function|parameter)=([^<>]*)>|</(function|parameter)>")
+# Models also write the name as an attribute.
+_TAG = re.compile(r'<(function|parameter)(?:=([^<>]+)|\s+name="([^"<>]*)")?>|</(function|parameter)>')
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -36,13 +37,19 @@ def read_call(text: str, *, schemas: Schemas) -> list[ReadCall]:
     opening = next(tags, None)
     if opening is None or opening[1] != "function":
         raise MalformedCall("it has no function")
-    name = opening[2]
+    name = _name(opening)
     arguments: dict[str, object] = {}
     for tag in tags:
-        if tag[3] == "function":
+        if tag[4] == "function":
             return [ReadCall(name, arguments)]
         closing = next(tags, None)
-        if tag[1] != "parameter" or closing is None or closing[3] != "parameter":
+        if tag[1] != "parameter" or closing is None or closing[4] != "parameter":
             break
-        arguments[tag[2]] = schemas.typed(name, tag[2], text[tag.end() : closing.start()])
+        argument = _name(tag)
+        arguments[argument] = schemas.typed(name, argument, text[tag.end() : closing.start()])
     raise MalformedCall("its elements are not closed in order")
+
+
+def _name(tag: re.Match[str]) -> str:
+    """The name that an opening tag gives its element; "" where it gives none."""
+    return tag[2] or tag[3] or ""
