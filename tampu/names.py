@@ -56,9 +56,9 @@ class ModelName:
     def short(self) -> str:
         """The shortest form that still shows the tag, as lists and errors print it."""
         name = f"{self.model}:{self.tag}"
-        if self.host != DEFAULT_HOST:
+        if self.host.lower() != DEFAULT_HOST:
             return f"{self.host}/{self.namespace}/{name}"
-        return name if self.namespace == DEFAULT_NAMESPACE else f"{self.namespace}/{name}"
+        return name if self.namespace.lower() == DEFAULT_NAMESPACE else f"{self.namespace}/{name}"
 
     @property
     def parts(self) -> tuple[str, str, str, str]:
@@ -86,7 +86,7 @@ def _parts(text: str) -> tuple[str, str, str, str]:
         rest, slash, namespace = rest.rpartition("/")
         if slash:
             _, scheme, after = rest.partition("://")
-            host = after if scheme else rest
+            host = (after or DEFAULT_HOST) if scheme else rest
     return host, namespace, model, tag
 
 
@@ -109,9 +109,10 @@ class ModelReference:
     @classmethod
     def parse(cls, raw: str) -> Self:
         """Split the source suffix off; raises BadRequest for two suffixes. The base is not validated here."""
-        base, source = _split_source(raw.strip())
+        text = raw.strip()
+        base, source = _split_source(text)
         if source is not Source.UNSPECIFIED and _split_source(base)[1] is not Source.UNSPECIFIED:
-            raise BadRequest(f'use either :local or :cloud, not both: "{raw}"')
+            raise BadRequest(f'use either :local or :cloud, not both: "{text}"')
         return cls(raw, base, source)
 
     @property
@@ -132,12 +133,13 @@ def _split_source(text: str) -> tuple[str, Source]:
     base, colon, suffix = text.rpartition(":")
     if not colon or "/" in suffix:
         return text, Source.UNSPECIFIED
+    suffix = suffix.strip()
     match suffix.lower():
         case "cloud":
             return base, Source.CLOUD
         case "local":
             return base, Source.LOCAL
         case word if word.endswith("-cloud"):
-            return text[: -len("-cloud")], Source.CLOUD
+            return f"{base}:{suffix[: -len('-cloud')]}", Source.CLOUD
         case _:
             return text, Source.UNSPECIFIED

@@ -23,33 +23,44 @@ _UNIT_NS: Final = {
 }
 _MAX_NS: Final = 2**63 - 1
 FOREVER_NS: Final = _MAX_NS
+_NOT_PLAIN = re.compile(r'["\\]|[^ -\x7f]')
 _STEP = re.compile(r"(?P<whole>[0-9]*)(?P<fraction>\.[0-9]*)?(?P<unit>[^0-9.]*)")
 
 
 def parse_duration(text: str) -> int:
     """Nanoseconds of a Go duration such as `1h30m`; raises BadRequest with Go's own words."""
-    rest = text.removeprefix("-").removeprefix("+") if text[:1] in {"-", "+"} else text
+    rest = text[1:] if text[:1] in {"-", "+"} else text
     if rest == "0":
         return 0
     if not rest:
-        raise BadRequest(f'time: invalid duration "{text}"')
+        raise BadRequest(f"time: invalid duration {_quoted(text)}")
     total = 0
     while rest:
         step = _STEP.match(rest)
         whole, fraction, unit = (step["whole"], step["fraction"] or "", step["unit"]) if step else ("", "", "")
         if not whole and len(fraction) < len(".0"):
-            raise BadRequest(f'time: invalid duration "{text}"')
+            raise BadRequest(f"time: invalid duration {_quoted(text)}")
         if not unit:
-            raise BadRequest(f'time: missing unit in duration "{text}"')
+            raise BadRequest(f"time: missing unit in duration {_quoted(text)}")
         if unit not in _UNIT_NS:
-            raise BadRequest(f'time: unknown unit "{unit}" in duration "{text}"')
+            raise BadRequest(f"time: unknown unit {_quoted(unit)} in duration {_quoted(text)}")
         total += int(whole or 0) * _UNIT_NS[unit]
         if len(fraction) > 1:
             total += int(fraction[1:]) * _UNIT_NS[unit] // 10 ** len(fraction[1:])
         if total > _MAX_NS:
-            raise BadRequest(f'time: invalid duration "{text}"')
+            raise BadRequest(f"time: invalid duration {_quoted(text)}")
         rest = rest[len(whole) + len(fraction) + len(unit) :]
     return -total if text.startswith("-") else total
+
+
+def _quoted(text: str) -> str:
+    """As Go quotes a duration: quotation marks with a backslash before them, what is not ASCII as its bytes."""
+    return f'"{_NOT_PLAIN.sub(_escaped, text)}"'
+
+
+def _escaped(found: re.Match[str]) -> str:
+    letter = found[0]
+    return f"\\{letter}" if letter in '"\\' else "".join(f"\\x{byte:02x}" for byte in letter.encode())
 
 
 def format_duration(nanoseconds: int) -> str:

@@ -28,6 +28,9 @@ NAMES = st.builds(ModelName, part("-.:", 40), part("-"), part("-."), part("-."))
         ("localhost:5000/n/m", "localhost:5000/n/m:latest", "localhost:5000/n/m:latest"),
         ("http://h:80/n/m:t", "h:80/n/m:t", "h:80/n/m:t"),
         ("library/x", "registry.ollama.ai/library/x:latest", "x:latest"),
+        ("Registry.Ollama.AI/Library/x", "Registry.Ollama.AI/Library/x:latest", "x:latest"),
+        ("registry.ollama.ai/Library/x", "registry.ollama.ai/Library/x:latest", "x:latest"),
+        ("x:///n/m", "registry.ollama.ai/n/m:latest", "n/m:latest"),
     ],
 )
 def test_forms(text: str, full: str, short: str) -> None:
@@ -38,7 +41,7 @@ def test_forms(text: str, full: str, short: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", ":", "foo:", ":tag", "/foo", "a//b", "foo/", "a b", "x@sha256:abc", "..", "a/../b", "../../etc/passwd", "-x",
-     ".hidden", "a/b.c/d/e", "n.s/m", "x\0y", "mödel", "x" * 81, "x:" + "t" * 81, "h/" + "n" * 81 + "/m", "a\n", "а"],
+     ".hidden", "a/b.c/d/e", "n.s/m", "x\0y", "mödel", "x" * 81, "x:" + "t" * 81, "h/" + "n" * 81 + "/m", "a\n", "а", "h//n/m", "://n/m"],
 )  # fmt: skip
 def test_refused(text: str) -> None:
     with pytest.raises(InvalidName):
@@ -72,6 +75,8 @@ def test_any_text_is_a_safe_name_or_refused(text: str) -> None:
         ("m:20b-cloud", "m:20b", Source.CLOUD, "m:20b-cloud"),
         ("m:20b:cloud", "m:20b", Source.CLOUD, "m:20b-cloud"),
         ("m:local", "m", Source.LOCAL, "m:latest"),
+        ("m: Local ", "m", Source.LOCAL, "m:latest"),
+        ("m: 7b-Cloud", "m:7b", Source.CLOUD, "m:7b-cloud"),
         ("m:7b:local", "m:7b", Source.LOCAL, "m:7b"),
         ("my-cloud", "my-cloud", Source.UNSPECIFIED, "my-cloud:latest"),
         ("h:5000/n/m-cloud", "h:5000/n/m-cloud", Source.UNSPECIFIED, "h:5000/n/m-cloud:latest"),

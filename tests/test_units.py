@@ -28,6 +28,9 @@ def test_durations(text: str, nanoseconds: int) -> None:
         ("m", 'time: invalid duration "m"'),
         (".", 'time: invalid duration "."'),
         ("9999999999h", 'time: invalid duration "9999999999h"'),
+        ("-+5m", 'time: invalid duration "-+5m"'),
+        ("∞", r'time: invalid duration "\xe2\x88\x9e"'),
+        ('5"\\\n', r'time: unknown unit "\"\\\x0a" in duration "5\"\\\x0a"'),
     ],
 )
 def test_durations_refused(text: str, message: str) -> None:

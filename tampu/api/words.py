@@ -36,19 +36,22 @@ class RouteWords:
 
 def check_reference(raw: str, route: RouteWords) -> None:
     """Refuse a name with a source suffix (`m:cloud`) that this route would not look up; raises TampuError."""
-    reference = ModelReference.parse(raw)
-    if not reference.base.strip():
+    if not raw.strip():
         raise _empty(raw, route)
+    reference = ModelReference.parse(raw)
+    _check_grammar(reference.base, route, shown=raw)
     if reference.source is Source.CLOUD and route.no_cloud is not None:
         raise Forbidden(route.no_cloud)
-    check_name(reference.base, route, shown=raw)
 
 
-def check_name(name: str, route: RouteWords, *, shown: str | None = None) -> None:
-    """Refuse a name that is empty or that the grammar does not allow, in this route's words (about `shown`)."""
-    shown = name if shown is None else shown
+def check_name(name: str, route: RouteWords) -> None:
+    """Refuse a name that is empty or that the grammar does not allow, in this route's words."""
     if not name.strip():
-        raise _empty(shown, route)
+        raise _empty(name, route)
+    _check_grammar(name, route, shown=name)
+
+
+def _check_grammar(name: str, route: RouteWords, *, shown: str) -> None:
     try:
         ModelName.parse(name)
     except InvalidName:

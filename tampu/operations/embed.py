@@ -22,6 +22,7 @@ from tampu.operations.wanted import wanted_load, wanted_options
 
 _SMALLEST_NORM = 1e-12
 _TOO_LONG = "the input length exceeds the context length"
+_NO_ROOM = "input after truncation exceeds maximum context length"
 _UNCUTTABLE = "input exceeds maximum context length and cannot be truncated further"
 _LIKELY_BYTES_PER_TOKEN = 4
 _MOST_BYTES_PER_TOKEN: Final = 64
@@ -62,7 +63,8 @@ async def embed(services: Services, request: EmbeddingRequest, *, arrival: Arriv
             load_ns = arrival.elapsed_ns()
             if not request.inputs:
                 return Embeddings((), timings=_timings(arrival, load_ns))
-            found = await in_batches(lease.engine, request, normalize=request.normalize or is_embedding_model)
+            may_normalize = request.normalize or is_embedding_model
+            found = await in_batches(lease.engine, request, normalize=may_normalize, num_ctx=options.load.num_ctx)
         return replace(found, timings=_timings(arrival, load_ns))
 
     return await again_if_it_crashes(made)
@@ -74,15 +76,22 @@ def _check_tokens(inputs: Sequence[EmbeddingInput], facts: ModelFacts) -> None:
             raise BadRequest(f"input[{place}] holds {strange}, which is no token of this model; send text")
 
 
-async def in_batches(engine: Engine, request: EmbeddingRequest, *, normalize: bool) -> Embeddings:
-    """The vectors of all inputs in order, without times; raises as `embed` does."""
+async def in_batches(
+    engine: Engine, request: EmbeddingRequest, *, normalize: bool, num_ctx: int | None = None
+) -> Embeddings:
+    """The vectors of all inputs in order, without times; raises as `embed` does.
+
+    `num_ctx`: how many tokens of each the caller wants, where an engine cannot be started with so few.
+    """
+    limit = _limit(engine, request, num_ctx)
     if len(request.inputs) > _MOST_TEXTS:
         raise BadRequest(f"input holds {len(request.inputs)} texts; at most {_MOST_TEXTS} are taken at once")
     vectors: list[Sequence[float]] = []
     cut: list[int] = []
     tokens = 0
     for batch in _batches(request.inputs):
-        found = await vectors_of(engine, replace(request, inputs=batch), normalize=normalize, first=len(vectors))
+        part = replace(request, inputs=batch)
+        found = await vectors_of(engine, part, normalize=normalize, first=len(vectors), limit=limit)
         cut += [len(vectors) + place for place in found.cut]
         # A Python number takes eight times the room of the engine's.
         vectors += [array("f", _finished(vector, request)) for vector in found.made.vectors]
@@ -115,13 +124,27 @@ class BatchVectors:
     cut: tuple[int, ...]
 
 
-async def vectors_of(engine: Engine, request: EmbeddingRequest, *, normalize: bool, first: int = 0) -> BatchVectors:
+def _limit(engine: Engine, request: EmbeddingRequest, num_ctx: int | None) -> int:
+    """How many tokens a text may have; raises BadRequest where that leaves no room for any of the text itself."""
+    most = engine.properties.num_ctx
+    if not request.normalize or num_ctx is None or not 0 < num_ctx < most:
+        return most
+    if num_ctx <= _SPECIAL_TOKENS:
+        raise BadRequest(_NO_ROOM)
+    return num_ctx
+
+
+async def vectors_of(
+    engine: Engine, request: EmbeddingRequest, *, normalize: bool, first: int = 0, limit: int | None = None
+) -> BatchVectors:
     """The vectors of all inputs, in one call of the engine if all goes well. `first`: the place of the first of them.
 
     Tokenizing costs a round trip a text, so only texts that are long at first sight are cut beforehand; where the
     engine refuses one, for its context or for a smaller batch, every text is held to the limit that it names.
     """
-    limit, bytes_per_token = engine.properties.num_ctx, _LIKELY_BYTES_PER_TOKEN
+    most = engine.properties.num_ctx
+    limit = most if limit is None else limit
+    bytes_per_token = _LIKELY_BYTES_PER_TOKEN if limit == most else 1  # the engine would refuse nothing
     while True:
         inputs = [await _fitted(engine, request, text, limit, bytes_per_token) for text in request.inputs]
         try:
@@ -180,7 +203,7 @@ def _may_cut(request: EmbeddingRequest) -> bool:
 def _cut(tokens: list[int], limit: int) -> list[int]:
     """The first tokens and the last one: an encoder wants its closing token at the end."""
     if limit <= 1:
-        raise BadRequest("input after truncation exceeds maximum context length")
+        raise BadRequest(_NO_ROOM)
     return [*tokens[: limit - 1], tokens[-1]]
 
 

@@ -56,6 +56,20 @@ async def test_a_text_that_is_long_at_first_sight_is_cut_beforehand() -> None:
     assert (engine.taken, engine.tokenized) == ([[1, 100]], 1)
 
 
+async def test_a_smaller_context_than_the_engine_s_is_held_to_beforehand() -> None:
+    engine = NarrowEngine()
+    await in_batches(engine, request("a" * 3, "b" * 4), normalize=True, num_ctx=3)
+    assert engine.taken == [[3, 3]]
+
+
+@pytest.mark.parametrize("truncate", [True, False])
+async def test_a_context_without_room_for_any_text_is_refused(truncate: bool) -> None:
+    with pytest.raises(BadRequest, match="input after truncation exceeds maximum context length"):
+        await in_batches(NarrowEngine(), request("a", truncate=truncate), normalize=True, num_ctx=2)
+    found = await in_batches(NarrowEngine(), request("abc", normalize=False), normalize=True, num_ctx=2)
+    assert found.prompt_tokens == 3
+
+
 async def test_a_text_that_the_engine_finds_too_long_is_cut_then() -> None:
     engine = NarrowEngine()
     await vectors_of(engine, request("a", "b" * 200), normalize=True)

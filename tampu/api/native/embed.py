@@ -1,6 +1,7 @@
 """`POST /api/embed` and its legacy form `POST /api/embeddings`: texts in, vectors out."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -19,19 +20,25 @@ _MANY_VECTORS = 16
 
 
 class _Body(LoadingBody):
+    go_name: ClassVar = "EmbedRequest"
+
     input: Any = None
     truncate: bool = True
     dimensions: Int64 = 0
 
 
 class _LegacyBody(LoadingBody):
+    go_name: ClassVar = "EmbeddingRequest"
+
     prompt: str = ""
 
 
 def _decode(call: Call) -> EmbeddingRequest:
     body = decode_json(_Body, call.body)
-    asked = {"inputs": _read_input(body.input), "truncate": body.truncate, "dimensions": max(body.dimensions, 0)}
-    return request_of(EmbeddingRequest, body, EMBED, **asked)
+    asked = {"truncate": body.truncate, "dimensions": max(body.dimensions, 0)}
+    request = request_of(EmbeddingRequest, body, EMBED, inputs=(), **asked)
+    # As in Ollama, a name that no model can have is told before an input that is none.
+    return replace(request, inputs=_read_input(body.input))
 
 
 def _read_input(value: Any) -> tuple[str, ...]:

@@ -67,6 +67,20 @@ def test_a_digest_is_checked_at_the_door(digest: str) -> None:
         blobs.RECEIVE_BLOB_CODEC.decode(Call(parameters={"digest": digest}))
 
 
+@pytest.mark.parametrize(
+    ("model", "error"),
+    [
+        ("", "model '' not found"),
+        (":local", "invalid model name"),
+        ("m:-cloud", "invalid model name"),
+        ("m", "invalid input"),
+    ],
+)
+def test_a_name_is_looked_at_before_what_is_asked_of_the_model(model: str, error: str) -> None:
+    with pytest.raises(TampuError, match=error):
+        embed.EMBED_CODEC.decode(Call(json.dumps({"model": model, "input": 5}).encode()))
+
+
 def test_tools_keep_what_templates_know() -> None:
     tool = {
         "type": "function",
