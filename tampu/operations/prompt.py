@@ -158,14 +158,10 @@ async def completion_prompt(selection: Selection, wanted: CompletionInput, engin
     if wanted.raw:
         return FixedPrompt(Prompt(wanted.prompt, wanted.images))
     prefix = await _earlier_text(wanted.context, facts, engine) if wanted.context else ""
-    if wanted.suffix:
-        fill = partial(render_fill_in_the_middle, facts.template, wanted.prompt, wanted.suffix, think=think)
-        text = await _without_delay(fill)
-        return FixedPrompt(Prompt(prefix + text))
     messages = tuple(completion_messages(selection.model, wanted))
-    if wanted.template:
-        # The caller's own template is run as it is: no marks for images, nothing left out.
-        text = await _without_delay(partial(_rendered_by, wanted.template, messages, think), messages)
+    if wanted.suffix or wanted.template:
+        # Sent as it is: no marks for images, nothing left out.
+        text = await _without_delay(partial(_rendered, facts.template, wanted, messages, think), messages)
         check_length(len(text), num_ctx=engine.properties.num_ctx)
         return FixedPrompt(Prompt(prefix + text, wanted.images))
     is_rendered = facts.paths.generate is PromptPath.RENDERER
@@ -193,16 +189,29 @@ def _is_small(messages: Sequence[Message], tools: Sequence[Tool]) -> bool:
     return parts <= _QUICK_PARTS and sum(len(message.content) for message in messages) <= _QUICK_LENGTH
 
 
-def _rendered_by(
-    template: str, messages: Sequence[Message], think: Think | None, *, budget: Budget | None = None
+def _rendered(
+    template: Template,
+    wanted: CompletionInput,
+    messages: Sequence[Message],
+    think: Think | None,
+    *,
+    budget: Budget | None = None,
 ) -> str:
-    """The prompt by a template of the request; raises InvalidTemplate, whether it cannot be read or fails."""
+    """What the caller's template makes of a completion; the model's own, where text is to be filled in without one.
+
+    Raises InvalidTemplate where the caller's cannot be read or fails.
+    """
     try:
-        return render_messages(parse_template(template), messages, tools=(), think=think, budget=budget)
+        used = parse_template(wanted.template) if wanted.template else template
+        if wanted.suffix:
+            return render_fill_in_the_middle(used, wanted.prompt, wanted.suffix, think=think, budget=budget)
+        return render_messages(used, messages, tools=(), think=think, budget=budget)
     except TemplateTooCostly:
         raise
     except TemplateFailed as error:
-        raise InvalidTemplate(error.message) from error
+        if wanted.template:
+            raise InvalidTemplate(error.message) from error
+        raise
 
 
 async def _earlier_text(context: Sequence[int], facts: ModelFacts, engine: Engine) -> str:

@@ -5,7 +5,8 @@ from datetime import date
 
 import pytest
 
-from tampu.errors import TemplateTooCostly
+from tampu.errors import InvalidTemplate, TemplateFailed, TemplateTooCostly
+from tampu.generation import CompletionInput
 from tampu.messages import Message, Tool, ToolFunction, ToolParameters, ToolProperty
 from tampu.operations import prompt
 from tampu.templates.go.budget import Budget
@@ -48,6 +49,25 @@ async def test_a_long_conversation_is_not_tried_on_the_event_loop(monkeypatch: p
     text, tries = await rendered(TURNS, 200, monkeypatch)
     assert text.count("\n\n") == 199  # neighbours of one role are one message
     assert tries == [False]
+
+
+@pytest.mark.parametrize(
+    ("own", "suffix", "text"),
+    [("", "b", "<a|b>"), ("{{ .Prompt }}~{{ .Suffix }}", "b", "a~b"), ("{{ .Prompt }}!", "", "a!")],
+)
+def test_the_callers_template_fills_in_too(own: str, suffix: str, text: str) -> None:
+    wanted = CompletionInput(prompt="a", suffix=suffix, template=own)
+    model = parse_template("<{{ .Prompt }}|{{ .Suffix }}>")
+    assert prompt._rendered(model, wanted, [Message("user", "a")], None) == text
+
+
+@pytest.mark.parametrize("suffix", ["", "b"])
+def test_only_the_callers_template_is_the_callers_mistake(suffix: str) -> None:
+    bad, good = "{{ index .Prompt 9 }}", "{{ .Prompt }}"
+    with pytest.raises(InvalidTemplate, match="index out of range"):
+        prompt._rendered(parse_template(good), CompletionInput(prompt="a", suffix=suffix, template=bad), [], None)
+    with pytest.raises(TemplateFailed, match="index out of range"):
+        prompt._rendered(parse_template(bad), CompletionInput(prompt="a", suffix="b"), [], None)
 
 
 @pytest.mark.parametrize(("count", "properties", "is_small"), [(1, 0, True), (10, 9, True), (10, 30, False)])
