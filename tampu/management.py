@@ -22,6 +22,8 @@ class CreateRequest:
     template: str = ""
     system: str = ""
     licenses: tuple[str, ...] = ()
+    license_fault: str = ""
+    """What is wrong with the licences of the request; it is told only when they would be written."""
     parameters: Mapping[str, object] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
     quantize: str = ""

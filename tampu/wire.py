@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 import msgspec
 
 from tampu.errors import BadRequest
+from tampu.json_faults import UNEXPECTED_END, syntax_fault, type_fault
 
 T = TypeVar("T")
 
@@ -43,7 +44,13 @@ def decode(kind: type[T], raw: bytes) -> T:
     if not raw.strip():
         raise BadRequest("missing request body")
     value = parse(raw)
-    return convert(kind, {} if value is None else value)
+    try:
+        return convert(kind, {} if value is None else value)
+    except BadRequest:
+        fault = type_fault(raw, kind) if len(raw) <= _FEW_BYTES else ""
+        if not fault:
+            raise
+        raise BadRequest(fault) from None
 
 
 def convert(kind: type[T], value: object) -> T:
@@ -82,12 +89,13 @@ def _parse_leniently(raw: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
-        raise BadRequest(_syntax_error(error, text)) from None
+        fault = syntax_fault(raw) if len(raw) <= _FEW_BYTES else _fast_reader_s(error)
+        raise BadRequest(fault or f"json: {error}") from None
     return _without_surrogates(value)
 
 
 def _refuse_constant(word: str) -> None:
-    raise ValueError(f"invalid character '{word[0]}' looking for beginning of value")
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def _finite(digits: str) -> float:
@@ -100,33 +108,10 @@ def _finite(digits: str) -> float:
 _lenient = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
-_WORDS = {
-    "Expecting value": "looking for beginning of value",
-    "Expecting property name enclosed in double quotes": "looking for beginning of object key string",
-    "Illegal trailing comma before end of object": "looking for beginning of object key string",
-    "Illegal trailing comma before end of array": "looking for beginning of value",
-    "Expecting ':' delimiter": "after object key",
-    "Expecting ',' delimiter": "after a value; a comma or a closing bracket is due",
-    "Invalid control character at": "in string literal",
-    "Invalid \\escape": "in string escape code",
-}
-
-
-def _syntax_error(error: ValueError, text: str) -> str:
-    """What is wrong and where; no place is named for what ends too early, nor for what is no JSON from the start."""
-    if not isinstance(error, json.JSONDecodeError):
-        return f"json: {error}"
-    if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
-        return "unexpected EOF"
-    words = next((words for start, words in _WORDS.items() if error.msg.startswith(start)), _first_lower(error.msg))
-    fault = f"invalid character {text[error.pos]!r} {words}"
-    return f"json: {fault}, at character {error.pos}" if error.pos else fault
-
-
 def _fast_reader_s(error: Exception) -> str:
     """What the fast reader says, in the words that clients know where there are any."""
     text = str(error).removeprefix("JSON is malformed: ")
-    return "unexpected EOF" if "truncated" in text else _first_lower(text)
+    return UNEXPECTED_END if "truncated" in text else _first_lower(text)
 
 
 def _without_surrogates(value: Any) -> Any:

@@ -3,7 +3,9 @@
 import binascii
 import re
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
+
+import msgspec
 
 from tampu.errors import BadRequest, InvalidParameter
 from tampu.generation import (
@@ -19,6 +21,9 @@ from tampu.generation import (
 )
 from tampu.units import FOREVER_NS, NS_PER_S, KeepAlive
 from tampu.wire import encode
+
+Image = Annotated[str, msgspec.Meta(title="api.ImageData")]
+"""A picture as requests write it; the title is what errors call it."""
 
 MAX_TOP_LOGPROBS = 20
 _LONGEST_S = FOREVER_NS // NS_PER_S

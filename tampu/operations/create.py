@@ -1,13 +1,13 @@
 """Making a model: from another one, from uploaded files, or as a stub of one that runs elsewhere.
 
 Order, which decides which of several errors is told: 1. what the request alone shows; 2. the source (a model, files or
-a remote host) and what it brings; 3. adapters and a draft model; 4. `info`; 5. quantization; 6. the texts; 7. the
+a remote host) and what it brings; 3. a draft model and adapters; 4. `info`; 5. quantization; 6. the texts; 7. the
 manifest, which is written only when every blob that it names is stored.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 from typing import cast
@@ -15,18 +15,19 @@ from typing import cast
 import msgspec
 from anyio import to_thread
 
-from tampu.errors import BadRequest, CorruptManifest, InvalidTemplate, NotFound, StoreError
+from tampu.errors import BadRequest, CorruptManifest, InvalidName, InvalidTemplate, NotFound, StoreError
 from tampu.gguf.adapter import check_adapter
 from tampu.gguf.header import Header
 from tampu.gguf.metadata import facts_of, parameter_label
 from tampu.gguf.projector import completed, lacks_type
+from tampu.gguf.quantization import has_foreign_parts
 from tampu.management import CreateRequest, TransferRequest
 from tampu.names import ModelName, ModelReference, Source
 from tampu.operations.pull import pull
 from tampu.operations.quantize import quantize_layers
 from tampu.operations.services import Services
 from tampu.progress import SUCCESS, Progress
-from tampu.store.draft import Draft, built_in, weights_groups
+from tampu.store.draft import Draft, built_in, files_groups, weights_groups
 from tampu.store.faults import store_faults
 from tampu.store.info import apply_info
 from tampu.store.library import Library
@@ -34,7 +35,6 @@ from tampu.store.loading import read_config
 from tampu.store.locks import Pins
 from tampu.store.manifests import digests_of
 from tampu.store.model import Layer, Manifest, ModelConfig
-from tampu.store.quantization import wanted_quantization
 from tampu.store.remote import CLOUD_HOST, remote_url
 from tampu.store.sources import BlobMissing, FileType, SourceFile, SourceModel, assemble, file_type, read_source
 from tampu.templates.known import known_template
@@ -51,6 +51,8 @@ class _Job:
     draft: Draft
     architectures: list[str] = field(default_factory=list)
     """Of the weights, in the order of their layers."""
+    uploaded: set[tuple[str, str]] = field(default_factory=set)
+    """Kinds and digests of the files of the request."""
     known: dict[str, str] = field(default_factory=dict)
     """Names of the templates that the weights brought by being known, by the digest of their layer."""
 
@@ -78,13 +80,11 @@ async def create(services: Services, request: CreateRequest) -> AsyncIterator[Pr
 async def _steps(job: _Job) -> AsyncIterator[Progress]:
     async for report in _take_source(job):
         yield report
-    async for report in _take_adapters(job):
-        yield report
-    async for report in _take_draft_model(job):
-        yield report
-    async for report in _quantize(job):
+    async for report in _take_parts(job):
         yield report
     job.draft.config = apply_info(job.draft.config, job.request.info)
+    async for report in _rework(job):
+        yield report
     await to_thread.run_sync(_describe, job)
     await to_thread.run_sync(_write_texts, job)
     manifest = await to_thread.run_sync(job.draft.manifest)
@@ -125,7 +125,7 @@ def _requested_config(request: CreateRequest) -> ModelConfig:
 async def _take_source(job: _Job) -> AsyncIterator[Progress]:
     request = job.request
     if request.base:
-        reference = ModelReference.parse(request.base)
+        reference = _base_of(request)
         base = reference.name
         if _is_stub(job, reference):
             _become_stub(job, reference)
@@ -139,6 +139,13 @@ async def _take_source(job: _Job) -> AsyncIterator[Progress]:
         await to_thread.run_sync(_add_known_template, job, models)
     else:
         raise BadRequest("neither 'from' or 'files' was specified")
+
+
+def _base_of(request: CreateRequest) -> ModelReference:
+    try:
+        return ModelReference.parse(request.base)
+    except BadRequest:
+        raise InvalidName(request.base) from None
 
 
 def _is_stub(job: _Job, reference: ModelReference) -> bool:
@@ -157,13 +164,13 @@ def _lacks_base(job: _Job) -> bool:
     """Whether the base, exactly as its name is spelled, is a local model that is not stored."""
     if not job.request.base:
         return False
-    reference = ModelReference.parse(job.request.base)
+    reference = _base_of(job.request)
     name = reference.name
     return not _is_stub(job, reference) and job.library.manifests.stamp(name) is None
 
 
 def _pull_base(job: _Job) -> AsyncGenerator[Progress, None]:
-    name = ModelReference.parse(job.request.base).name
+    name = _base_of(job.request).name
     # What is declared an iterator is a generator, and has to be closed.
     return cast("AsyncGenerator[Progress, None]", pull(job.services, TransferRequest(model=name.full)))
 
@@ -206,27 +213,18 @@ async def _read_files(
     """Read uploaded files into `models`, telling each."""
     blobs = job.library.blobs
     if await to_thread.run_sync(file_type, files, blobs) is FileType.SAFETENSORS:
-        yield Progress(f"converting {what}")
-        _refuse_safetensors(files)
+        yield Progress(f"converting {'adapter' if what == 'adapter' else 'model'}")
+        _refuse_safetensors(files, "adapter_config.json" if what == "adapter" else "config.json")
     if what == "adapter":
         _refuse_repeated(files)
     sources: list[SourceFile] = []
-    for path, digest in files.items():
+    for path, digest in sorted(files.items()):
         yield Progress("parsing GGUF")
-        source = await to_thread.run_sync(read_source, path, digest, blobs)
-        if lacks_type(source.header):
-            yield Progress("updating GGUF projector metadata")
-            source = await _completed(job, source)
-        sources.append(source)
+        sources.append(await to_thread.run_sync(read_source, path, digest, blobs))
     models += await to_thread.run_sync(partial(assemble, sources, kind="draft" if what == "draft" else None))
     for model in models:
         if model.kind == "adapter":
             check_adapter(model.files[0].header)
-    weights = [model for model in models if model.kind == "model"]
-    for model in weights:
-        wanted_quantization(job.request.quantize, model.facts.quantization_label)
-    if weights and not job.request.quantize:
-        yield Progress("verifying conversion")
 
 
 def _refuse_repeated(adapters: Mapping[str, str]) -> None:
@@ -238,35 +236,16 @@ def _refuse_repeated(adapters: Mapping[str, str]) -> None:
         names[digest] = name
 
 
-async def _completed(job: _Job, source: SourceFile) -> SourceFile:
-    """A projector that says how it projects, as a blob of its own."""
-    blobs = job.library.blobs
-    with (
-        store_faults(f"completing {source.name}"),
-        closing(completed(blobs.path(source.digest), source.header)) as file,
-    ):
-        async with blobs.writer(job.draft.pins) as writer:
-            while (piece := await to_thread.run_sync(next, file, None)) is not None:
-                await writer.write(piece)
-            stored = await writer.commit()
-    if stored.is_new:
-        job.draft.fresh.add(stored.digest)
-    return replace(await to_thread.run_sync(read_source, source.name, stored.digest, blobs), is_uploaded=False)
-
-
-def _refuse_safetensors(files: Mapping[str, str]) -> None:
-    if not any(PurePosixPath(path).name == "config.json" for path in files):
-        raise StoreError("open config.json: no such file or directory")
+def _refuse_safetensors(files: Mapping[str, str], description: str) -> None:
+    if not any(PurePosixPath(path).name == description for path in files):
+        raise StoreError(f"open {description}: no such file or directory")
     raise BadRequest("safetensors are not converted yet; convert the model to GGUF and create from that file")
 
 
 def _add_models(job: _Job, models: list[SourceModel]) -> None:
-    """Weights that no model names yet are told as created: their upload was part of making this one."""
-    used = job.library.manifests.references()
     for model in models:
         job.draft.add(model)
-        if model.kind == "model":
-            job.draft.fresh |= {file.digest for file in model.files} - used
+        job.uploaded |= {(model.kind, file.digest) for file in model.files}
 
 
 def _add_known_template(job: _Job, models: list[SourceModel]) -> None:
@@ -284,48 +263,71 @@ def _add_known_template(job: _Job, models: list[SourceModel]) -> None:
 # --- 3. adapters and a draft model -------------------------------------------------------------------------------
 
 
-async def _take_adapters(job: _Job) -> AsyncIterator[Progress]:
-    if job.request.adapters is None or job.draft.config.remote_host:
+async def _take_parts(job: _Job) -> AsyncIterator[Progress]:
+    """Read the draft model, then the adapters; their layers come the other way round."""
+    if job.draft.config.remote_host:
         return
-    models: list[SourceModel] = []
+    drafts: list[SourceModel] = []
+    adapters: list[SourceModel] = []
     try:
-        async for report in _read_files(job, job.request.adapters, "adapter", models):
+        async for report in _read_part(job, job.request.draft_files, "draft", drafts):
             yield report
-        await to_thread.run_sync(_add_models, job, models)
+        async for report in _read_part(job, job.request.adapters, "adapter", adapters):
+            yield report
+        if drafts:
+            job.draft.drop("draft")
+        await to_thread.run_sync(_add_models, job, [*adapters, *drafts])
     except StoreError as error:
         raise BadRequest(error.message) from error
 
 
-async def _take_draft_model(job: _Job) -> AsyncIterator[Progress]:
-    if not job.request.draft_files:
-        return
-    models: list[SourceModel] = []
-    try:
-        async for report in _read_files(job, job.request.draft_files, "draft", models):
+async def _read_part(
+    job: _Job, files: Mapping[str, str] | None, what: str, models: list[SourceModel]
+) -> AsyncIterator[Progress]:
+    if files is not None:
+        async for report in _read_files(job, files, what, models):
             yield report
-        await to_thread.run_sync(_add_draft_model, job, models)
-    except StoreError as error:
-        raise BadRequest(error.message) from error
 
 
-def _add_draft_model(job: _Job, models: list[SourceModel]) -> None:
-    job.draft.drop("draft")
-    for model in models:
-        wanted_quantization(job.request.draft_quantize, model.facts.quantization_label, is_draft=True)
-        job.draft.add(model)
+# --- 4. and 5. what the weights say, and become ------------------------------------------------------------------
 
 
-# --- 4. and 5. what the weights become, and say ------------------------------------------------------------------
-
-
-async def _quantize(job: _Job) -> AsyncIterator[Progress]:
-    request = job.request
-    for kind, wanted in (("model", request.quantize), ("draft", request.draft_quantize)):
-        if wanted and any(layer.kind == kind for layer in job.draft.layers):
-            async with aclosing(quantize_layers(job.library, job.draft, wanted, kind=kind)) as reports:
+async def _rework(job: _Job) -> AsyncIterator[Progress]:
+    """Make weights smaller and projectors whole, in the order of their layers, telling each that is dealt with."""
+    used = job.library.manifests.references()
+    wanted = {"model": job.request.quantize, "draft": job.request.draft_quantize}
+    for group in files_groups(job.draft.layers):
+        kind, is_uploaded = group[0].kind, (group[0].kind, group[0].digest) in job.uploaded
+        if wanted.get(kind):
+            async with aclosing(quantize_layers(job.library, job.draft, group, wanted[kind])) as reports:
                 async for report in reports:
                     yield report
+        if group[0] not in job.draft.layers:
             yield Progress("verifying conversion")
+        elif is_uploaded and kind == "projector":
+            async for report in _complete(job, group[0]):
+                yield report
+        elif is_uploaded and kind == "model" and not has_foreign_parts(_header(job, group[0])):
+            # Weights that no model names yet are told as created: their upload was part of making this one.
+            job.draft.fresh |= {layer.digest for layer in group} - used
+            yield Progress("verifying conversion")
+
+
+async def _complete(job: _Job, layer: Layer) -> AsyncIterator[Progress]:
+    """See to it that a projector says how it projects: one that does not becomes a blob of its own."""
+    blobs = job.library.blobs
+    header = await to_thread.run_sync(_header, job, layer)
+    if not lacks_type(header):
+        return
+    yield Progress("updating GGUF projector metadata")
+    with store_faults(f"completing {layer.parent}"), closing(completed(blobs.path(layer.digest), header)) as file:
+        async with blobs.writer(job.draft.pins) as writer:
+            while (piece := await to_thread.run_sync(next, file, None)) is not None:
+                await writer.write(piece)
+            stored = await writer.commit()
+    if stored.is_new:
+        job.draft.fresh.add(stored.digest)
+    job.draft.replace([layer], Layer(media_type=layer.media_type, digest=stored.digest, size=stored.size))
 
 
 def _describe(job: _Job) -> None:
@@ -353,6 +355,8 @@ def _write_texts(job: _Job) -> None:
         draft.set_text("template", request.template, replacing=("prompt",))
     if request.system:
         draft.set_text("system", request.system)
+    if request.license_fault:
+        raise BadRequest(request.license_fault)
     draft.add_licenses(request.licenses)
     draft.set_parameters(_parameters(job))
     if request.messages:

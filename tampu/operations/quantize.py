@@ -25,7 +25,7 @@ from tampu.gguf.rewrite import LONGEST_HEADER, WrittenTensor, read_facts, uint32
 from tampu.gguf.shards import join_headers
 from tampu.progress import Progress
 from tampu.store.blobs import TemporaryFile
-from tampu.store.draft import Draft, weights_groups
+from tampu.store.draft import Draft
 from tampu.store.faults import store_fault, store_faults
 from tampu.store.hashing import hash_steps
 from tampu.store.library import Library
@@ -51,28 +51,28 @@ class _Source:
         return join_headers([header for _, header in self.files])
 
 
-async def quantize_layers(library: Library, draft: Draft, wanted: str, *, kind: str) -> AsyncGenerator[Progress]:
-    """Replace the layers of a kind (`model` or `draft`) by smaller ones where that changes anything.
+async def quantize_layers(
+    library: Library, draft: Draft, group: Sequence[Layer], wanted: str
+) -> AsyncGenerator[Progress]:
+    """Replace the layers of one model, which weights or a draft model may be, by a smaller one; or leave them.
 
     Tells how far it is. Raises StoreError for what cannot be asked for, and for rows that are too odd.
     """
-    groups = weights_groups(draft.layers) if kind == "model" else [[each] for each in draft.layers if each.kind == kind]
-    for group in groups:
-        paths = [library.blobs.path(layer.digest) for layer in group]
-        headers = [await to_thread.run_sync(library.header, path) for path in paths]
-        label = quantization_label(headers[0])
-        target = wanted_quantization(wanted, label, is_draft=kind == "draft")
-        if not target:
-            continue
-        source = _Source(tuple(zip(paths, headers, strict=True)), target)
-        with TemporaryFile(library.layout) as made:
-            async with aclosing(_packed(source, made)) as steps:
-                async for done, total in steps:
-                    yield Progress(f"quantizing {label} {kind} to {target}", _NO_DIGEST, total, done)
-            layer, is_new = await _stored(made, draft, kind)
-        at = draft.layers.index(group[0])
-        draft.layers[at : at + len(group)] = [layer]
-        draft.fresh |= {layer.digest} if is_new else set()
+    kind = group[0].kind
+    paths = [library.blobs.path(layer.digest) for layer in group]
+    headers = [await to_thread.run_sync(library.header, path) for path in paths]
+    label = quantization_label(headers[0])
+    target = wanted_quantization(wanted, label, is_draft=kind == "draft")
+    if not target:
+        return
+    source = _Source(tuple(zip(paths, headers, strict=True)), target)
+    with TemporaryFile(library.layout) as made:
+        async with aclosing(_packed(source, made)) as steps:
+            async for done, total in steps:
+                yield Progress(f"quantizing {label} {kind} to {target}", _NO_DIGEST, total, done)
+        layer, is_new = await _stored(made, draft, kind)
+    draft.replace(group, layer)
+    draft.fresh |= {layer.digest} if is_new else set()
 
 
 async def _packed(source: _Source, made: TemporaryFile) -> AsyncGenerator[tuple[int, int]]:

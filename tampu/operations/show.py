@@ -97,7 +97,7 @@ def describe(
         template=_template_in_use(model, sources),
         system=system,
         messages=tuple(Message(message.role, message.content) for message in model.messages),
-        model_info=_remote_info(model) if weights is None else _info(weights, verbose=request.verbose),
+        model_info=_remote_info(model) if weights is None else _weights_info(weights, verbose=request.verbose),
         projector_info=_info(projectors[0], verbose=request.verbose) if projectors else {},
         tensors=_tensors(weights),
         remote_model=model.config.remote_model,
@@ -154,7 +154,12 @@ def _info(header: Header, *, verbose: bool) -> dict[str, object]:
     """The metadata under its own keys, sorted, with the number of parameters; arrays are None unless `verbose`."""
     known: dict[str, object] = {key: _shown(value, verbose=verbose) for key, value in header.metadata.items()}
     known["general.parameter_count"] = parameter_count(header)
-    return {key: known[key] for key in sorted(known) if key not in _LEFT_OUT}
+    return {key: known[key] for key in sorted(known)}
+
+
+def _weights_info(header: Header, *, verbose: bool) -> dict[str, object]:
+    """The metadata of weights, less what the rest of the description tells."""
+    return {key: value for key, value in _info(header, verbose=verbose).items() if key not in _LEFT_OUT}
 
 
 def _shown(value: object, *, verbose: bool) -> object:

@@ -19,6 +19,8 @@ from tampu.store.model import CONFIG_TYPE, LAYER_PREFIX, Layer, Manifest, ModelC
 from tampu.store.sources import BlobMissing, SourceModel
 
 _LONGEST_PARAMETERS: Final = 32 << 20
+FILE_KINDS: Final = frozenset({"model", "projector", "adapter", "draft"})
+"""Layers that are GGUF files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,13 @@ def weights_groups(layers: Sequence[Layer]) -> list[list[Layer]]:
         else:
             groups.append([layer])
     return groups
+
+
+def files_groups(layers: Sequence[Layer]) -> list[list[Layer]]:
+    """The layers of files, each by itself but the shards of one model together, in the order of the first of each."""
+    shards = {group[0].digest: group for group in weights_groups(layers)}
+    groups = (shards.get(layer.digest, []) if layer.kind == "model" else [layer] for layer in layers)
+    return [group for group in groups if group and group[0].kind in FILE_KINDS]
 
 
 @dataclass(slots=True)
@@ -106,11 +115,10 @@ class Draft:
             self._append("license", text.encode("utf-8", "replace"))
 
     def set_parameters(self, wanted: Mapping[str, object]) -> None:
-        """Merge options over those that are there, key by key. A model that had options keeps a layer of them."""
+        """Merge options over those that are there, key by key. A layer of no options stays as it is."""
         merged = {**self.parameters(), **wanted}
-        had_layer = any(layer.kind == "params" for layer in self.layers)
-        self.drop("params")
-        if merged or had_layer:
+        if merged:
+            self.drop("params")
             self._append("params", go_json.encode(merged, sort_keys=True))
 
     def set_messages(self, messages: Sequence[Message]) -> None:
@@ -126,6 +134,11 @@ class Draft:
                 content = self.blobs.read(layer.digest, limit=_LONGEST_PARAMETERS)
                 merged |= _understood(content, layer)
         return merged
+
+    def replace(self, group: Sequence[Layer], layer: Layer) -> None:
+        """Put one layer in the place of a group of them that stand side by side."""
+        at = self.layers.index(group[0])
+        self.layers[at : at + len(group)] = [layer]
 
     def drop(self, *kinds: str) -> None:
         """Take the layers of these kinds out."""

@@ -13,6 +13,7 @@ _ESCAPES: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\
 _ESCAPED = re.compile("[<>&\u2028\u2029]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_DEPTH: Final = 1_000
+_EXACT: Final = 2**53
 
 
 def encode(value: object, *, sort_keys: bool = False) -> bytes:
@@ -31,8 +32,10 @@ def _text(value: object, sort_keys: bool, depth: int) -> str:
             return {None: "null", True: "true", False: "false"}[value]
         case str():
             return _string(value)
-        case int():
+        case int() if abs(value) <= _EXACT:
             return str(value)
+        case int():
+            return _number(_rounded(value))
         case float():
             return _number(value)
         case Mapping():
@@ -43,6 +46,14 @@ def _text(value: object, sort_keys: bool, depth: int) -> str:
             return f"[{','.join(_text(item, sort_keys, depth + 1) for item in value)}]"
         case _:
             raise TypeError(f"no JSON form for {type(value).__name__}")
+
+
+def _rounded(value: int) -> float:
+    """A number as Ollama reads it: with the digits that 64 bits of a float hold."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise BadRequest("json has no form for infinity") from None
 
 
 def _string(value: str) -> str:

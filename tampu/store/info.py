@@ -14,6 +14,7 @@ _TEXTS: Final = {
     "quantization_level": "file_type",
     "parameter_size": "model_type",
 }
+_INT64: Final = 2**63
 _NUMBERS: Final = ("context_length", "embedding_length")
 
 
@@ -22,7 +23,7 @@ def apply_info(config: ModelConfig, info: Mapping[str, object]) -> ModelConfig:
     changes: dict[str, Any] = {}
     capabilities = info.get("capabilities")
     if isinstance(capabilities, list):
-        named = (item for item in capabilities if isinstance(item, str))
+        named = (item if isinstance(item, str) else "" for item in capabilities)
         changes["capabilities"] = (*config.capabilities, *named)
     changes |= {field: _text(key, info[key]) for key, field in _TEXTS.items() if key in info}
     changes |= {key: _count(key, info[key]) for key in _NUMBERS if key in info}
@@ -40,6 +41,6 @@ def _text(key: str, value: object) -> str:
 def _count(key: str, value: object) -> int:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise BadRequest(f'info field "{key}" must be a number')
-    if value < 0 or (isinstance(value, float) and not value.is_integer()):
+    if not 0 <= value < _INT64 or (isinstance(value, float) and not value.is_integer()):
         raise BadRequest(f'info field "{key}" must be a non-negative integer')
     return int(value)

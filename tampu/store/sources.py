@@ -134,12 +134,12 @@ def assemble(files: Sequence[SourceFile], *, kind: str | None = None) -> list[So
 
 
 def _group(files: Sequence[SourceFile]) -> list[tuple[SourceFile, ...]]:
-    """One group per model: the shards of a prefix in their order, every other file alone."""
+    """One group per model: every file alone, and behind them the shards of each prefix in their order."""
     groups: dict[str, list[SourceFile]] = {}
     for file in files:
         shard = shard_of(file.file_name) if file.is_shard else None
         groups.setdefault(f"shards of {shard.prefix}" if shard else f"file {file.name}", []).append(file)
-    return [_in_order(group) for group in groups.values()]
+    return [_in_order(group) for group in sorted(groups.values(), key=lambda group: group[0].is_shard)]
 
 
 def _in_order(group: list[SourceFile]) -> tuple[SourceFile, ...]:

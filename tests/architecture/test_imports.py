@@ -4,7 +4,7 @@ from tests.architecture.source import Module, imports, modules
 
 VOCABULARY = frozenset(
     (
-        "arrival audience config deferred descriptions errors generation management media messages "
+        "arrival audience config deferred descriptions errors generation json_faults management media messages "
         "names options progress responses secret sharing tampu units upkeep wire"
     ).split()
 )

@@ -192,6 +192,7 @@ def test_a_projector(model, tmp_path):
     assert found.projector_info == {
         "clip.has_vision_encoder": True,
         "general.architecture": "clip",
+        "general.name": "p",
         "general.parameter_count": 0,
     }
     assert found.capabilities == (Capability.COMPLETION, Capability.VISION)

@@ -9,7 +9,7 @@ from tampu.errors import BadRequest
 from tampu.store import go_json
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(-(2.0**53), 2.0**53) | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-(2.0**53), 2.0**53) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
@@ -30,6 +30,9 @@ JSON = st.recursive(
         (1.5e300, "1.5e+300"),
         (1048576, "1048576"),
         (12345678901, "12345678901"),
+        (2**53 + 1, "9007199254740992"),
+        (-12345678901234567890, "-12345678901234567000"),
+        (10**30, "1e+30"),
         (True, "true"),
         (None, "null"),
         ([], "[]"),
@@ -51,7 +54,7 @@ def test_it_reads_back_as_the_same(value: object) -> None:
     assert json.loads(go_json.encode(value)) == value
 
 
-@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 10**400])
 def test_what_has_no_form_is_refused(value: float) -> None:
     with pytest.raises(BadRequest, match="no form"):
         go_json.encode([value])

@@ -26,7 +26,7 @@ def test_facts_replace_and_capabilities_are_appended() -> None:
         file_type="Q1",
         base_name="b",
         context_length=1000,
-        capabilities=("completion", "vision"),
+        capabilities=("completion", "vision", ""),
     )
 
 
@@ -43,6 +43,8 @@ def test_facts_replace_and_capabilities_are_appended() -> None:
         ("context_length", -1, "a non-negative integer"),
         ("embedding_length", 1.5, "a non-negative integer"),
         ("embedding_length", 1e400, "a non-negative integer"),
+        ("embedding_length", 1e30, "a non-negative integer"),
+        ("context_length", 2**63, "a non-negative integer"),
     ],
 )
 def test_values_of_a_wrong_kind(key: str, value: Any, rule: str) -> None:

@@ -1,11 +1,11 @@
 """`POST /api/chat`: a conversation in, its next message out."""
 
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
-from tampu.api.fields import read_images, read_tool_choice
+from tampu.api.fields import Image, read_images, read_tool_choice
 from tampu.api.native.asking import AskingBody, read_asking
 from tampu.api.native.errors import CHAT, native_error
 from tampu.api.native.generation import GenerationWriter, Layout, Piece, written_call
@@ -18,6 +18,8 @@ from tampu.wire import decode as decode_json
 class ToolCallBody(msgspec.Struct):
     """A call as a client sends it back: all of it may be left out."""
 
+    go_name: ClassVar = "ToolCall"
+
     id: str = ""
     function: ToolCallFunction = msgspec.field(default_factory=ToolCallFunction)
 
@@ -25,10 +27,13 @@ class ToolCallBody(msgspec.Struct):
 class MessageBody(msgspec.Struct):
     """A message of a chat request; `create` takes the same shape."""
 
+    go_name: ClassVar = "Message"
+    reads_itself: ClassVar = True
+
     role: str = ""
     content: str = ""
     thinking: str = ""
-    images: list[str] = []
+    images: list[Image] = []
     tool_calls: list[ToolCallBody] = []
     tool_name: str = ""
     tool_call_id: str = ""
@@ -47,8 +52,10 @@ class MessageBody(msgspec.Struct):
 
 
 class _Body(AskingBody):
+    go_name: ClassVar = "ChatRequest"
+
     messages: list[MessageBody] = msgspec.field(default_factory=list)
-    tools: list[Tool] = msgspec.field(default_factory=list)
+    tools: Annotated[list[Tool], msgspec.Meta(title="api.Tools")] = msgspec.field(default_factory=list)
     tool_choice: Any = None
     describe_tools: bool | None = None
 

@@ -1,7 +1,7 @@
 """`POST /api/create`: make a model from another one or from uploaded blobs, with reports."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -14,9 +14,12 @@ from tampu.errors import BadRequest
 from tampu.management import CreateRequest
 from tampu.progress import Progress
 from tampu.wire import decode as decode_json
+from tampu.wire import encode as encode_json
 
 
 class _Body(msgspec.Struct):
+    go_name: ClassVar = "CreateRequest"
+
     model: str = ""
     name: str = ""
     stream: bool = True
@@ -50,6 +53,7 @@ def _decode(call: Call) -> CreateRequest:
         _check_digests((files or {}).values())
     if body.draft_quantize and not body.draft_files:
         raise BadRequest("--draft-quantize requires a DRAFT model")
+    licenses, license_fault = _licenses(body.license)
     return CreateRequest(
         model=name,
         stream=body.stream,
@@ -59,7 +63,8 @@ def _decode(call: Call) -> CreateRequest:
         draft_files=body.draft_files,
         template=body.template,
         system=body.system,
-        licenses=_licenses(body.license),
+        licenses=licenses,
+        license_fault=license_fault,
         parameters=body.parameters,
         messages=tuple(item.message() for item in body.messages),
         quantize=body.quantize or body.quantization,
@@ -85,16 +90,16 @@ def _check_digests(digests: Iterable[str]) -> None:
         raise BadRequest("invalid digest format")
 
 
-def _licenses(value: Any) -> tuple[str, ...]:
-    match value:
-        case None | "":
-            return ()
-        case str():
-            return (value,)
-        case list() if all(isinstance(item, str) for item in value):
-            return tuple(value)
-        case _:
-            raise BadRequest("license must be a text or a list of texts")
+def _licenses(value: Any) -> tuple[tuple[str, ...], str]:
+    """One text or several, and what is wrong with them."""
+    if value is None or value == "":
+        return (), ""
+    if isinstance(value, str):
+        return (value,), ""
+    try:
+        return tuple(decode_json(list[str], encode_json(value))), ""
+    except BadRequest as error:
+        return (), error.message
 
 
 CREATE_CODEC: StreamCodec[CreateRequest, Progress] = StreamCodec(

@@ -1,11 +1,11 @@
 """`POST /api/generate`: one prompt in, one text out."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
-from tampu.api.fields import read_images
+from tampu.api.fields import Image, read_images
 from tampu.api.native.asking import AskingBody, read_asking
 from tampu.api.native.errors import GENERATE, native_error
 from tampu.api.native.generation import GenerationWriter, Layout, Piece, written_call
@@ -16,13 +16,15 @@ from tampu.wire import decode as decode_json
 
 
 class _Body(AskingBody):
+    go_name: ClassVar = "GenerateRequest"
+
     prompt: str = ""
     suffix: str = ""
     system: str = ""
     template: str = ""
     context: list[Int64] | None = None
     raw: bool = False
-    images: list[str] = msgspec.field(default_factory=list)
+    images: list[Image] = msgspec.field(default_factory=list)
 
 
 def _decode(call: Call) -> GenerationRequest:

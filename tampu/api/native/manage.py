@@ -1,5 +1,7 @@
 """`POST /api/copy` and `DELETE /api/delete`: both answer with nothing but their status."""
 
+from typing import ClassVar
+
 import msgspec
 
 from tampu.api.dialect import EMPTY_OK, AnswerCodec, Call, Reply
@@ -10,11 +12,15 @@ from tampu.wire import decode as decode_json
 
 
 class _CopyBody(msgspec.Struct):
+    go_name: ClassVar = "CopyRequest"
+
     source: str = ""
     destination: str = ""
 
 
 class _DeleteBody(msgspec.Struct):
+    go_name: ClassVar = "DeleteRequest"
+
     model: str = ""
     name: str = ""
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -23,10 +23,14 @@ _COPILOT = "GitHubCopilotChat/"
 
 
 class _ShowBody(msgspec.Struct):
+    go_name: ClassVar = "ShowRequest"
+
     model: str = ""
     name: str = ""
     verbose: bool = False
     system: str = ""
+    # Changes nothing any more, but has to be a text.
+    template: str = ""
     options: dict[str, Any] = {}
 
 

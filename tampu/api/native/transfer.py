@@ -1,5 +1,7 @@
 """`POST /api/pull` and `/api/push`: fetch or send a model, with reports."""
 
+from typing import ClassVar
+
 import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
@@ -13,16 +15,26 @@ from tampu.units import parse_rate
 from tampu.wire import decode as decode_json
 
 
-class _Body(msgspec.Struct):
+class _PushBody(msgspec.Struct):
+    go_name: ClassVar = "PushRequest"
+
     model: str = ""
     name: str = ""
     stream: bool = True
     insecure: bool = False
+    # They change nothing any more, but have to be texts.
+    username: str = ""
+    password: str = ""
+
+
+class _PullBody(_PushBody):
+    go_name: ClassVar = "PullRequest"
+
     limit_rate: int | str = 0
 
 
 def _decode(call: Call) -> TransferRequest:
-    body = decode_json(_Body, call.body)
+    body = decode_json(_PullBody, call.body)
     name = body.model or body.name
     check_reference(name, PULL)
     limit_rate = parse_rate(str(body.limit_rate))
@@ -38,7 +50,7 @@ PULL_CODEC: StreamCodec[TransferRequest, Progress] = StreamCodec(
 
 def _decode_push(call: Call) -> TransferRequest:
     """A bad name is no error yet: as in Ollama, it is told after the first report."""
-    body = decode_json(_Body, call.body)
+    body = decode_json(_PushBody, call.body)
     name = body.model or body.name
     if not name:
         raise BadRequest(PUSH.empty)

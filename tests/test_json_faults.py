@@ -1,0 +1,129 @@
+"""What is said of JSON that cannot be read: word for word what clients of Ollama have always been told."""
+
+import json
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tampu.errors import BadRequest
+from tampu.json_faults import syntax_fault, type_fault
+from tampu.wire import Int64, decode
+
+
+class Leaf(msgspec.Struct):
+    go_name: ClassVar = "Leaf"
+
+    id: str = ""
+    index: int = 0
+
+
+class Line(msgspec.Struct):
+    go_name: ClassVar = "Line"
+    reads_itself: ClassVar = True
+
+    text: str = ""
+    leaves: list[Leaf] = []
+
+
+class Body(msgspec.Struct):
+    go_name: ClassVar = "PlayRequest"
+
+    model: str = ""
+    stream: bool | None = None
+    files: dict[str, str] | None = None
+    options: dict[str, Any] = {}
+    numbers: list[Int64] = []
+    free: Any = None
+    lines: list[Line] = []
+    leaf: Leaf | None = None
+
+
+class Nameless(msgspec.Struct):
+    model: str = ""
+
+
+@pytest.mark.parametrize(
+    ("raw", "fault"),
+    [
+        (b"{", "unexpected EOF"),
+        (b'{"a":"b', "unexpected EOF"),
+        (b"nul", "unexpected EOF"),
+        (b"-", "unexpected EOF"),
+        (b"hello", "invalid character 'h' looking for beginning of value"),
+        (b"falsy", "invalid character 'y' in literal false (expecting 'e')"),
+        (b"+1", "invalid character '+' looking for beginning of value"),
+        (b"[-x]", "invalid character 'x' in numeric literal"),
+        (b"[1.x]", "invalid character 'x' after decimal point in numeric literal"),
+        (b"[1e+x]", "invalid character 'x' in exponent of numeric literal"),
+        (b"[01]", "invalid character '1' after array element"),
+        (b'{"a":01}', "invalid character '1' after object key:value pair"),
+        (b'{"a" "b"}', "invalid character '\"' after object key"),
+        (b"{'a':1}", "invalid character '\\'' looking for beginning of object key string"),
+        (b'{"a":1,}', "invalid character '}' looking for beginning of object key string"),
+        (b'["\x01"]', "invalid character '\\x01' in string literal"),
+        (b'["a\nb"]', "invalid character '\\n' in string literal"),
+        (b'["\\x"]', "invalid character 'x' in string escape code"),
+        (b'["\\u12g4"]', "invalid character 'g' in \\u hexadecimal character escape"),
+        ("\ufeff{}".encode(), "invalid character '\u00ef' looking for beginning of value"),
+        (b"\xa0", "invalid character '\\u00a0' looking for beginning of value"),
+        (b"[" * 10_001, "exceeded max depth"),
+        (b' {"a":[1.5e-3,true,null,{}],"b":"\\u00e9"} what follows does not matter', ""),
+        (b"12a", ""),
+    ],
+)
+def test_syntax(raw: bytes, fault: str) -> None:
+    assert syntax_fault(raw) == fault
+
+
+@pytest.mark.parametrize(
+    ("raw", "fault"),
+    [
+        ("[1]", "array into Go value of type api.PlayRequest"),
+        ('"x"', "string into Go value of type api.PlayRequest"),
+        ('{"model":1}', "number into Go struct field PlayRequest.model of type string"),
+        ('{"MODEL":true}', "bool into Go struct field PlayRequest.model of type string"),
+        ('{"stream":"x"}', "string into Go struct field PlayRequest.stream of type bool"),
+        ('{"files":[]}', "array into Go struct field PlayRequest.files of type map[string]string"),
+        ('{"files":{"a":{}}}', "object into Go struct field PlayRequest.files of type string"),
+        ('{"options":1}', "number into Go struct field PlayRequest.options of type map[string]interface {}"),
+        ('{"numbers":[1,2.50]}', "number 2.50 into Go struct field PlayRequest.numbers of type int"),
+        (
+            '{"numbers":[9223372036854775808]}',
+            "number 9223372036854775808 into Go struct field PlayRequest.numbers of type int",
+        ),
+        ('{"lines":{}}', "object into Go struct field PlayRequest.lines of type []api.Line"),
+        ('{"lines":["x"]}', "string into Go struct field PlayRequest.lines of type api.Alias"),
+        ('{"lines":[{"text":1}]}', "number into Go struct field PlayRequest.lines.text of type string"),
+        ('{"lines":[{"leaves":[{"id":1}]}]}', "number into Go struct field PlayRequest.lines.leaves.id of type string"),
+        ('{"leaf":{"index":"1"}}', "string into Go struct field Leaf.leaf.index of type int"),
+        ('{"stream":1,"model":2}', "number into Go struct field PlayRequest.stream of type bool"),
+        ('{"model":1,"lines":[null,{"text":[]}]}', "array into Go struct field PlayRequest.lines.text of type string"),
+    ],
+)
+def test_types(raw: str, fault: str) -> None:
+    assert type_fault(raw.encode(), Body) == f"json: cannot unmarshal {fault}"
+    with pytest.raises(BadRequest, match="json: cannot unmarshal"):
+        decode(Body, raw.encode())
+
+
+def test_a_body_without_such_a_name_keeps_our_words() -> None:
+    with pytest.raises(BadRequest, match=r"json: expected `str`, got `int` - at `\$\.model`"):
+        decode(Nameless, b'{"model":1}')
+
+
+@pytest.mark.parametrize("raw", ["{}", "null", '{"model":null,"free":[1,{}],"other":{"a":1},"numbers":[null,-1]}'])
+def test_what_fits(raw: str) -> None:
+    assert type_fault(raw.encode(), Body) == ""
+
+
+@given(st.binary(max_size=40))
+def test_every_text_that_is_no_json_has_a_fault(raw: bytes) -> None:
+    try:
+        json.JSONDecoder(parse_constant=int).raw_decode(raw.decode("utf-8", "replace").lstrip(" \t\r\n"))
+    except ValueError:
+        assert syntax_fault(raw)
+    else:
+        assert not syntax_fault(raw)
