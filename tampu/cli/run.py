@@ -10,9 +10,9 @@ from tampu.cli.pull import described_or_pulled
 from tampu.cli.sign_in_hints import FOR_CLOUD_MODELS, tell_where_to_sign_in
 from tampu.cli.vector import print_vector
 from tampu.client.answers import Description
-from tampu.errors import BadRequest, SignInRequired, TampuError
+from tampu.errors import BadRequest, InvalidModelfile, SignInRequired, TampuError
 from tampu.modelfile.document import Instruction, Kind, Modelfile
-from tampu.modelfile.parameters import parameters
+from tampu.modelfile.parameters import DEPRECATED, parameters
 from tampu.repl.chosen import Chosen, read_keep_alive, read_think
 from tampu.repl.media import attach, is_multimodal
 from tampu.repl.session import Session
@@ -52,8 +52,6 @@ def command_line(invocation: Invocation, words: tuple[str, ...], insecure: bool,
     model, *prompts = words
     prompts, is_session = prompt_pieces(invocation.console, prompts)
     description = described_or_pulled(invocation, model, insecure=insecure)
-    if chosen.think is None and "thinking" in description.capabilities:
-        chosen.think = True
     try:
         if "embedding" in description.capabilities:
             print_vector(invocation, model, " ".join(prompts), flags)
@@ -99,7 +97,8 @@ def _answer(invocation: Invocation, model: str, prompt: str, description: Descri
     )
     try:
         with heard_interrupts(), waiting(console) as shown:
-            body = {"model": model, "prompt": prompt, "options": {}, **chosen.request(), **progress_asked(console)}
+            body = {"model": model, "prompt": prompt, "options": {}, **chosen.request(can_think=description.can_think)}
+            body |= progress_asked(console)
             if attachments:
                 body["images"] = [attachment.data for attachment in attachments]
             end = show_answer(
@@ -140,7 +139,12 @@ def _talk(invocation: Invocation, session: Session) -> None:
 
 
 def _read_parameter(name: str, values: Sequence[str]) -> object:
-    """The value of one parameter, by the rules of a Modelfile; raises InvalidModelfile."""
+    """The value of one parameter, by the rules of a Modelfile, of which it is no line; raises BadRequest."""
+    if name in DEPRECATED:
+        raise BadRequest(f"unknown parameter '{name}'")
     counted = values if name == "stop" else values[:1]
     lines = Modelfile(tuple(Instruction(Kind.PARAMETER, (name, value)) for value in counted))
-    return parameters(lines).get(name)
+    try:
+        return parameters(lines).get(name)
+    except InvalidModelfile as error:
+        raise BadRequest(error.message.replace(f"[{values[0]}]", f"[{' '.join(values)}]")) from None

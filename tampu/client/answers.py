@@ -107,6 +107,11 @@ class Description(msgspec.Struct, omit_defaults=True):
     requires: str = ""
     origin: Origin | None = None
 
+    @property
+    def can_think(self) -> bool:
+        """Whether the model tells its thoughts apart."""
+        return "thinking" in self.capabilities
+
 
 class ChatPart(msgspec.Struct):
     """The message of one piece of a chat."""

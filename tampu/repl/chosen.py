@@ -21,7 +21,7 @@ _SPOKEN_THINK: Final[dict[str, Think]] = {
 
 @dataclass(slots=True)
 class Chosen:
-    """The choices. None: not chosen, the model or the server decides. `format`: JSON as it goes into a request."""
+    """The choices. None: not chosen, so the model decides. `format`: JSON as it goes into a request."""
 
     wrap: bool = True
     verbose: bool = False
@@ -31,16 +31,21 @@ class Chosen:
     format: str = ""
     keep_alive: str = ""
 
-    def request(self) -> dict[str, Any]:
-        """The part of a request's body that the choices make; raises BadRequest for a format that is no JSON."""
-        body: dict[str, Any] = {}
+    def request(self, *, can_think: bool) -> dict[str, Any]:
+        """The part of a request's body that the choices make; raises BadRequest for a format that is no JSON.
+
+        A model that `can_think` does so where nothing else was chosen.
+        """
+        body = self.loading(can_think=can_think)
         if self.format:
             body["format"] = msgspec.Raw(_format(self.format))
-        if self.keep_alive:
-            body["keep_alive"] = self.keep_alive
-        if self.think is not None:
-            body["think"] = self.think
         return body
+
+    def loading(self, *, can_think: bool) -> dict[str, Any]:
+        """What of it matters when the model is loaded: a wrong `think` is refused then, not at the first message."""
+        think = self.think if self.think is not None else (True if can_think else None)
+        body: dict[str, Any] = {"keep_alive": self.keep_alive} if self.keep_alive else {}
+        return body if think is None else {**body, "think": think}
 
 
 def read_think(text: str | None) -> Think | None:

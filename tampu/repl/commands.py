@@ -1,8 +1,8 @@
 """The slash commands: one table, matched by the beginning of the line, and what each does."""
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from tampu.errors import BadRequest, InvalidName, ServerError
@@ -13,7 +13,7 @@ from tampu.repl.blocks import unfenced
 from tampu.repl.media import is_multimodal
 from tampu.repl.session import Session
 from tampu.repl.talk import Editor, Leave, Talk
-from tampu.terminal.description import description_page
+from tampu.terminal.description import description_page, shown_value
 from tampu.terminal.listings import models_table
 from tampu.terminal.progress import Progress, follow
 
@@ -63,9 +63,8 @@ def _load(talk: Talk, _: Editor, line: str) -> None:
             raise
         talk.console.write(f"Couldn't find model '{name}'\n")
         return
-    thinks = True if "thinking" in description.capabilities else None
-    chosen = replace(before.chosen, think=thinks)
-    talk.session = Session(name, description, chosen, options=before.options)
+    talk.session = Session(name, description, before.chosen, system=before.system, options=before.options)
+    talk.session.clear()
     try:
         talk.load()
     except ServerError as error:
@@ -177,7 +176,7 @@ def _nothink(talk: Talk, _: Editor, __: str) -> str:
 
 
 def _warn_of_no_thinking(talk: Talk) -> None:
-    if "thinking" not in talk.session.description.capabilities:
+    if not talk.session.description.can_think:
         talk.console.tell(f'warning: model "{talk.session.model}" does not support thinking output\n')
 
 
@@ -202,7 +201,7 @@ def _parameter(talk: Talk, _: Editor, line: str) -> str:
     try:
         talk.session.options[name] = talk.read_parameter(name, values)
     except BadRequest as error:
-        return f'Couldn\'t set parameter: "{error.message}"\n'
+        return f"Couldn't set parameter: {json.dumps(error.message, ensure_ascii=False)}\n"
     return f"Set parameter '{name}' to '{', '.join(values)}'\n"
 
 
@@ -271,7 +270,7 @@ def _parameters_page(stored: str, options: Mapping[str, object]) -> str:
 
 
 def _plain(value: object) -> str:
-    return f"[{' '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+    return f"[{' '.join(map(str, value))}]" if isinstance(value, list) else shown_value(value)
 
 
 OWN_COMMANDS: Final[Mapping[str, Handler]] = {

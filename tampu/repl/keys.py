@@ -12,6 +12,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
 from tampu.repl.blocks import is_open
+from tampu.repl.words import word_end, word_start
 
 _TAB: Final = " " * 8
 _IN_MESSAGE: Final = has_focus(DEFAULT_BUFFER)
@@ -23,8 +24,26 @@ def bindings(edit: Callable[[str], str], on_paste: Callable[[str], None]) -> Key
 
     `on_paste` is told the whole text after a paste.
     """
-    keys = _pasting(on_paste)
+    keys = KeyBindings()
+    _add_writing(keys, on_paste)
+    _add_words(keys)
+    _add_deleting(keys)
 
+    @keys.add("c-g", filter=_IN_MESSAGE)
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+
+        def change() -> None:
+            if (text := edit(buffer.text)).strip():
+                buffer.text = text
+                buffer.cursor_position = len(text)
+
+        event.app.create_background_task(_in_terminal(change))
+
+    return keys
+
+
+def _add_writing(keys: KeyBindings, on_paste: Callable[[str], None]) -> None:
     @keys.add("enter", filter=_IN_MESSAGE)
     def _(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
@@ -41,36 +60,49 @@ def bindings(edit: Callable[[str], str], on_paste: Callable[[str], None]) -> Key
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text(_TAB)
 
-    @keys.add("c-u", filter=_IN_MESSAGE)
-    def _(event: KeyPressEvent) -> None:
-        # At the beginning of a line the library would delete the newline before it.
-        buffer = event.current_buffer
-        if before := len(buffer.document.current_line_before_cursor):
-            event.app.clipboard.set_text(buffer.delete_before_cursor(before))
-
-    @keys.add("c-g", filter=_IN_MESSAGE)
-    def _(event: KeyPressEvent) -> None:
-        buffer = event.current_buffer
-
-        def change() -> None:
-            if (text := edit(buffer.text)).strip():
-                buffer.text = text
-                buffer.cursor_position = len(text)
-
-        event.app.create_background_task(_in_terminal(change))
-
-    return keys
-
-
-def _pasting(on_paste: Callable[[str], None]) -> KeyBindings:
-    keys = KeyBindings()
-
     @keys.add(Keys.BracketedPaste, filter=_IN_MESSAGE)
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text(event.data.replace("\r\n", "\n").replace("\r", "\n"))
         on_paste(event.current_buffer.text)
 
-    return keys
+
+def _add_words(keys: KeyBindings) -> None:
+    @keys.add("escape", "b", filter=_IN_MESSAGE)
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        buffer.cursor_position = word_start(buffer.text, buffer.cursor_position)
+
+    @keys.add("escape", "f", filter=_IN_MESSAGE)
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        buffer.cursor_position = word_end(buffer.text, buffer.cursor_position)
+
+    @keys.add("c-w", filter=_IN_MESSAGE)
+    @keys.add("escape", "backspace", filter=_IN_MESSAGE)
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        _take_before(event, buffer.cursor_position - word_start(buffer.text, buffer.cursor_position))
+
+
+def _add_deleting(keys: KeyBindings) -> None:
+    @keys.add("c-u", filter=_IN_MESSAGE)
+    def _(event: KeyPressEvent) -> None:
+        # At the beginning of a line the library would delete the newline before it.
+        _take_before(event, len(event.current_buffer.document.current_line_before_cursor))
+
+    @keys.add("c-d", filter=_IN_MESSAGE)
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.document.is_cursor_at_the_end and not buffer.document.current_line:
+            event.app.exit(exception=EOFError, style="class:exiting")
+        else:
+            buffer.delete()
+
+
+def _take_before(event: KeyPressEvent, count: int) -> None:
+    """Cut so many characters before the cursor, for Ctrl-Y."""
+    if count:
+        event.app.clipboard.set_text(event.current_buffer.delete_before_cursor(count))
 
 
 async def _in_terminal(change: Callable[[], None]) -> None:

@@ -42,13 +42,16 @@ class LineEditor:
         self._unsaved: list[str] = []
         self._style = _GREY if coloured else ""
         self._prompt_style = ""
+        self._history = InMemoryHistory()
+        for line in load_lines(history_file):
+            self._history.append_string(line)
         next_line = _NextLine(self._style)
         self._prompts: PromptSession[str] = PromptSession(
             message=lambda: [(self._prompt_style, PROMPT)],
             multiline=True,
             prompt_continuation=CONTINUATION,
             placeholder=self._placeholder,
-            history=InMemoryHistory(load_lines(history_file)),
+            history=self._history,
             key_bindings=bindings(edit, next_line.note_paste),
             input_processors=[next_line],
             style=_PLAIN_AFTERWARDS,
@@ -65,7 +68,11 @@ class LineEditor:
         Raises KeyboardInterrupt for Ctrl-C and EOFError for Ctrl-D on an empty line.
         """
         self._prompt_style = self._style if greyed else ""
+        known = len(self._history.get_strings())
         text: str = self._prompts.prompt()
+        if text and len(self._history.get_strings()) == known:
+            # The library leaves out a line that was typed twice; the arrow up is pressed as often as it was.
+            self._history.append_string(text)
         if text.strip():
             self._unsaved.append(text)
             if self.keeps_history:

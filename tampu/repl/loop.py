@@ -6,14 +6,13 @@ from tampu.repl.line_editor import PROMPT, LineEditor
 from tampu.repl.media import is_media_path, is_multimodal
 from tampu.repl.talk import Leave, Talk
 from tampu.repl.turn import say
+from tampu.terminal.wrap import WordWrap
 
 
 def run_session(talk: Talk, editor: LineEditor) -> None:
     """Load the model, then talk until /bye or Ctrl-D; raises TampuError for what ends a session early."""
     talk.load()
-    for message in talk.session.description.messages:
-        start, end = (PROMPT, "\n") if message.role == "user" else ("", "\n\n")
-        talk.console.show(f"{start}{message.content}{end}")
+    _show_stored(talk)
     while True:
         try:
             # The colour of thoughts lasts until something else shows.
@@ -28,6 +27,17 @@ def run_session(talk: Talk, editor: LineEditor) -> None:
             _take(talk, editor, text)
         except Leave:
             return
+
+
+def _show_stored(talk: Talk) -> None:
+    """The conversation that the model was made with, as if it had been held here."""
+    console = talk.console
+    width = console.width if talk.session.chosen.wrap else 0
+    for message in talk.session.description.messages:
+        if message.role == "user":
+            console.show(f"{PROMPT}{message.content}\n")
+        elif message.role == "assistant":
+            console.write(WordWrap(width).feed(console.harmless(message.content)) + "\n\n")
 
 
 def _take(talk: Talk, editor: LineEditor, text: str) -> None:

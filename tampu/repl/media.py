@@ -13,7 +13,8 @@ MAX_BYTES: Final = 100 << 20
 _SNIFFED_BYTES: Final = 512
 _PATH = re.compile(
     r"(?:[a-zA-Z]:)?(?:\./|/|\\)[\S\\ ]{1,4096}?\.(?:jpg|jpeg|png|webp|wav)\b",
-    re.IGNORECASE,
+    # Blanks and letters beyond ASCII are part of a name, and a Chinese one may follow it without a blank.
+    re.IGNORECASE | re.ASCII,
 )
 _ESCAPED = re.compile(r"\\([ ()\[\]{}$&;'\\*?~])")
 _WAVE: Final = "audio/wave"
@@ -24,10 +25,23 @@ _GUESSES: Final = (
     (b"WAVE", 8, _WAVE),
     (b"GIF87a", 0, "image/gif"),
     (b"GIF89a", 0, "image/gif"),
+    (b"BM", 0, "image/bmp"),
+    (b"\x00\x00\x01\x00", 0, "image/x-icon"),
+    (b"AVI ", 8, "video/avi"),
+    (b"ID3", 0, "audio/mpeg"),
+    (b"OggS\x00", 0, "application/ogg"),
+    (b"\x1aE\xdf\xa3", 0, "video/webm"),
     (b"%PDF-", 0, "application/pdf"),
+    (b"%!PS-Adobe-", 0, "application/postscript"),
+    (b"Rar!\x1a\x07", 0, "application/x-rar-compressed"),
     (b"PK\x03\x04", 0, "application/zip"),
     (b"\x1f\x8b\x08", 0, "application/x-gzip"),
 )
+_PAGE = re.compile(
+    rb"[\t\n\x0c\r ]*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p|!--)[ >]",
+    re.IGNORECASE,
+)
+_XML = re.compile(rb"[\t\n\x0c\r ]*<\?xml")
 _ACCEPTED: Final = frozenset({"image/jpeg", "image/png", "image/webp", _WAVE})
 
 
@@ -61,7 +75,7 @@ def extract_media(prompt: str) -> tuple[str, list[Attachment]]:
         attachments.append(attachment)
         for form in (f"'{path}'", f"'{written}'", written):
             prompt = prompt.replace(form, "")
-    return (prompt.strip() if attachments else prompt), attachments
+    return prompt.strip(), attachments
 
 
 def _read(path: str) -> Attachment | None:
@@ -106,6 +120,10 @@ def is_multimodal(model: Description) -> bool:
 
 def sniff(head: bytes) -> str:
     """The MIME type that the first bytes of a file show."""
+    if _PAGE.match(head):
+        return "text/html; charset=utf-8"
+    if _XML.match(head):
+        return "text/xml; charset=utf-8"
     for sign, place, kind in _GUESSES:
         if head[place : place + len(sign)] == sign and (place == 0 or head.startswith(b"RIFF")):
             return kind

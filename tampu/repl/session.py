@@ -71,7 +71,8 @@ class Session:
 
     def turn(self) -> dict[str, Any]:
         """The body of the request for the next answer; raises BadRequest for a format that is no JSON."""
-        return {"model": self.model, "messages": self.messages, "options": self.options, **self.chosen.request()}
+        chosen = self.chosen.request(can_think=self.description.can_think)
+        return {"model": self.model, "messages": self.messages, "options": self.options, **chosen}
 
     def shown_as(self) -> Mapping[str, object]:
         """What `/show` shows in place of the stored values."""

@@ -47,9 +47,8 @@ class Talk:
         if self.session.description.remote_host:
             self._tell_where()
             return
-        body: dict[str, object] = {"model": self.session.model}
-        if self.session.chosen.keep_alive:
-            body["keep_alive"] = self.session.chosen.keep_alive
+        session = self.session
+        body = {"model": session.model, **session.chosen.loading(can_think=session.description.can_think)}
         with waiting(self.console):
             for _ in self.client.generate(body):
                 pass

@@ -147,10 +147,11 @@ def _is_number(value: Any) -> bool:
 
 def _metadata(info: Mapping[str, Any]) -> Iterable[Row]:
     for key in sorted(info):
-        yield [key, _value(info[key])]
+        yield [key, shown_value(info[key])]
 
 
-def _value(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """A JSON value as Go prints it: `true`, `0.5`, `[1 2]`; lists are cut."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -168,7 +169,7 @@ def _value(value: Any) -> str:
 
 def _listed(items: Sequence[Any], width: int | None = None) -> str:
     """Items in brackets; those that do not fit into `width` columns are only counted."""
-    texts = [_listed(item) if isinstance(item, list) else _value(item) for item in items]
+    texts = [_listed(item) if isinstance(item, list) else shown_value(item) for item in items]
     shown, used = len(texts), 1
     for place, text in enumerate(texts):
         used += columns(text) + (2 if place else 0)
@@ -186,7 +187,7 @@ def _first_lines(text: str) -> Iterable[Row]:
 
 def _count(info: Mapping[str, Any]) -> str:
     value = info.get("general.parameter_count")
-    return format_count(int(value)) if _is_number(value) else ""
+    return format_count(int(value)) if value is not None and _is_number(value) else ""
 
 
 def plain_number(value: Any) -> str:

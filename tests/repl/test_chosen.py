@@ -19,7 +19,13 @@ def test_keep_alive_is_sent_as_go_writes_it() -> None:
 
 
 def test_a_schema_goes_in_as_it_is() -> None:
-    assert bytes(Chosen(format=' {"a": 1}').request()["format"]) == b' {"a": 1}'
+    assert bytes(Chosen(format=' {"a": 1}').request(can_think=False)["format"]) == b' {"a": 1}'
     with pytest.raises(BadRequest, match="invalid character 'y' looking for beginning of value"):
-        Chosen(format="yaml").request()
-    assert Chosen().request() == {}
+        Chosen(format="yaml").request(can_think=False)
+    assert Chosen().request(can_think=False) == {}
+
+
+def test_a_model_that_can_think_does_unless_told_otherwise() -> None:
+    assert Chosen().request(can_think=True) == Chosen().loading(can_think=True) == {"think": True}
+    assert Chosen(think=False, keep_alive="1m").loading(can_think=True) == {"think": False, "keep_alive": "1m"}
+    assert Chosen(think="low").loading(can_think=False) == {"think": "low"}

@@ -121,6 +121,69 @@ def test_a_paste_of_500_lines_is_one_message(tmp_path: Path) -> None:
     assert stub.bodies("/api/chat")[0]["messages"][0]["content"] == text
 
 
+def test_ctrl_d_leaves_on_an_empty_line_of_a_block_too(tmp_path: Path) -> None:
+    with session(tmp_path, spoken("ok")) as (terminal, stub):
+        terminal.send('"""one\r')
+        terminal.wait_for('>>> """one', "... Press Enter to send")
+        terminal.send("\x04")
+        assert terminal.wait_for_end() == 0
+    assert stub.bodies("/api/chat") == []
+
+
+def test_a_line_that_was_typed_twice_comes_back_twice(tmp_path: Path) -> None:
+    with session(tmp_path, spoken("ok")) as (terminal, _):
+        shown: list[str] = []
+        for word in ("first", "same", "same"):
+            terminal.send(f"{word}\r")
+            shown += [f">>> {word}", "ok", ""]
+            terminal.wait_for(*shown, PROMPT)
+        terminal.send("\x1b[A\x1b[A")
+        terminal.wait_for("ok", "", ">>> same")
+        terminal.send("\x1b[A")
+        terminal.wait_for("ok", "", ">>> first")
+
+
+def test_words_end_at_blanks(tmp_path: Path) -> None:
+    with session(tmp_path, spoken("ok")) as (terminal, _):
+        terminal.send("foo-bar baz.qux")
+        terminal.wait_for(">>> foo-bar baz.qux")
+        terminal.send("\x1bbX\x1bfY")
+        terminal.wait_for(">>> foo-bar Xbaz.quxY")
+        terminal.send("\x17")
+        terminal.wait_for(">>> foo-bar")
+        terminal.send("\x1b\x7f")
+        terminal.wait_for(PROMPT)
+
+
+def test_the_stored_conversation_is_wrapped(tmp_path: Path) -> None:
+    stored = [
+        {"role": "system", "content": "unseen"},
+        {"role": "user", "content": "Where is the tampu, and how far is it from here?"},
+        {"role": "assistant", "content": "Behind the second bridge, where the llamas are."},
+    ]
+    with session(tmp_path, spoken("ok"), columns=40, messages=stored) as (terminal, _):
+        shown = [line.rstrip() for line in terminal.lines]
+        assert shown[:2] == [">>> Where is the tampu, and how far is i", "t from here?"]
+        assert shown[2:4] == ["Behind the second bridge, where", "the llamas are."]
+
+
+def test_a_choice_about_thinking_outlives_another_model(tmp_path: Path) -> None:
+    with session(tmp_path, spoken("ok"), capabilities=["completion", "thinking"]) as (terminal, stub):
+        terminal.send("/set nothink\r")
+        terminal.wait_for("Set 'nothink' mode.", PROMPT)
+        terminal.send("/set system Be brief.\r")
+        terminal.wait_for("Set system message.", PROMPT)
+        terminal.send("/load other\r")
+        terminal.wait_for("Loading model 'other'", PROMPT)
+        terminal.send("hi\r")
+        terminal.wait_for("ok", "", PROMPT)
+    loads = stub.bodies("/api/generate")
+    assert [body["think"] for body in loads] == [True, False]
+    (turn,) = stub.bodies("/api/chat")
+    assert turn["think"] is False
+    assert turn["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}]
+
+
 def test_earlier_lines_come_back(tmp_path: Path) -> None:
     (tmp_path / ".ollama").mkdir()
     (tmp_path / ".ollama" / "history").write_text("from before\n")

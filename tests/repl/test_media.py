@@ -24,6 +24,18 @@ def test_quotes_around_a_path_go_with_it(tmp_path: Path) -> None:
     assert extract_media(f"'{tmp_path}/a.jpg' tell")[0] == "tell"
 
 
+def test_names_hold_any_characters_and_text_may_touch_them(tmp_path: Path) -> None:
+    """The Mac names its pictures with a narrow blank before PM; Chinese knows no blanks at all."""
+    for name in ("at 1.23\u202fPM.png", "图\u00a0片.png"):
+        (tmp_path / name).write_bytes(PNG)
+        text, found = extract_media(f"看{tmp_path}/{name}这是什么")
+        assert (text, len(found)) == ("看这是什么", 1)
+
+
+def test_blanks_around_a_prompt_go() -> None:
+    assert extract_media("  hello \n") == ("hello", [])
+
+
 def test_a_file_that_is_not_there_is_text() -> None:
     assert extract_media("see /no/such.png now") == ("see /no/such.png now", [])
 
@@ -43,6 +55,10 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         (b"RIFF\0\0\0\0WAVEfmt ", "audio/wave"),
         (b"xxxx\0\0\0\0WAVEfmt ", "application/octet-stream"),
         (b"hello", "text/plain; charset=utf-8"),
+        (b" <!DOCTYPE html><html>", "text/html; charset=utf-8"),
+        (b"<?xml version=", "text/xml; charset=utf-8"),
+        (b"BM6\0", "image/bmp"),
+        (b"RIFF\0\0\0\0AVI LIST", "video/avi"),
         (b"", "text/plain; charset=utf-8"),
     ],
 )
