@@ -1,7 +1,8 @@
 """Splits a model's thinking from its answer. Holds no I/O; feed it text, it returns events.
 
 One block is known, at the start. Blanks around its tags are dropped, but for those in front of the closing tag.
-What is held back when the text ends is delivered: as thinking inside the block, else as answer.
+What is held back when the text ends is delivered: as thinking inside the block, else as answer. Nothing but blanks is
+no answer.
 """
 
 from enum import Enum, auto
@@ -50,7 +51,7 @@ class ThinkingParser:
         start = self._held.lstrip()
         if start.startswith(self._opening):
             self._place, self._held = _Place.OPENED, start.removeprefix(self._opening)
-        elif last or not self._opening.startswith(start):
+        elif not self._opening.startswith(start) or (last and start):
             self._place = _Place.AFTER
 
     def _skip_blanks(self, at: _Place, onward: _Place) -> None:

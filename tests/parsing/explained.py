@@ -25,13 +25,13 @@ Rules = dict[str, Callable[[Reply, Reading, Reading], bool]]
 
 
 def _held_back(reply: Reply, theirs: Reading, ours: Reading) -> bool:
-    """At the end stands the beginning of a tag, or nothing but blanks were said."""
+    """At the end stands the beginning of a tag."""
     content, thinking = ours[0].removeprefix(theirs[0]), ours[1].removeprefix(theirs[1])
     if not ours[0].startswith(theirs[0]) or not ours[1].startswith(theirs[1]) or ours[2] != theirs[2]:
         return False
     more = content + thinking
     is_beginning = any(tag.startswith(more.lstrip()) for tag in reply.tags)
-    return bool(more) and reply.text.endswith(more) and (is_beginning or not reply.text.strip())
+    return bool(more) and reply.text.endswith(more) and is_beginning
 
 
 def _no_call(reply: Reply, theirs: Reading, ours: Reading) -> bool:

@@ -57,11 +57,12 @@ class _Message:
 
     def route(self, header: str) -> str:
         """What kind of text the message is; its recipient counts on two channels only."""
-        before, _, behind = header.replace(_CONSTRAIN, f" {_CONSTRAIN}", 1).partition(_CHANNEL)
+        spoken, _, behind = header.replace(_CONSTRAIN, f" {_CONSTRAIN}", 1).partition(_CHANNEL)
         name = "" if behind[:1].isspace() else next(iter(behind.split(maxsplit=1)), "")
-        # The role comes first, unless the prompt ended with it; what stands behind the recipient is for the model.
-        words = before.split() + behind.removeprefix(name).split()
-        recipient = next((word for word in words[:2] if word.startswith(_RECIPIENT)), "")
+        # The role comes first, unless the prompt ended with it; behind it the recipient, wherever the channel stands.
+        before = spoken.split()
+        words = [*before[bool(before) and not before[0].startswith(_RECIPIENT) :], *behind.removeprefix(name).split()]
+        recipient = words[0] if words and words[0].startswith(_RECIPIENT) else ""
         if recipient and name in {"analysis", "commentary"}:
             self._recipient = recipient.removeprefix(_RECIPIENT)
             return "call"

@@ -9,7 +9,7 @@ from tampu.parsing.formats.request import ReplyRequest
 from tampu.parsing.formats.typed_values import Schemas
 
 # Models also write the name as an attribute.
-_TAG = re.compile(r'<(function|parameter)(?:=([^<>]+)|\s+name="([^"<>]*)")?>|</(function|parameter)>')
+_TAG = re.compile(r'<(function|parameter)(?:=([^<>]+)|\s++name="([^"<>]*)")?>|</(function|parameter)>')
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
