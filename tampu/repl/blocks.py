@@ -9,7 +9,7 @@ _SET_SYSTEM: Final = "/set system "
 def is_open(text: str) -> bool:
     """Whether `text` begins a block that is not closed yet, so that Enter adds a line instead of sending."""
     block = _block_of(text)
-    return block is not None and not block.rstrip().endswith(FENCE)
+    return block is not None and not block.endswith(FENCE)
 
 
 def message_of(text: str) -> str:
@@ -22,10 +22,11 @@ def unfenced(text: str) -> str:
     """`text` without the quotes of a block around it."""
     if not text.startswith(FENCE):
         return text
-    return text.removeprefix(FENCE).rstrip().removesuffix(FENCE)
+    return text.removeprefix(FENCE).removesuffix(FENCE)
 
 
 def _block_of(text: str) -> str | None:
     """What follows the opening quotes; None for a text that is no block."""
-    start = text.removeprefix(_SET_SYSTEM).lstrip() if text.startswith(_SET_SYSTEM) else text
+    is_command = text.startswith(_SET_SYSTEM)
+    start = text.removeprefix(_SET_SYSTEM).strip(" \t") if is_command else text
     return start.removeprefix(FENCE) if start.startswith(FENCE) else None

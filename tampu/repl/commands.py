@@ -9,7 +9,7 @@ from tampu.errors import BadRequest, InvalidName, ServerError
 from tampu.names import ModelName
 from tampu.repl import conversation
 from tampu.repl import help as listings
-from tampu.repl.blocks import unfenced
+from tampu.repl.blocks import FENCE, unfenced
 from tampu.repl.media import is_multimodal
 from tampu.repl.session import Session
 from tampu.repl.talk import Editor, Leave, Talk
@@ -210,8 +210,9 @@ def _system(talk: Talk, _: Editor, line: str) -> str:
     if not text:
         talk.console.tell(listings.set_listing())
         return ""
-    block = unfenced(text[0])
-    talk.session.instruct(block if block != text[0] else " ".join(block.split()))
+    block = unfenced(text[0].rstrip(" \t"))
+    # Nothing stands on the line of the quotes: the text begins with the next one.
+    talk.session.instruct(block.removeprefix("\n") if text[0].startswith(FENCE) else " ".join(text[0].split()))
     return "Set system message.\n"
 
 

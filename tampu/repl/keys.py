@@ -14,7 +14,7 @@ from prompt_toolkit.keys import Keys
 from tampu.repl.blocks import is_open
 from tampu.repl.words import word_end, word_start
 
-_TAB: Final = " " * 8
+TAB_COLUMNS: Final = 8
 _IN_MESSAGE: Final = has_focus(DEFAULT_BUFFER)
 """While the history is searched, keys are the search's."""
 
@@ -58,7 +58,7 @@ def _add_writing(keys: KeyBindings, on_paste: Callable[[str], None]) -> None:
 
     @keys.add("tab", filter=_IN_MESSAGE)
     def _(event: KeyPressEvent) -> None:
-        event.current_buffer.insert_text(_TAB)
+        event.current_buffer.insert_text(" " * TAB_COLUMNS)
 
     @keys.add(Keys.BracketedPaste, filter=_IN_MESSAGE)
     def _(event: KeyPressEvent) -> None:

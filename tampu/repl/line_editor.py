@@ -11,13 +11,13 @@ from prompt_toolkit.application import get_app
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import InMemoryHistory
-from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+from prompt_toolkit.layout.processors import Processor, TabsProcessor, Transformation, TransformationInput
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
 
 from tampu.repl.history import add_lines, load_lines
-from tampu.repl.keys import bindings, terminal_input
+from tampu.repl.keys import TAB_COLUMNS, bindings, terminal_input
 
 PROMPT: Final = ">>> "
 CONTINUATION: Final = "... "
@@ -53,7 +53,7 @@ class LineEditor:
             placeholder=self._placeholder,
             history=self._history,
             key_bindings=bindings(edit, next_line.note_paste),
-            input_processors=[next_line],
+            input_processors=[TabsProcessor(tabstop=TAB_COLUMNS, char1=" ", char2=" "), next_line],
             style=_PLAIN_AFTERWARDS,
             enable_open_in_editor=False,
             enable_suspend=True,

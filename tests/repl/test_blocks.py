@@ -15,6 +15,8 @@ from tampu.repl.blocks import is_open, message_of
         ('"""one\ntwo"""', False),
         ('"""all in one"""', False),
         ('say """', False),
+        ('"""one\ntwo"""  ', True),
+        ('/set system """one"""  ', False),
         ('/set system """You are', True),
         ('/set system """You are\na mule."""', False),
         ("/set system plain", False),

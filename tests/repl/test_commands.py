@@ -110,6 +110,8 @@ def test_a_system_message_replaces_one_just_before_it() -> None:
     with talking() as (talk, _):
         said(talk, "/set system one", '/set system """two\n  lines"""')
         assert talk.session.messages == [{"role": "system", "content": "two\n  lines"}]
+        said(talk, '/set system """\nbelow\nthe quotes"""')
+        assert talk.session.system == "below\nthe quotes"
         talk.session.say("hi", [])
         said(talk, "/set system three", "/clear")
         assert talk.session.messages == [{"role": "system", "content": "three"}]
