@@ -32,12 +32,13 @@ def _places(message: str, thoughts: Sink) -> Mapping[str, Place]:
         "<|eom|>": Exit("start", is_text=False),
         "<|eot|>": Exit("start", is_text=False),
         f"{_ASSISTANT} to=": Exit("header", is_text=False),
-        f"{_ASSISTANT}{_MESSAGE}": Exit(message, is_text=False),
+        f"{_ASSISTANT}{_MESSAGE}": Exit(message, is_text=False, header=""),
     }
     header = Exit("header")
-    start = {"to=": header, _ASSISTANT: header, _MESSAGE: Exit(message), **ends}
+    start = {"to=": header, _ASSISTANT: header, _MESSAGE: Exit(message, header=""), **ends}
     return {
-        "start": Place(Sink.NOTHING, start, otherwise="text", drops_blanks=False),
+        "start": Place(Sink.NOTHING, start, otherwise="headless", drops_blanks=False),
+        "headless": Place(Sink.TEXT, {_MESSAGE: Exit(message, header=""), **ends}, drops_blanks=False),
         "header": Place(Sink.HEADER, {_MESSAGE: Exit(message)}),
         "message": Place(Sink.NOTHING, {_CALLS: Exit("call")}, otherwise="text", drops_blanks=False),
         "thoughts": Place(thoughts, ends, drops_blanks=False),

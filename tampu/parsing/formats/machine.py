@@ -59,11 +59,15 @@ class Sink(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Where a tag leads to, whether blanks right behind it are dropped, and whether it is text behind a bad call."""
+    """Where a tag leads to, whether blanks right behind it are dropped, and whether it is text behind a bad call.
+
+    `header`: the tag is as good as this header, so it leads where `route` says.
+    """
 
     to: str
     drops_blanks: bool = False
     is_text: bool = True
+    header: str | None = None
 
 
 @dataclass(frozen=True)
@@ -199,24 +203,28 @@ class FormatParser:
 
     def _leave(self, tag: str) -> None:
         left, reached = self._place, self._place.exits[tag]
-        to = reached.to
-        if left.sink is Sink.HEADER and self._route is not None:
-            to = self._route("".join(self._body))
-            self._body.clear()
-        self._place = self._places[to]
+        if left.sink is Sink.CALL:
+            goes_on = self._places[reached.to].sink is Sink.CALL
+            if goes_on or left.ends_with_object:
+                self._body.append(tag)
+                tag = ""
+            if not goes_on:
+                self._end_call(self._read, tag if reached.is_text else "")
+        self._place = self._places[self._destination(left, reached)]
         if self._place.ends_with_object:
             self._brackets = Brackets()
             self._brackets.find_end(tag, 0)
-        if left.sink is Sink.CALL:
-            if self._place.sink is Sink.CALL or left.ends_with_object:
-                self._body.append(tag)
-                tag = ""
-            if self._place.sink is not Sink.CALL:
-                self._end_call(self._read, tag if reached.is_text else "")
         if self._place.sink is Sink.HEADER or (self._place.sink is Sink.CALL and left.sink is not Sink.CALL):
             self._begin(left, tag)
         self._blanks.clear()
         self._skips_blanks = reached.drops_blanks
+
+    def _destination(self, left: Place, reached: Exit) -> str:
+        header = reached.header
+        if left.sink is Sink.HEADER:
+            header = "".join(self._body)
+            self._body.clear()
+        return reached.to if header is None or self._route is None else self._route(header)
 
     def _begin(self, left: Place, tag: str) -> None:
         """Note what stands in front of a call or a header, should it turn out to be text."""

@@ -114,6 +114,14 @@ def read(name, text, *, think=None, last=None, tools=TOOLS):
         ("glimmer", f" to=user<|message|>{ATEM.format('stop')} So.<|eot|>", f"{ATEM.format('stop')} So.", []),
         ("glimmer", f" to=x.stop<|message|>{ATEM.format('x.stop')}<|eot|>", ATEM.format("x.stop"), []),
         ("glimmer", " to=stop<|message|>\nNo.<|eot|>", "\nNo.", []),
+        # Nobody is named for the second message, whoever the first one went to.
+        (
+            "glimmer",
+            f" to=book<|message|>No.<|eom|><|start|>assistant<|message|>{ATEM.format('stop')}<|eot|>",
+            "No.",
+            [("stop", {})],
+        ),
+        ("glimmer", "assistant to user<|message|>No.<|eot|>", "assistant to userNo.", []),
         ("glimmer", " to=us", " to=us", []),
         ("glimmer", "<|start|>assistant to=us", " to=us", []),
         ("glimmer", " \n", " \n", []),
