@@ -9,7 +9,11 @@ from tampu.errors import InvalidModelfile
 from tampu.messages import Message
 
 # Digits of a version are few; the bound keeps absurd ones out.
-_VERSION = re.compile(r"v?[0-9]{1,9}(\.[0-9]{1,9}){0,2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+_NUMBER = "(0|[1-9][0-9]{0,17})"
+_PRERELEASE = r"(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?"
+_BUILD = r"(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
+_VERSION = re.compile(rf"v?{_NUMBER}(\.{_NUMBER}(\.{_NUMBER}{_PRERELEASE}{_BUILD})?)?")
+"""A semantic version, whose last two numbers may be left out: then nothing follows."""
 
 
 class Kind(StrEnum):

@@ -2,6 +2,7 @@
 
 import math
 import re
+import struct
 from collections.abc import Callable
 from typing import Final
 
@@ -10,6 +11,8 @@ from tampu.modelfile.document import Kind, Modelfile
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
+_FLOAT32 = struct.Struct("<f")
+_FEWEST_DIGITS: Final = range(6, 10)
 _INT64: Final = 2**63
 _MAX_TEXT: Final = 400
 _BOOLEANS: Final = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True) | dict.fromkeys(
@@ -34,7 +37,7 @@ DEPRECATED: Final = frozenset(
 def _to_int(text: str) -> int:
     if not _WHOLE.fullmatch(text):
         # `show` prints large numbers with an exponent; what it prints must be readable.
-        number = _to_float(text) if "e" in text.lower() else math.nan
+        number = _decimal(text) if "e" in text.lower() else math.nan
         if not number.is_integer():
             raise ValueError
         text = str(int(number))
@@ -45,12 +48,26 @@ def _to_int(text: str) -> int:
 
 
 def _to_float(text: str) -> float:
+    return _single(_decimal(text))
+
+
+def _decimal(text: str) -> float:
     if len(text) > _MAX_TEXT or not _DECIMAL.fullmatch(text):
         raise ValueError
-    number = float(text)
-    if not math.isfinite(number):
+    return float(text)
+
+
+def _single(number: float) -> float:
+    """The shortest decimal that is the same number in single precision, which is all that engines take."""
+    try:
+        packed = _FLOAT32.pack(number)
+    except OverflowError:
+        raise ValueError from None
+    (nearest,) = _FLOAT32.unpack(packed)
+    if not math.isfinite(nearest):
         raise ValueError
-    return number
+    shorter = (float(f"{nearest:.{digits}g}") for digits in _FEWEST_DIGITS)
+    return next(each for each in shorter if _FLOAT32.pack(each) == packed)
 
 
 def _to_bool(text: str) -> bool:

@@ -32,10 +32,8 @@ def _text(value: object, sort_keys: bool, depth: int) -> str:
             return {None: "null", True: "true", False: "false"}[value]
         case str():
             return _string(value)
-        case int() if abs(value) <= _EXACT:
-            return str(value)
         case int():
-            return _number(_rounded(value))
+            return str(value) if abs(value) <= _EXACT else _number(_rounded(value))
         case float():
             return _number(value)
         case Mapping():

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from tampu import wire
 from tampu.errors import BadRequest, BlobNotFound, CorruptManifest, ModelNotFound, TampuError
+from tampu.gguf.shards import shard_of
 from tampu.messages import Message
 from tampu.names import ModelName
 from tampu.store.blobs import BlobStore
@@ -83,10 +84,13 @@ def _load(name: ModelName, read: ReadManifest, blobs: BlobStore) -> Model:
 
 def _take_path(layer: Layer, parts: _Parts, blobs: BlobStore) -> None:
     path = blobs.path(layer.digest)
-    if layer.kind in _PATH_KINDS:
-        parts.paths.setdefault(layer.kind, []).append(path)
     if layer.kind == "model":
         parts.parent = layer.parent
+        shard = shard_of(layer.name)
+        if shard is None or shard.index == 0:
+            parts.paths["model"] = []  # of several weights the last ones are run
+    if layer.kind in _PATH_KINDS:
+        parts.paths.setdefault(layer.kind, []).append(path)
 
 
 def _take_text(layer: Layer, parts: _Parts, blobs: BlobStore) -> None:

@@ -29,6 +29,21 @@ def test_stops_grow_and_the_last_of_others_counts():
     assert parameters(read("stop a", "top_k 1", 'stop " b "', "top_k 2")) == {"stop": ["a", " b "], "top_k": 2}
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0.123456789", 0.12345679),
+        ("0.7", 0.7),
+        ("16777217", 16777216.0),
+        ("9223372036854775807", 9.223372e18),
+        ("1e-50", 0.0),
+        ("3.4028234e38", 3.4028235e38),
+    ],
+)
+def test_fractions_have_the_digits_that_an_engine_takes(text, number):
+    assert parameters(read(f"min_p {text}")) == {"min_p": number}
+
+
 def test_large_numbers_as_show_prints_them():
     found = parameters(read("num_ctx 1.048576e+06", "seed 1.2345678901e+10"))
     assert found == {"num_ctx": 1048576, "seed": 12345678901}
@@ -44,6 +59,7 @@ def test_large_numbers_as_show_prints_them():
         ("temperature nan", "invalid float value [nan]"),
         ("temperature 1_0", "invalid float value [1_0]"),
         ("temperature 1e999", "invalid float value [1e999]"),
+        ("temperature 3.5e38", "invalid float value [3.5e38]"),
         ("num_ctx 1.5", "invalid int value [1.5]"),
         ("num_ctx 1.5e0", "invalid int value [1.5e0]"),
         ("num_ctx 1e30", "invalid int value [1e30]"),

@@ -162,12 +162,15 @@ def test_bytes_that_are_no_text_are_replaced():
     assert parse_modelfile(b"FROM x\nSYSTEM a\xffb\n").system == "a\ufffdb"
 
 
-@pytest.mark.parametrize("version", ["1", "1.2", "v1.2.3", "0.14.0-rc1", "1.2.3+build.5"])
+@pytest.mark.parametrize("version", ["1", "1.2", "v1.2.3", "0.14.0-rc1", "1.2.3+build.5", "1.2.3-a.0.b-1+01.x"])
 def test_versions(version):
     assert parse(f"FROM x\nREQUIRES {version}\n").requires == version.removeprefix("v")
 
 
-@pytest.mark.parametrize("version", ["soon", "1.2.3.4", "v", "1..2", "9" * 5000])
+@pytest.mark.parametrize(
+    "version",
+    ["soon", "1.2.3.4", "v", "1..2", "9" * 5000, "01.2.3", "1.2-rc1", "1+b", "1.2.3-01", "1.2.3-a..b", "1.2.3-"],
+)
 def test_what_is_no_version(version):
     with pytest.raises(InvalidModelfile, match=r"^\(line 2\): requires must be a valid semver"):
         _ = parse(f"FROM x\nREQUIRES {version}\n").requires

@@ -43,7 +43,7 @@ def test_any_message_reads_back(text, role):
         {},
         optional={
             "stop": st.lists(TEXTS, min_size=1, max_size=3),
-            "temperature": st.floats(0, 1e9),
+            "temperature": st.decimals(0, 1000, places=3).map(float),
             "num_ctx": st.integers(0, 2**50),
             "seed": st.integers(-(2**50), 2**50),
             "use_mmap": st.booleans(),
