@@ -49,13 +49,13 @@ async def with_readable_media(
     """`request` with every medium in a form that an engine reads. `fetch` is None where nothing may be fetched.
 
     Raises MissingCapability where the model takes none of the kind, and BadRequest that names the medium which is
-    damaged, too large or of no known kind. A request that only shows its prompt, or has none, is not looked at.
+    damaged, too large or of no known kind. Of a request that only shows its prompt, or has none, no medium is read.
     """
-    if request.debug_render_only or request.is_empty or not any(True for _ in _all_media(request)):
-        return request
     addresses = [(place, data) for place, data in _all_media(request) if isinstance(data, ImageAddress)]
     if addresses and fetch is None:
         raise BadRequest("image URLs are not currently supported, please use base64 encoded data instead")
+    if request.debug_render_only or request.is_empty or not any(True for _ in _all_media(request)):
+        return request
     _require_capabilities(request, capabilities)
     if addresses and fetch is not None:
         fetched = await _fetched(addresses, fetch)

@@ -15,6 +15,9 @@ def read_response_format(value: Any) -> OutputFormat | None:
         return None
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         raise BadRequest(_KINDS)
+    told = value.get("json_schema")
+    if not isinstance(told, dict | None):
+        raise BadRequest("response_format.json_schema must be an object")
     match value["type"].strip().lower():
         case "text":
             return None
@@ -22,8 +25,7 @@ def read_response_format(value: Any) -> OutputFormat | None:
             # Other local servers take the schema here.
             return _form(value.get("schema"))
         case "json_schema":
-            told = value.get("json_schema")
-            return _form(told.get("schema") if isinstance(told, dict) else told)
+            return _form(told.get("schema") if told else None)
         case _:
             raise InvalidOutputFormat(_KINDS)
 

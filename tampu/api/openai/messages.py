@@ -82,7 +82,7 @@ def _call(body: CallBody) -> ToolCall:
 def _text(parts: Sequence[str | bytes], role: str) -> str:
     """The texts, and what a user put between them in its place; not where a text of theirs looks like such a place."""
     texts = [part for part in parts if isinstance(part, str)]
-    if role == "user" and texts and not any(PICTURE_PLACE in text for text in texts):
+    if role == "user" and len(parts) > 1 and not any(PICTURE_PLACE in text for text in texts):
         texts = [PICTURE_PLACE if isinstance(part, bytes) else part for part in parts]
     return "\n\n".join(texts)
 

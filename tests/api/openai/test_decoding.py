@@ -198,6 +198,9 @@ def test_a_message_of_parts_stays_one_message() -> None:
     (message,) = _messages({"role": "USER", "content": [*parts, {"type": "refusal", "refusal": "b"}]})
     assert (message.role, message.content, message.images) == ("user", "a\n\n[img]\n\nb", (b"\x89PNG\r\n\x1a\n",))
 
+    (message,) = _messages({"role": "user", "content": parts[1:] * 2})
+    assert (message.content, len(message.images)) == ("[img]\n\n[img]", 2)
+
 
 @pytest.mark.parametrize(
     ("role", "texts", "content"),

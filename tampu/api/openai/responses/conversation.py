@@ -49,7 +49,7 @@ class _Reader:
             case "function_call":
                 self._add_call(_call(item, place))
             case "function_call_output":
-                text, media = _content(item.get("output"), f"{place}: output", place)
+                text, media = _content(item.get("output"), f"{place}: output")
                 call_id = _text(item, "call_id", place)
                 self._messages.append(Message("tool", text, images=media, tool_call_id=call_id))
             case "reasoning":
@@ -95,12 +95,12 @@ class _Reader:
 
 def _message(item: Item, place: str) -> Message:
     role = _text(item, "role", place).lower()
-    text, media = _content(item.get("content"), f"{place}: content", place)
+    text, media = _content(item.get("content"), f"{place}: content")
     return Message(_ROLES.get(role, role), text, images=media)
 
 
 def _call(item: Item, place: str) -> ToolCall:
-    raw = _text(item, "arguments", place)
+    raw = _text(item, "arguments", place) or "{}"
     try:
         arguments = parse(raw.encode("utf-8", "replace"))
     except BadRequest as error:
@@ -119,15 +119,15 @@ def _thoughts(item: Item, place: str) -> str:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def _content(value: Any, what: str, place: str) -> tuple[str, tuple[bytes, ...]]:
-    """The text and the media of a content or an output."""
+def _content(value: Any, what: str) -> tuple[str, tuple[bytes, ...]]:
+    """The text and the media of a content or an output; `what` it is, and where."""
     match value:
         case None:
             return "", ()
         case str(text):
             return text, ()
         case list(parts):
-            read = [_part(part, f"{place}: content[{number}]") for number, part in enumerate(parts)]
+            read = [_part(part, f"{what}[{number}]") for number, part in enumerate(parts)]
             return _joined(read), tuple(part for part in read if isinstance(part, bytes))
         case _:
             raise BadRequest(f"{what} must be a string or array")
@@ -153,8 +153,12 @@ def _part(part: Any, place: str) -> str | bytes:
             return _text(part, _TEXT_KEYS[kind], place)
         case {"type": str(kind)}:
             raise BadRequest(f"{place}: unknown content type: {kind}")
+        case None | {"type": None}:
+            raise BadRequest(f"{place}: unknown content type: ")
+        case dict() if "type" not in part:
+            raise BadRequest(f"{place}: unknown content type: ")
         case _:
-            raise BadRequest(f"{place}: content part missing required 'type' field")
+            raise BadRequest(f"{place}: a part must be an object, its type a string")
 
 
 def _picture(part: Mapping[str, Any], place: str) -> bytes:

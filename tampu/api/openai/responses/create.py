@@ -123,7 +123,7 @@ def _read_truncation(value: str) -> bool:
 
 def _options(body: _Body) -> Mapping[str, object]:
     given: dict[str, object] = {"temperature": DEFAULT_TEMPERATURE, **told_options(body)}
-    if body.max_output_tokens is not None:
+    if body.max_output_tokens:  # programs without a limit send 0
         given["num_predict"] = body.max_output_tokens
     if body.stop is not None:
         given["stop"] = [body.stop] if isinstance(body.stop, str) else body.stop

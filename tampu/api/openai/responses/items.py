@@ -71,9 +71,11 @@ def _typed(item: Any, place: str) -> Item:
     match item:
         case {"type": str(kind)} if kind:
             return dict(item)
+        case {"type": kind} if kind is not None and kind != "":
+            raise BadRequest(f"{place}.type must be a string")
         case {"role": str(role)} if role:
             return {**item, "type": "message"}
-        case dict():
+        case None | dict():
             raise BadRequest(f"{place}: input item missing required 'type' field")
         case _:
             raise BadRequest(f"{place}: input item must be an object")

@@ -72,6 +72,8 @@ def _functions(tool: Any, place: str, prefix: str = "") -> Iterator[dict[str, An
         case {"type": "namespace", "name": str(name), "tools": list(members)} if name and not prefix:
             for number, member in enumerate(members):
                 yield from _functions(member, f"{place}.tools[{number}]", f"{name}.")
+        case {"type": "function", "strict": strict} if not isinstance(strict, bool | None):
+            raise BadRequest(f"{place}.strict must be true or false")
         case {"type": "function", "name": str(name)} if name:
             yield {**tool, "name": name if name.startswith(prefix) else prefix + name}
         case {"type": "function" | "namespace" as kind}:

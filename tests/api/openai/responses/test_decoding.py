@@ -21,6 +21,7 @@ F = {"type": "function", "name": "f", "parameters": {"type": "object", "properti
 CALL = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"a":1}'}
 OUTPUT = {"type": "function_call_output", "call_id": "c1", "output": "one"}
 MADE = ToolCall(ToolCallFunction("f", {"a": 1}), "c1")
+BARE = ToolCall(ToolCallFunction("f", {}), "c1")
 PNG = "data:image/png;base64," + base64.b64encode(png()).decode()
 
 
@@ -40,6 +41,7 @@ def user(text: str) -> Message:
         ([{"role": "user", "content": [{"type": "input_text", "text": t} for t in "ab"]}], [user("ab")]),
         ([{"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}], [Message("assistant", "no")]),
         ([CALL, OUTPUT], [Message("assistant", tool_calls=(MADE,)), Message("tool", "one", tool_call_id="c1")]),
+        *(([{**CALL, "arguments": none}], [Message("assistant", tool_calls=(BARE,))]) for none in ("", None)),
         ([{**OUTPUT, "output": [{"type": "input_text", "text": "1"}]}], [Message("tool", "1", tool_call_id="c1")]),
         (
             [{"role": "assistant", "content": "ok"}, CALL, {**CALL, "call_id": "c2"}],
@@ -191,12 +193,18 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"input": 3}, "input must be a string or array"),
     ({"input": {"role": "user"}}, "input must be a string or array"),
     ({"input": ["hi"]}, "input[0]: input item must be an object"),
-    ({"input": [None]}, "input[0]: input item must be an object"),
+    ({"input": [None]}, "input[0]: input item missing required 'type' field"),
+    ({"input": ["a"]}, "input[0]: input item must be an object"),
     ({"input": [{"content": "a"}]}, "input[0]: input item missing required 'type' field"),
     ({"input": [{"type": "computer_call"}]}, 'input[0]: unknown input item type: "computer_call"'),
-    ({"input": [{"type": ["message"], "content": "a"}]}, "input[0]: input item missing required 'type' field"),
+    ({"input": [{"type": ["message"], "content": "a"}]}, "input[0].type must be a string"),
+    ({"input": [{"type": 5, "role": "user", "content": "a"}]}, "input[0].type must be a string"),
+    ({"input": [{"content": "a"}]}, "input[0]: input item missing required 'type' field"),
+    ({"input": "hi", "tools": [{"type": "function", "name": "f", "strict": "yes"}]}, "tools[0].strict must be"),
+    ({"input": [{"type": "function_call_output", "output": [{}]}]}, "input[0]: output[0]: unknown content type: "),
     ({"input": [{"role": "user", "content": 3}]}, "input[0]: content must be a string or array"),
-    ({"input": [{"role": "user", "content": [3]}]}, "input[0]: content[0]: content part missing required 'type' field"),
+    ({"input": [{"role": "user", "content": [3]}]}, "input[0]: content[0]: a part must be an object"),
+    ({"input": [{"role": "user", "content": [None]}]}, "input[0]: content[0]: unknown content type: "),
     (
         {"input": [{"role": "user", "content": [{"type": "video"}]}]},
         "input[0]: content[0]: unknown content type: video",
@@ -287,3 +295,7 @@ def test_any_json_is_read_or_refused(fields: dict[str, Any]) -> None:
     except BadRequest:
         return
     json.loads(request.items)
+
+
+def test_no_limit_is_sent_as_zero_too() -> None:
+    assert "num_predict" not in asked(max_output_tokens=0).generation.options
