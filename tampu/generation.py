@@ -100,8 +100,7 @@ class GenerationRequest:
     `logit_bias`: what is added to the chances of tokens, by number; `BANNED_BIAS` or less means never.
     `counts_thoughts`: the usage is to tell how many tokens were thinking. `thinks_if_able`: `think` is no demand on a
     model that cannot. `names_stop`: the end is to tell which stop sequence brought it about.
-    `thinking_budget`: the most tokens of thinking, where it can be told apart. `only_reads`: the answer is to have no
-    token.
+    `thinking_budget`: the most tokens of thinking, where it can be told apart.
     """
 
     model: str
@@ -122,7 +121,6 @@ class GenerationRequest:
     thinks_if_able: bool = False
     names_stop: bool = False
     thinking_budget: int | None = None
-    only_reads: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -29,10 +29,7 @@ class LoadOptions:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are chosen, and when to stop. `num_predict` < 0: until the model stops; `seed` < 0: random.
-
-    A `num_predict` of 0 is no token; requests cannot ask for it.
-    """
+    """How tokens are chosen, and when to stop. `num_predict` < 0: until the model stops; `seed` < 0: random."""
 
     num_keep: int = 4
     seed: int = -1
@@ -73,11 +70,6 @@ def _int32(key: str, value: object) -> int:
     return max(-(2**31), min(_integer(key, value), 2**31 - 1))
 
 
-def _limit(key: str, value: object) -> int:
-    """A number of tokens; zero sets no limit, as in Ollama."""
-    return _int32(key, value) or -1
-
-
 def _number(key: str, value: object) -> float:
     if not _is_number(value):
         raise InvalidParameter(f'option "{key}" must be of type float32')
@@ -113,7 +105,7 @@ OPTION_READERS: Mapping[str, Callable[[str, object], Any]] = {
     "draft_num_predict": _int32,
     "num_keep": _int32,
     "seed": _integer,
-    "num_predict": _limit,
+    "num_predict": _int32,
     "top_k": _int32,
     "top_p": _number,
     "min_p": _number,

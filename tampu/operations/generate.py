@@ -95,7 +95,7 @@ async def _answer(
         _check_format(request)
         ending = _Ending(request, run, lease.engine, clock, said)
         end: EngineEnd | Stuck = Stuck(0)
-        if not request.only_reads:
+        if selection.sampling.num_predict != 0:
             end = await run.answer(_as_asked(audience, request, ending), said)
         if run.dropped:
             _log.info("prompt shortened to fit", extra=_told(selection, run.dropped))

@@ -54,6 +54,8 @@ def _decode(call: Call) -> Asked:
     if isinstance(body.stop, list) and (strange := [item for item in body.stop if not isinstance(item, str)]):
         raise BadRequest(f"invalid type for 'stop' field: {kind_word(strange[0])}")
     body.top_p = body.top_p or None
+    if body.echo and body.max_tokens == 0:
+        body.options = {**body.options, "num_predict": 0}
     inputs = [_input(prompt, body.suffix) for prompt in prompts]
     choices = read_choices(
         body,
@@ -62,7 +64,6 @@ def _decode(call: Call) -> Asked:
         think=read_thinking(body),
         logprobs=alternatives is not None,
         top_logprobs=alternatives or 0,
-        only_reads=body.echo and body.max_tokens == 0,
     )
     echoes = tuple(wanted.prompt for wanted in inputs) if body.echo else ()
     return Asked(choices, body.stream_options.include_usage, echoes)

@@ -65,8 +65,7 @@ def test_a_number_to_stop_at_is_its_digits(stop: Any, read: list[str]) -> None:
 def test_a_limit_of_zero_is_none() -> None:
     assert "num_predict" not in _chat(max_tokens=0).first.options
     assert "num_predict" not in _completion(max_tokens=0).first.options
-    assert not _completion(max_tokens=0).first.only_reads
-    assert _completion(max_tokens=0, echo=True).first.only_reads
+    assert _completion(max_tokens=0, echo=True).first.options["num_predict"] == 0
 
 
 def test_answers_and_biases() -> None:
