@@ -89,12 +89,14 @@ def _resolved(name: str, schemas: Schemas) -> str:
 
 
 def _pairs(text: str, position: int) -> Iterator[tuple[str, str]]:
-    """The pairs that are whole, up to the first that is not."""
+    """The pairs that are whole, up to the first that is not; raises MalformedCall where a value may be another's."""
     while True:
         key = _between(text, _KEY, _KEY_END, position)
         value = _between(text, _VALUE, _VALUE_END, key[1]) if key else None
         if key is None or value is None:
             return
+        if text[key[1] : text.find(_VALUE, key[1])].strip():
+            raise MalformedCall("something stands between a key and its value")
         yield key[0].strip(), value[0]
         position = value[1]
 
