@@ -154,7 +154,8 @@ class ChoicesRequest:
 class EmbeddingRequest:
     """One request for vectors. `normalize` False (the legacy route): as the engine gives them, nothing truncated.
 
-    An input is a text, or the numbers of its tokens.
+    An input is a text, or the numbers of its tokens. `holds_to_context`: a `num_ctx` in `options` bounds each text also
+    where it is too small for any engine.
     """
 
     model: str
@@ -164,6 +165,7 @@ class EmbeddingRequest:
     options: Mapping[str, object] = field(default_factory=dict)
     keep_alive: KeepAlive | None = None
     normalize: bool = True
+    holds_to_context: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

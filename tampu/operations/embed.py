@@ -64,7 +64,8 @@ async def embed(services: Services, request: EmbeddingRequest, *, arrival: Arriv
             if not request.inputs:
                 return Embeddings((), timings=_timings(arrival, load_ns))
             may_normalize = request.normalize or is_embedding_model
-            found = await in_batches(lease.engine, request, normalize=may_normalize, num_ctx=options.load.num_ctx)
+            bound = options.load.num_ctx if request.holds_to_context else None
+            found = await in_batches(lease.engine, request, normalize=may_normalize, num_ctx=bound)
         return replace(found, timings=_timings(arrival, load_ns))
 
     return await again_if_it_crashes(made)

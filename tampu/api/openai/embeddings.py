@@ -45,7 +45,12 @@ def _decode(call: Call) -> EmbeddingCall:
     if form not in _FORMATS:
         shown = body.encoding_format
         raise BadRequest(f"Invalid value for 'encoding_format' = {shown}. Supported values: ['float', 'base64'].")
-    asked = {"inputs": _read_input(body.input), "truncate": body.truncate, "dimensions": max(body.dimensions, 0)}
+    asked = {
+        "inputs": _read_input(body.input),
+        "truncate": body.truncate,
+        "dimensions": max(body.dimensions, 0),
+        "holds_to_context": False,  # Ollama knows no options on this route
+    }
     return EmbeddingCall(request_of(EmbeddingRequest, body, EMBEDDINGS, **asked), in_base64=form == "base64")
 
 
