@@ -1,14 +1,14 @@
 """Whether a translated file is complete, before an engine is started on it. Pure."""
 
 import re
-from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
 from tampu.errors import InvalidModelFile
 from tampu.gguf.translate.facts import F32, I32, TEXT, U32, Items, items_of, kind_of, number_of
-from tampu.gguf.translate.needed_keys import Shapes, check_keys, check_projector_keys
+from tampu.gguf.translate.key_types import settle_projector_keys, settle_text_keys
+from tampu.gguf.translate.needed_keys import check_keys, check_projector_keys
 from tampu.gguf.translate.needs import (
     ASKING_BIASES,
     BIASED,
@@ -17,12 +17,14 @@ from tampu.gguf.translate.needs import (
     HEARING,
     NEEDS,
     SEEING,
-    WIDTH_FIRST,
-    WIDTH_SECOND,
     Names,
     Needs,
 )
-from tampu.gguf.translate.translation import Translation, shape_text
+from tampu.gguf.translate.number_types import check_number_types
+from tampu.gguf.translate.relations import check_relations
+from tampu.gguf.translate.seen_shapes import check_seen_shapes
+from tampu.gguf.translate.shapes import Shapes, check_shapes
+from tampu.gguf.translate.translation import MOST_LENGTH, Translation, shape_text
 
 _SIZES: Final = ("embedding_length", "attention.head_count", "feed_forward_length", "block_count", "projection_dim")
 _COLOURS: Final = ("image_mean", "image_std")
@@ -39,6 +41,7 @@ _FIRST_VISION_BLOCK: Final = re.compile(r"v\.sam\.blk\.([0-9]{1,5})\.(.+)", re.A
 
 def check_text(made: Translation) -> None:
     """Raise InvalidModelFile, naming the key or tensor, for a model that the engine would not take."""
+    settle_text_keys(made)
     own = made.architecture
     for name in _TEXT_SIZES:
         _check_count(made, f"{own}.{name}")
@@ -46,27 +49,26 @@ def check_text(made: Translation) -> None:
         _check_per_block(made, f"{own}.{name}", made.require_number(f"{own}.block_count"))
     if not any(f"{own}.{name}" in made.facts for name in _EPSILONS):
         raise _missing(made, f"{own}.{_EPSILON if own in _WITHOUT_ROOT_NORMS else _EPSILONS[0]}")
-    for name in _EPSILONS:
-        key = f"{own}.{name}"
-        if key in made.facts and kind_of(made.facts[key]) != F32:
-            raise InvalidModelFile(f'the key "{made.stored_key(key)}" must be a number with a point')
     _check_vocabulary(made)
     if own in NEEDS:
         _check_tensors(made, NEEDS[own])
+    check_number_types(made)
 
 
 def check_projector(made: Translation) -> None:
     """The same for a projector. The engine does not survive a key of it that has the wrong type."""
+    settle_projector_keys(made)
     if _is_set(made, "clip.has_vision_encoder"):
         _check_encoder(made, "clip.vision.", ("patch_size", *_SIZES, "image_size"))
         for name in _COLOURS:
             _check_colours(made, f"clip.vision.{name}")
-        _check_kind(made, ("clip.projector_type", "clip.vision.projector_type"))
         _check_seeing_tensors(made)
+        _check_kind(made, ("clip.projector_type", "clip.vision.projector_type"))
     if _is_set(made, "clip.has_audio_encoder"):
         _check_encoder(made, "clip.audio.", (*_SIZES, "num_mel_bins"))
         _check_kind(made, ("clip.audio.projector_type",))
         _check_hearing_tensors(made)
+    check_number_types(made)
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -76,8 +78,8 @@ def _check_count(made: Translation, key: str) -> None:
     stored = made.stored_key(key)
     if key not in made.facts:
         raise _missing(made, key)
-    if kind_of(made.facts[key]) != U32 or not made.number(key):
-        raise InvalidModelFile(f'the key "{stored}" must be a whole number of 32 bits above 0')
+    if kind_of(made.facts[key]) != U32 or not 0 < (made.number(key) or 0) <= MOST_LENGTH:
+        raise InvalidModelFile(f'the key "{stored}" must be a whole number from 1 to {MOST_LENGTH}')
 
 
 def _check_per_block(made: Translation, key: str, blocks: int) -> None:
@@ -140,7 +142,6 @@ def _is_set(made: Translation, key: str) -> bool:
 def _check_tensors(made: Translation, needs: Needs) -> None:
     own = made.architecture
     _check_outside(made, needs.outside)
-    width = made.require_number(f"{own}.embedding_length")
     blocks = _blocks(made, _BLOCK)
     # Blocks that look ahead come last, and the engine does without them.
     count = made.require_number(f"{own}.block_count") - max(0, made.number(f"{own}.nextn_predict_layers") or 0)
@@ -149,10 +150,10 @@ def _check_tensors(made: Translation, needs: Needs) -> None:
     for block in range(count):
         for name in _absent(blocks.get(block, {}), needs, usual):
             raise _without(made, f"blk.{block}.{name}")
-        _check_widths(made, block, blocks[block], width)
-    check_keys(made, {block: shapes for block, shapes in blocks.items() if block < count})
-    if needs.is_even:
-        _check_even(made, blocks, "blk.")
+    blocks = {block: shapes for block, shapes in blocks.items() if block < count}
+    check_keys(made, blocks)
+    check_shapes(made, blocks)
+    check_relations(made, blocks)
 
 
 def _absent(shapes: Container[str], needs: Needs, usual: Container[str]) -> Iterator[str]:
@@ -170,20 +171,8 @@ def _share(shapes: Container[str], group: Names) -> float:
     return sum(name in shapes for name in group) / len(group)
 
 
-def _check_widths(made: Translation, block: int, shapes: dict[str, tuple[int, ...]], width: int) -> None:
-    for name, shape in shapes.items():
-        at = 0 if name in WIDTH_FIRST else 1 if name in WIDTH_SECOND else None
-        if at is not None and (len(shape) <= at or shape[at] != width):
-            text = f"has the shape {shape_text(shape)}, which does not go with a width of {width}"
-            raise InvalidModelFile(f'the tensor "{made.stored_name(f"blk.{block}.{name}")}" {text}')
-
-
 def _check_seeing_tensors(made: Translation) -> None:
-    """All blocks of an encoder are alike; the engine looks at hardly any shape, and ends where one does not fit."""
-    patches, width = made.tensors.get("v.patch_embd.weight"), made.number("clip.vision.embedding_length")
-    if patches is not None and patches.shape[-1] != width:
-        text = f"has the shape {shape_text(patches.shape)}, which does not go with a width of {width}"
-        raise InvalidModelFile(f'the tensor "{made.stored_name("v.patch_embd.weight")}" {text}')
+    """All blocks of an encoder are alike."""
     blocks = _blocks(made, _VISION_BLOCK)
     usual = SEEING & {name for shapes in blocks.values() for name in shapes}
     needs = replace(EACH_SEEING, one_of=(*EACH_SEEING.one_of, ASKING_BIASES)) if _is_biased(made) else EACH_SEEING
@@ -191,7 +180,6 @@ def _check_seeing_tensors(made: Translation) -> None:
         shapes = blocks.get(block, {})
         for name in (*_absent(shapes, needs, usual), *sorted(usual - shapes.keys())):
             raise _without(made, f"v.blk.{block}.{name}")
-    _check_even(made, blocks, "v.blk.")
     _check_first_encoder(made)
 
 
@@ -212,24 +200,13 @@ def _check_first_encoder(made: Translation) -> None:
             raise _without(made, f"v.sam.blk.{block}.{name}")
 
 
-def _check_even(made: Translation, blocks: Shapes, prefix: str) -> None:
-    by_name: dict[str, Counter[tuple[int, ...]]] = {}
-    for shapes in blocks.values():
-        for name, shape in shapes.items():
-            by_name.setdefault(name, Counter())[shape] += 1
-    for block, shapes in sorted(blocks.items(), reverse=True):
-        for name, shape in shapes.items():
-            usual = by_name[name].most_common(1)[0][0]
-            if shape != usual:
-                text = f"has the shape {shape_text(shape)}, in other blocks it has {shape_text(usual)}"
-                raise InvalidModelFile(f'the tensor "{made.stored_name(f"{prefix}{block}.{name}")}" {text}')
-
-
 def _check_kind(made: Translation, keys: Names) -> None:
     """What a projector of its kind has besides its blocks; of an unknown one the engine says it."""
     kind = next(filter(None, map(made.text, keys)), "")
     _check_outside(made, ENCODERS.get(kind, ()))
     check_projector_keys(made, kind)
+    if "clip.projector_type" in keys:
+        check_seen_shapes(made, kind)
 
 
 def _is_biased(made: Translation) -> bool:

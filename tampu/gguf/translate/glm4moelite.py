@@ -15,7 +15,13 @@ def is_published(file: Translation) -> bool:
 
 def translate_text(made: Translation) -> None:
     heads = made.number("glm4moelite.attention.key_length")
+    made.origins |= {
+        f"{_NEW}.attention.{key}_length_mla": "glm4moelite.attention.key_length" for key in ("key", "value")
+    }
     made.become(_NEW)
+    made.origins |= {
+        f"{_NEW}.attention.{key}_length_mla": "glm4moelite.attention.key_length" for key in ("key", "value")
+    }
     made.facts[f"{_NEW}.attention.head_count_kv"] = u32(1)
     rank, rotated = made.number(f"{_NEW}.attention.kv_lora_rank"), made.number(f"{_NEW}.rope.dimension_count")
     for key, number in ((f"{_NEW}.attention.kv_lora_rank", rank), (f"{_NEW}.rope.dimension_count", rotated)):

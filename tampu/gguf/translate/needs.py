@@ -15,15 +15,13 @@ Names = tuple[str, ...]
 class Needs:
     """`each`: what every block has. `one_of`: of each row, every block has all of one group at least.
 
-    `together`: of each group a block has all or none. `is_even`: whether a tensor has the same shape in all blocks that
-    have it.
+    `together`: of each group a block has all or none.
     """
 
     each: Names
     one_of: tuple[tuple[Names, ...], ...] = ()
     outside: Names = ("token_embd.weight", "output_norm.weight")
     together: tuple[Names, ...] = ()
-    is_even: bool = False
 
 
 def _weights(names: str) -> Names:
@@ -48,7 +46,7 @@ _ALL_NORMS: Final = (*_NORMS, *_weights("post_attention_norm post_ffw_norm"))
 _RECURRENT: Final = ("ssm_conv1d.weight", "ssm_dt.bias", "ssm_a", "ssm_norm.weight", "ssm_out.weight")
 _ALL_OUTSIDE: Final = _weights("token_embd output_norm output")
 
-_GEMMA: Final = Needs((*_ALL_NORMS, *_NORMED, *_DENSE), (_ASKING,), is_even=True)
+_GEMMA: Final = Needs((*_ALL_NORMS, *_NORMED, *_DENSE), (_ASKING,))
 _LLAMA: Final = Needs((*_NORMS, "attn_output.weight"), (_ASKING, _EITHER))
 _SHARED: Final = _weights("ffn_gate_shexp ffn_up_shexp ffn_down_shexp")
 _NEMOTRON: Final = Needs(
@@ -78,7 +76,6 @@ NEEDS: Final[dict[str, Needs]] = {
         ),
         (_ASKING,),
         ("token_embd.weight", "position_embd.weight", "token_embd_norm.weight", "token_embd_norm.bias"),
-        is_even=True,
     ),
     "deepseek2": Needs(
         (*_NORMS, *_weights("attn_kv_a_mqa attn_kv_a_norm attn_output")),
@@ -123,7 +120,6 @@ NEEDS: Final[dict[str, Needs]] = {
         ),
         (_ASKING,),
         _ALL_OUTSIDE,
-        is_even=True,
     ),
     "laguna": Needs(
         (*_NORMS, *_NORMED, "attn_gate.weight"), (_ASKING, _EITHER), together=((*_ROUTED, "exp_probs_b.bias"),)
@@ -138,10 +134,8 @@ NEEDS: Final[dict[str, Needs]] = {
     "mistral3": _LLAMA,
     "nemotron_h": _NEMOTRON,
     "nemotron_h_moe": _NEMOTRON,
-    "olmo2": Needs(
-        (*_NORMED, *_weights("post_attention_norm post_ffw_norm"), *_DENSE), (_ASKING,), _ALL_OUTSIDE, is_even=True
-    ),
-    "qwen2vl": Needs((*_NORMS, "attn_output.weight", *_DENSE), (_ASKING,), is_even=True),
+    "olmo2": Needs((*_NORMED, *_weights("post_attention_norm post_ffw_norm"), *_DENSE), (_ASKING,), _ALL_OUTSIDE),
+    "qwen2vl": Needs((*_NORMS, "attn_output.weight", *_DENSE), (_ASKING,)),
     "qwen35": Needs((*_QWEN_NORMS, *_DENSE), (_QWEN_MIXED,)),
     "qwen35moe": Needs((*_QWEN_NORMS, *_EXPERTS, *_SHARED_EXPERTS), (_QWEN_MIXED, _GATED_EXPERTS)),
     "qwen3next": Needs(
@@ -155,17 +149,10 @@ NEEDS: Final[dict[str, Needs]] = {
             _GATED_EXPERTS,
         ),
     ),
-    "qwen3vl": Needs((*_NORMS, *_NORMED, *_DENSE), (_ASKING,), is_even=True),
-    "qwen3vlmoe": Needs((*_NORMS, *_NORMED, *_EXPERTS), (_ASKING, _GATED_EXPERTS), is_even=True),
+    "qwen3vl": Needs((*_NORMS, *_NORMED, *_DENSE), (_ASKING,)),
+    "qwen3vlmoe": Needs((*_NORMS, *_NORMED, *_EXPERTS), (_ASKING, _GATED_EXPERTS)),
 }
 
-WIDTH_FIRST: Final = frozenset(
-    _weights("attn_norm ffn_norm post_attention_norm post_ffw_norm attn_q attn_k attn_v attn_qkv attn_q_a")
-    + _weights("attn_kv_a_mqa ffn_gate ffn_up ffn_gate_inp ffn_gate_exps")
-)
-"""Tensors of a block whose first dimension is the width of the model."""
-WIDTH_SECOND: Final = frozenset(_weights("attn_output ffn_down"))
-"""Tensors of a block whose second dimension is the width of the model."""
 SEEING: Final = frozenset(
     f"{name}.{ending}"
     for name in "ln1 ln2 attn_q attn_k attn_v attn_qkv attn_out ffn_gate ffn_up ffn_down".split()

@@ -1,0 +1,177 @@
+"""Whether the numbers of a model's header go together, where no shape of a tensor tells. Pure.
+
+Only what is certain stands here: with each of these the engine refused a model, died of it, or never came to an end.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from tampu.errors import InvalidModelFile
+from tampu.gguf.translate.facts import I32, U32, items_of, number_of, text_of
+from tampu.gguf.translate.lengths import Keys, Lengths
+from tampu.gguf.translate.shapes import Shapes
+from tampu.gguf.translate.translation import Translation
+
+_MOST_WINDOW: Final = 1 << 30
+_WINDOW: Final = "attention.sliding_window"
+_SHARED: Final = "attention.shared_kv_layers"
+_INTERVAL: Final = "full_attention_interval"
+_TURNED: Final = "rope.dimension_count"
+_SECTIONS: Final = "rope.dimension_sections"
+_TOKENIZER: Final = "tokenizer.ggml.model"
+_TOKENIZERS: Final = frozenset({"bert", "gemma4", "gpt2", "llama", "plamo2", "rwkv", "t5"})
+_UNTURNED: Final = frozenset({"bert", "nemotron_h", "nemotron_h_moe"})
+"""Whose heads no position turns."""
+_WITH_MERGES: Final = frozenset({"gemma4", "gpt2"})
+_MOST_GATING: Final = 4
+_MIXED: Final = frozenset({"qwen35", "qwen35moe", "qwen3next"})
+"""Who have blocks with a state, and full attention in an interval."""
+_SHARING: Final = frozenset({"gemma4"})
+"""Whose last blocks may share what those before them remember."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """`of`: tensors of which a block has one at least, by what is said of it; `keys`: by which that is said."""
+
+    of: Callable[[Lengths], Keys]
+    keys: Keys
+
+
+_EXPERTS: Final = ("ffn_gate_inp.weight",)
+_DENSE: Final = ("ffn_up.weight",)
+_ASKING: Final = ("attn_q.weight", "attn_qkv.weight")
+
+
+def _after_dense(of: Lengths) -> Keys:
+    return _DENSE if of.block < of.number("leading_dense_block_count") else _EXPERTS
+
+
+def _in_turn(of: Lengths) -> Keys:
+    step = of.number("interleave_moe_layer_step")
+    return _EXPERTS if step and (of.block + 1) % step == 0 else _DENSE
+
+
+def _by_interval(of: Lengths) -> Keys:
+    return ("ssm_a",) if of.is_recurrent else ("attn_output.weight",)
+
+
+def _by_widths(of: Lengths) -> Keys:
+    if of.number("feed_forward_length"):
+        return (*_EXPERTS, *_DENSE)
+    return _ASKING if of.number("attention.head_count_kv") else ("ssm_in.weight",)
+
+
+def _by_kept_heads(of: Lengths) -> Keys:
+    return _ASKING if of.number("attention.head_count_kv") else ("shortconv.conv.weight",)
+
+
+_WIDTHS: Final = Kinds(_by_widths, ("feed_forward_length", "attention.head_count_kv"))
+_KINDS: Final[dict[str, Kinds]] = {
+    **dict.fromkeys(("deepseek2", "deepseek2-ocr", "laguna"), Kinds(_after_dense, ("leading_dense_block_count",))),
+    "lfm2": Kinds(_by_kept_heads, ("attention.head_count_kv",)),
+    "llama4": Kinds(_in_turn, ("interleave_moe_layer_step",)),
+    **dict.fromkeys(("nemotron_h", "nemotron_h_moe"), _WIDTHS),
+    **dict.fromkeys(_MIXED, Kinds(_by_interval, (_INTERVAL,))),
+}
+
+
+def check_relations(made: Translation, blocks: Shapes) -> None:
+    """Raise InvalidModelFile, naming the key, for a model that the engine would not take."""
+    own = made.architecture
+    tokenizer = made.facts.get(_TOKENIZER)
+    if tokenizer is None or text_of(tokenizer) not in _TOKENIZERS:
+        raise _wrong(made, _TOKENIZER, f"must be one of {', '.join(sorted(_TOKENIZERS))}")
+    if text_of(tokenizer) in _WITH_MERGES and "tokenizer.ggml.merges" not in made.facts:
+        raise InvalidModelFile('the key "tokenizer.ggml.merges" is missing')
+    _check_window(made)
+    _check_sections(made)
+    _check_experts(made)
+    if own not in _UNTURNED:
+        _check_turning(made, blocks)
+    _check_kinds(made, blocks)
+    if own in _MIXED:
+        _check_states(made)
+    if own in _SHARING:
+        _check_sharing(made, len(blocks))
+
+
+def _check_window(made: Translation) -> None:
+    key = f"{made.architecture}.{_WINDOW}"
+    if (made.number(key) or 0) >= _MOST_WINDOW:
+        raise _wrong(made, key, f"must be below {_MOST_WINDOW}")
+
+
+def _check_sections(made: Translation) -> None:
+    key = f"{made.architecture}.{_SECTIONS}"
+    items = items_of(made.facts[key]) if key in made.facts else None
+    if key in made.facts and (items is None or items.kind not in {U32, I32} or items.count != 4):
+        raise _wrong(made, key, "must be a list of three or four whole numbers")
+
+
+def _check_turning(made: Translation, blocks: Iterable[int]) -> None:
+    """Pairs of numbers of each head are turned, and no more of them than a head has."""
+    for block in blocks:
+        lengths = Lengths(made, block)
+        name = f"{_TURNED}_swa" if lengths.slides and f"{made.architecture}.{_TURNED}_swa" in made.facts else _TURNED
+        turned, head = lengths.turned, lengths.head
+        if not head:
+            continue
+        if turned % 2 or not 0 < turned <= head:
+            key = f"{made.architecture}.{name}"
+            if lengths.slides and turned > head and name == _TURNED:
+                key = f"{key}_swa"
+            raise _wrong(made, key, f"must be an even number from 2 to {head}")
+
+
+def _check_experts(made: Translation) -> None:
+    own = f"{made.architecture}."
+    if (made.number(f"{own}expert_gating_func") or 0) > _MOST_GATING:
+        raise _wrong(made, f"{own}expert_gating_func", f"must be from 0 to {_MOST_GATING}")
+    count, groups = made.number(f"{own}expert_count") or 0, made.number(f"{own}expert_group_count") or 0
+    if groups and (groups >= count or count % groups):
+        raise _wrong(made, f"{own}expert_group_count", f"must divide {count}, the number of experts")
+    used = made.number(f"{own}expert_group_used_count") or 0
+    if groups > 1 and not 0 < used < groups:
+        raise _wrong(made, f"{own}expert_group_used_count", f"must be from 1 to {groups - 1}")
+
+
+def _check_kinds(made: Translation, blocks: Shapes) -> None:
+    """Where keys tell of which kind a block is, its tensors must be of that kind."""
+    rule = _KINDS.get(made.architecture)
+    if rule is None:
+        return
+    for block, shapes in sorted(blocks.items()):
+        wanted = rule.of(Lengths(made, block))
+        if not any(name in shapes for name in wanted):
+            absent = (key for key in rule.keys if f"{made.architecture}.{key}" not in made.facts)
+            key = f"{made.architecture}.{next(absent, rule.keys[0])}"
+            raise _wrong(made, key, f"does not go with the tensors of block {block}")
+
+
+def _check_states(made: Translation) -> None:
+    lengths = Lengths(made, 0)
+    if lengths.number("ssm.inner_size") != lengths.number("ssm.state_size") * lengths.number("ssm.time_step_rank"):
+        key = f"{made.architecture}.ssm.inner_size"
+        raise _wrong(made, key, "must be ssm.state_size times ssm.time_step_rank")
+
+
+def _check_sharing(made: Translation, count: int) -> None:
+    """A block that remembers nothing of its own looks at the last of its kind that does."""
+    key = f"{made.architecture}.{_SHARED}"
+    fact = made.facts.get(key)
+    shared = 0 if fact is None else number_of(fact)
+    first = count - int(shared or 0)
+    if first < min(2, count):
+        raise _wrong(made, key, f"must leave two of {count} blocks")
+    slides = [Lengths(made, block).slides for block in range(count)]
+    for block in range(first, count):
+        if slides[first - (2 if slides[block] else 1)] != slides[block]:
+            raise _wrong(made, key, f"leaves no block whose window is like that of block {block}")
+
+
+def _wrong(made: Translation, key: str, what: str) -> InvalidModelFile:
+    stored = made.stored_key(key)
+    text = f'the key "{stored}" {what}'
+    return InvalidModelFile(text if key in made.facts else f"{text}, and is missing")
