@@ -83,7 +83,7 @@ def _too_deep() -> BadRequest:
 
 def _parse_leniently(raw: bytes) -> Any:
     """What the fast reader refuses although clients may send it: text after the value, bytes that are no UTF-8."""
-    text = raw.decode("utf-8", "replace").lstrip(" \t\r\n")
+    text = raw.decode("utf-8", "surrogateescape").lstrip(" \t\r\n")  # each bad byte becomes one U+FFFD
     try:
         value, _ = _lenient.raw_decode(text)
     except RecursionError:

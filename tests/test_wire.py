@@ -48,6 +48,7 @@ class Body(msgspec.Struct):
         ),
         ('{"free":{"Key":null,"k":[null]}}', Body(free={"Key": None, "k": [None]})),
         (b'{"name":"a\xff"}', Body(name="a\ufffd")),
+        (b'{"name":"a\xf0\x9f\x9ab"}', Body(name="a\ufffd\ufffd\ufffdb")),
         ('{"name":"a\\ud800"}', Body(name="a\ufffd")),
         ('{"name":"\\ud83d\\ude00"}', Body(name="😀")),
     ],

@@ -49,9 +49,9 @@ async def select(services: Services, request: GenerationRequest, model: Model) -
     _check_capabilities(request, model, facts)
     if isinstance(request.input, ChatInput):
         check_tools(request.input.tools)
+    options = wanted_options(model, services.settings, request.options)
     request = await with_readable_media(request, facts.capabilities, _fetching(services.settings))
     request = _with_thinking(request, facts)
-    options = wanted_options(model, services.settings, request.options)
     load = wanted_load(
         model, facts, options.load, services.settings, keep_alive=request.keep_alive, shift=request.shift
     )
