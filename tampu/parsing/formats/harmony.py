@@ -46,7 +46,7 @@ def parser(request: ReplyRequest) -> FormatParser:
 def _headless(text: str) -> str:
     """An answer without any header; a header that was cut is no text."""
     is_cut_header = "<|" in text or (text.lstrip().startswith(_RECIPIENT) and len(text.split()) == 1)
-    return "" if is_cut_header else text
+    return "" if is_cut_header or text.isspace() else text
 
 
 class _Message:

@@ -127,6 +127,7 @@ def read(name, text, *, think=None, last=None, tools=TOOLS):
         ("glimmer", " \n", " \n", []),
         # Headers.
         ("harmony", "I forgot.", "I forgot.", []),
+        ("harmony", " \n", "", []),
         ("harmony", "<|channel|>fin", "", []),
         ("harmony", " to=functions.st", "", []),
         ("harmony", "<|channel|>commentary code to=stop<|message|>{}", "{}", []),
