@@ -18,6 +18,7 @@ from tampu.terminal.progress import Progress, Spinner, follow
 from tampu.units import format_bytes
 
 _WITHOUT_A_FILE: Final = b"FROM ."
+_OLD_REQUEST: Final = "path or Modelfile are required"
 _LONGEST_MODELFILE: Final = 32_000_000
 """Room for every licence there is; weights that are taken for a Modelfile, or a device, are not read to their end."""
 
@@ -46,15 +47,25 @@ def command_line(
         spinner = Spinner("gathering model components")
         progress.add(spinner)
         components = gather(modelfile, folder)
-        told = _told(modelfile, components, with_lines=invocation.console.tells_terminal)
-        body = {"model": words[0], **told, **_levels(quantize, draft_quantize, components)}
         for name in dict.fromkeys(deprecated_parameters(modelfile)):
             invocation.console.write(f"{deprecation_warning(name)}\n")
+        told = _told(modelfile, components, with_lines=invocation.console.tells_terminal)
+        body = {"model": words[0], **told, **_levels(quantize, draft_quantize, components)}
         spinner.settled = True
         progress.refresh()
         for digest, path in components.blobs.items():
             _bring(invocation, progress, digest, path)
-        follow(progress, client.create(body))
+        try:
+            follow(progress, client.create(body))
+        except ServerError as error:
+            raise _of_old_servers(error, invocation.program) from None
+
+
+def _of_old_servers(error: ServerError, program: str) -> ServerError:
+    if _OLD_REQUEST not in error.message:
+        return error
+    text = f"the {program} server must be updated to use `{program} create` with this client"
+    return ServerError(text, status=error.status)
 
 
 def _check_name(name: str) -> None:
@@ -72,7 +83,8 @@ def _read(path: Path) -> tuple[Modelfile, Path]:
     except FileNotFoundError:
         return parse_modelfile(_WITHOUT_A_FILE), Path.cwd()
     except OSError as error:
-        raise InvalidModelfile(f"open {path}: {(error.strerror or str(error)).lower()}") from None
+        step = "read" if isinstance(error, IsADirectoryError) else "open"
+        raise InvalidModelfile(f"{step} {path.absolute()}: {(error.strerror or str(error)).lower()}") from None
     if len(data) > _LONGEST_MODELFILE:
         raise InvalidModelfile(f"{path} is no Modelfile: it has more than {format_bytes(_LONGEST_MODELFILE)}")
     return parse_modelfile(data), path.absolute().parent

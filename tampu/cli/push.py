@@ -6,7 +6,7 @@ from tampu.cli.invocation import Invocation
 from tampu.cli.registry_hints import with_hint
 from tampu.cli.sign_in_hints import tell_where_to_sign_in
 from tampu.errors import ServerError, SignInRequired
-from tampu.names import DEFAULT_HOST, DEFAULT_TAG, ModelName
+from tampu.names import DEFAULT_TAG, ModelName
 from tampu.terminal.progress import Progress, follow
 
 
@@ -16,7 +16,8 @@ def command_line(invocation: Invocation, words: tuple[str, ...], insecure: bool)
     """Send, and say where the model is to be found."""
     (model,) = words
     console, client, name = invocation.console, invocation.client, ModelName.parse(model)
-    if name.host.endswith((".ollama.ai", ".ollama.com")):
+    is_ollamas = name.host.endswith((".ollama.ai", ".ollama.com"))
+    if is_ollamas:
         try:
             client.user_name()
         except SignInRequired as error:
@@ -28,9 +29,7 @@ def command_line(invocation: Invocation, words: tuple[str, ...], insecure: bool)
             follow(progress, client.push(model, insecure=insecure))
     except ServerError as error:
         raise _in_plain_words(error) from None
-    where = (
-        f"https://ollama.com/{name.short.removesuffix(f':{DEFAULT_TAG}')}" if name.host == DEFAULT_HOST else name.full
-    )
+    where = f"https://ollama.com/{name.short.removesuffix(f':{DEFAULT_TAG}')}" if is_ollamas else name.full
     console.write(f"\nYou can find your model at:\n\n\t{where}\n")
 
 

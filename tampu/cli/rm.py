@@ -14,7 +14,7 @@ def command_line(invocation: Invocation, words: tuple[str, ...]) -> None:
         try:
             unload(invocation, model)
         except ServerError as error:
-            if "not found" not in error.message:
+            if "not found" not in error.message.lower():
                 invocation.console.tell(f"Warning: unable to stop model '{model}'\n")
         invocation.client.delete(model)
         invocation.console.write(f"deleted '{model}'\n")

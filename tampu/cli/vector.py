@@ -1,15 +1,18 @@
 """The vector of a text on standard output, as `run` prints it for embedding models, and `embedding` for any."""
 
+import struct
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
-
-import msgspec
 
 from tampu.cli.invocation import Invocation
 from tampu.errors import BadRequest
 from tampu.repl.chosen import read_keep_alive
 
+_LEAST_PLAIN: Final = 1e-6
 _FIRST_WITH_EXPONENT: Final = 1e21
+_FLOAT32: Final = struct.Struct("f")
+_DIGITS: Final = range(1, 10)
 
 
 def print_vector(
@@ -33,8 +36,20 @@ def print_vector(
 
 
 def _number(value: float) -> str:
-    """A number as Go writes it in JSON: `3`, `0.5`, `1e-7`, `1e+21`."""
-    if value.is_integer() and abs(value) < _FIRST_WITH_EXPONENT:
-        return str(int(value))
-    mantissa, e, exponent = msgspec.json.encode(value).decode().partition("e")
-    return mantissa if not e else f"{mantissa}e{int(exponent):+d}"
+    """A number in single precision as Go writes it in JSON: `3`, `-0`, `0.000001`, `1e-7`, `1e+21`."""
+    digits = _shortest(value)
+    if not value or _LEAST_PLAIN <= abs(value) < _FIRST_WITH_EXPONENT:
+        text = f"{digits:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    mantissa, _, exponent = f"{digits.normalize():e}".partition("e")
+    return f"{mantissa}e{int(exponent):+d}"
+
+
+def _shortest(value: float) -> Decimal:
+    """The decimal with the fewest digits that is `value` in single precision."""
+    try:
+        packed = _FLOAT32.pack(value)
+        texts = (f"{value:.{digits}g}" for digits in _DIGITS)
+        return Decimal(next(text for text in texts if _FLOAT32.pack(float(text)) == packed))
+    except (OverflowError, StopIteration):
+        return Decimal(repr(value))

@@ -7,8 +7,8 @@ import msgspec
 
 from tampu.errors import BadRequest
 from tampu.generation import Think
+from tampu.repl.json_text import complaint
 from tampu.units import format_duration, parse_duration
-from tampu.wire import parse
 
 THINK_LEVELS: Final = ("high", "medium", "low", "max")
 _SPOKEN_THINK: Final[dict[str, Think]] = {
@@ -65,12 +65,6 @@ def read_keep_alive(text: str | None) -> str:
 def _format(text: str) -> bytes:
     if text == "json":
         return b'"json"'
-    try:
-        parse(text.encode())
-    except BadRequest:
-        first = text.lstrip()[:1]
-        reason = (
-            f"invalid character '{first}' looking for beginning of value" if first else "unexpected end of JSON input"
-        )
-        raise BadRequest(f"json: error calling MarshalJSON for type json.RawMessage: {reason}") from None
+    if reason := complaint(text):
+        raise BadRequest(f"json: error calling MarshalJSON for type json.RawMessage: {reason}")
     return text.encode()

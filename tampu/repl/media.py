@@ -94,7 +94,7 @@ def _read(path: str) -> Attachment | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise BadRequest(f"cannot read {path}: {error.strerror or error}") from None
+        raise BadRequest(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
 
 
 def attach(console: Console, prompt: str) -> tuple[str, list[Attachment]]:

@@ -1,6 +1,7 @@
 """Prints an answer as it comes: thinking between its markers, wrapped text, calls of tools that nobody offered."""
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import msgspec
 
@@ -8,6 +9,9 @@ from tampu.client.answers import Piece, PromptRead
 from tampu.messages import ToolCall
 from tampu.terminal.console import BOLD, GREY, HIDE_CURSOR, RESET, SHOW_CURSOR, Console
 from tampu.terminal.wrap import WordWrap
+
+_ESCAPED: Final = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
+"""Signs that JSON leaves alone and Go does not."""
 
 
 class AnswerPrinter:
@@ -87,7 +91,7 @@ class AnswerPrinter:
         return f"{GREY}{BOLD}{text}{RESET}" if self._greyed else text
 
     def _call(self, call: ToolCall) -> str:
-        arguments = msgspec.json.encode(call.function.arguments).decode()
+        arguments = msgspec.json.encode(call.function.arguments).decode().translate(_ESCAPED)
         return (
             self._marker("  Model called a non-existent function '")
             + self._console.harmless(call.function.name)
