@@ -73,21 +73,19 @@ def _find_calls(tree: nodes.ListNode) -> nodes.IfNode | None:
 
 
 def _asks_for_calls(pipe: nodes.PipeNode) -> bool:
-    return any(isinstance(part, nodes.FieldNode) and "ToolCalls" in part.names for part in nodes.operands(pipe))
+    operands = (part for command in pipe.commands for part in command.operands)
+    return any(isinstance(part, nodes.FieldNode) and "ToolCalls" in part.names for part in operands)
 
 
 def _first_text(tree: nodes.ListNode) -> str:
-    """The first text that is not blank; empty where an output comes before it."""
+    """The first text that is not blank; empty where an output, or a branch without text, comes before it."""
     for node in tree.nodes:
-        text = ""
+        if isinstance(node, nodes.TextNode) and node.text.strip(BLANKS):
+            return node.text
         if isinstance(node, nodes.ActionNode):
             return ""
-        if isinstance(node, nodes.TextNode):
-            text = node.text
-        elif isinstance(node, (nodes.IfNode, nodes.RangeNode, nodes.WithNode)):
-            text = next(filter(None, map(_first_text, nodes.parts(node))), "")
-        if text.strip(BLANKS):
-            return text
+        if isinstance(node, (nodes.IfNode, nodes.RangeNode, nodes.WithNode)):
+            return next(filter(None, map(_first_text, nodes.parts(node))), "")
     return ""
 
 

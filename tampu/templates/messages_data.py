@@ -7,7 +7,17 @@ from tampu.errors import BadRequest
 from tampu.messages import Message, Tool, ToolCall, ToolProperty
 from tampu.templates.go.json_text import json_text
 from tampu.templates.go.typescript import typescript_type
-from tampu.templates.go.values import JsonField, JsonList, JsonMap, OrderedMap, Record, RecordType, TypeNames, Value
+from tampu.templates.go.values import (
+    JsonField,
+    JsonList,
+    JsonMap,
+    OrderedMap,
+    Record,
+    RecordType,
+    Slice,
+    TypeNames,
+    Value,
+)
 
 MAX_DEPTH: Final = 64
 """Values inside one another in schemas and arguments; printing them costs stack."""
@@ -30,7 +40,7 @@ _CALL_FUNCTION: Final = _type(
 )
 _TOOL: Final = _type(
     "template.templateTool",
-    fields={"Type": ("type",), "Items": ("items", True), "Function": ("function",)},
+    fields={"Type": ("type",), "Items": ("items", False, True), "Function": ("function",)},
     prints_json=True,
     methods=_PRINTS,
 )
@@ -42,8 +52,8 @@ _PARAMETERS: Final = _type(
     "template.templateToolFunctionParameters",
     fields={
         "Type": ("type",),
-        "Defs": ("$defs", True),
-        "Items": ("items", True),
+        "Defs": ("$defs", False, True),
+        "Items": ("items", False, True),
         "Required": ("required", True),
         "Properties": ("properties",),
     },
@@ -53,10 +63,10 @@ _PROPERTY: Final = _type(
     fields={
         "AnyOf": ("anyOf", True),
         "Type": ("type", True),
-        "Items": ("items", True),
+        "Items": ("items", False, True),
         "Description": ("description", True),
         "Enum": ("enum", True),
-        "Properties": ("properties", True),
+        "Properties": ("properties", False, True),
         "Required": ("required", True),
     },
     methods={"ToTypeScriptType": typescript_type},
@@ -99,8 +109,8 @@ def message_value(message: Message) -> Record:
             "Role": message.role,
             "Content": message.content,
             "Thinking": message.thinking,
-            "Images": list(message.images),
-            "ToolCalls": [_call_value(call) for call in message.tool_calls],
+            "Images": Slice("[]api.ImageData", message.images),
+            "ToolCalls": Slice("[]template.templateToolCall", map(_call_value, message.tool_calls)),
             "ToolName": message.tool_name,
             "ToolCallID": message.tool_call_id,
         },
@@ -134,7 +144,7 @@ def _tool_value(tool: Tool) -> Record:
         "Type": parameters.type,
         "Defs": _free_or_absent(parameters.defs),
         "Items": _free_or_absent(parameters.items),
-        "Required": list(parameters.required),
+        "Required": Slice("[]string", parameters.required),
         "Properties": JsonMap(values, zero=_property_value(ToolProperty())),
     }
     return Record(
@@ -162,12 +172,12 @@ def _property_value(schema: ToolProperty, depth: int = 0) -> Record:
     return Record(
         _PROPERTY,
         {
-            "AnyOf": [_property_value(choice, depth + 1) for choice in schema.any_of],
+            "AnyOf": Slice("[]api.ToolProperty", (_property_value(choice, depth + 1) for choice in schema.any_of)),
             "Type": TypeNames(names),
             "Items": _free_or_absent(schema.items),
             "Description": schema.description,
-            "Enum": [free_value(item) for item in schema.enum],
+            "Enum": Slice("[]interface {}", map(free_value, schema.enum)),
             "Properties": OrderedMap(values),
-            "Required": list(schema.required),
+            "Required": Slice("[]string", schema.required),
         },
     )

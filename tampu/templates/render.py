@@ -10,7 +10,7 @@ from tampu.messages import Message, Tool
 from tampu.templates.go.budget import Budget
 from tampu.templates.go.executor import Execution
 from tampu.templates.go.functions import BUILTIN
-from tampu.templates.go.values import Value
+from tampu.templates.go.values import Slice, Value
 from tampu.templates.messages_data import message_value, tools_value
 from tampu.templates.response_cut import cut_after_response
 from tampu.templates.template import Template
@@ -38,7 +38,7 @@ def render_messages(
         return _render_turns(template, collated, thinking, today, budget)
     data: dict[str, Value] = {
         "System": _system(messages),
-        "Messages": [message_value(message) for message in collated],
+        "Messages": Slice("[]*template.templateMessage", map(message_value, collated)),
         "Tools": tools_value(tools),
         "Response": "",
         **thinking,

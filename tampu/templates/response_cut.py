@@ -52,8 +52,9 @@ class _Cut:
         return replace(pipe, commands=tuple(commands))
 
     def _operand(self, operand: nodes.Operand) -> nodes.Operand | None:
-        if self._is_done:
-            return None
         if isinstance(operand, nodes.FieldNode) and "Response" in operand.names:
             self._is_done = True
+            return operand
+        if self._is_done:
+            return None
         return self._pipe(operand) if isinstance(operand, nodes.PipeNode) else operand

@@ -43,7 +43,8 @@ def test_only_the_field_counts():
         ("{{ if .ToolCalls }}{{ .Content }}<call>{{ end }}", "{"),
         ("{{ range .ToolCalls }}<call>{{ end }}", "{"),
         ("{{ if $m.ToolCalls }}<call>{{ end }}", "{"),
-        ("{{ if and .Content (not .ToolCalls) }}A{{ end }}", "A"),
+        ("{{ if and .Content (not .ToolCalls) }}A{{ end }}", "{"),
+        ("{{ if .ToolCalls }}{{ if .A }}{{ end }}<call>{{ end }}", "{"),
         ("{{ with .Content }}{{ else }}{{ if .ToolCalls }}<b>{{ end }}{{ end }}", "<b>"),
     ],
 )

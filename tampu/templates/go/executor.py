@@ -3,27 +3,31 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from enum import Enum, auto
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from tampu.errors import TemplateFailed
 from tampu.templates.go import nodes
 from tampu.templates.go.budget import Budget
 from tampu.templates.go.failures import FunctionError, NotAFunction
+from tampu.templates.go.fields import chain, has_method
 from tampu.templates.go.functions import FUNCTIONS, Function, Surroundings
 from tampu.templates.go.json_text import sorted_names
-from tampu.templates.go.printing import as_json, format_value, print_value
+from tampu.templates.go.printing import format_value, print_value
 from tampu.templates.go.quoting import go_quote
 from tampu.templates.go.values import (
-    JsonList,
+    Boxed,
+    Byte,
     JsonMap,
-    Record,
-    TypeNames,
     Value,
     is_true,
     type_name,
     without_cut_characters,
 )
 
+_SEE_BOXES: Final = frozenset({"len", "slice"})
+"""Functions that look at what a value is declared as."""
+_LARGEST_INT: Final = 2**63 - 1
+_ANY_LIST: Final = "[]interface {}"
 _MISSING: Final = object()
 """No value comes from the command before, which is not the same as nil coming from it."""
 
@@ -51,7 +55,7 @@ class Execution:
         self._surroundings = Surroundings(budget, today)
         self._name = ""
         self._at: Any = None  # the node that errors name, as Go's executor keeps it
-        self._variables: list[tuple[str, Value]] = []
+        self._variables: list[tuple[str, Value]] = []  # a Boxed stays one in the variable of a range
         self._parts: list[str] = []
         self._walkers: dict[type, Callable[[Value, Any], _Leave | None]] = {
             nodes.TextNode: self._text,
@@ -153,11 +157,14 @@ class Execution:
 
     def _elements(self, value: Value, node: nodes.RangeNode) -> Iterable[tuple[Value, Value]]:
         self._budget.spend_steps(1)
-        if isinstance(value, (list, bytes)):
-            return enumerate(value)
+        if isinstance(value, bytes):
+            return enumerate(map(Byte, value))
+        if isinstance(value, list):
+            return enumerate(map(Boxed, value) if type_name(value) == _ANY_LIST else value)
         if isinstance(value, dict):
-            return [(name, value[name]) for name in sorted_names(value)]
-        if type(value) is int:
+            of_any = not isinstance(value, JsonMap) or value.zero is None
+            return [(name, Boxed(value[name]) if of_any else value[name]) for name in sorted_names(value)]
+        if isinstance(value, int) and not isinstance(value, bool):
             if len(node.pipe.declared) > 1:
                 raise self._failure(f"can't use {value} to iterate over more than one variable")
             return ((index, index) for index in range(value))
@@ -209,6 +216,8 @@ class Execution:
         value: Value = _MISSING
         for command in pipe.commands:
             value = self._command(dot, command, value)
+            if type(value) is Boxed:
+                value = value.value
         for variable in pipe.declared:
             if pipe.assigns:
                 self._assign(variable.names[0], value)
@@ -227,22 +236,43 @@ class Execution:
             if isinstance(first, nodes.NilNode) and not takes_none:
                 raise self._failure("nil is not a command")
         if takes_none:
-            self._refuse_arguments(dot, first)
+            return self._with_arguments(dot, first, command, final)
         return self._constant(dot, first) if evaluate is None else evaluate(dot, first)
 
-    def _refuse_arguments(self, dot: Value, first: nodes.Operand) -> NoReturn:
-        if isinstance(first, (nodes.FieldNode, nodes.ChainNode, nodes.VariableNode)) and (
-            not isinstance(first, nodes.VariableNode) or len(first.names) > 1
-        ):
+    def _with_arguments(self, dot: Value, first: nodes.Operand, command: nodes.CommandNode, final: Value) -> None:
+        """A field that is given arguments: nothing where it has no owner, else a failure."""
+        if isinstance(first, nodes.VariableNode):
             self._at = first
-            self._evaluators[type(first)](dot, first)
-            name = first.names[-1]
-            raise self._failure(f"{name} has arguments but cannot be invoked as function")
-        raise self._failure(f"can't give argument to non-function {first}")
+        is_lone = isinstance(first, nodes.VariableNode) and len(first.names) == 1
+        if is_lone or not isinstance(first, (nodes.FieldNode, nodes.ChainNode, nodes.VariableNode)):
+            raise self._failure(f"can't give argument to non-function {first}")
+        name = first.names[-1]
+        owner = self._owner(dot, first)
+        if owner is None:
+            return
+        count = len(command.operands) - 1 + (final is not _MISSING)
+        if has_method(owner, name):
+            raise self._failure(f"wrong number of args for {name}: want 0 got {count}")
+        if isinstance(owner, dict):
+            raise self._failure(f"{name} is not a method but has arguments")
+        self._fields(owner, (name,))
+        raise self._failure(f"{name} has arguments but cannot be invoked as function")
+
+    def _owner(self, dot: Value, node: nodes.FieldNode | nodes.ChainNode | nodes.VariableNode) -> Value:
+        """What the last field of a chain belongs to."""
+        if isinstance(node, nodes.ChainNode):
+            self._at = node
+            return self._fields(self._operand(dot, node.operand), node.names[:-1])
+        self._at = node
+        if isinstance(node, nodes.VariableNode):
+            return self._fields(self._look_up(node.names[0]), node.names[1:-1])
+        return self._fields(dot, node.names[:-1])
 
     def _constant(self, dot: Value, node: nodes.Operand) -> Value:
         if isinstance(node, nodes.DotNode):
             return dot
+        if isinstance(node, nodes.NumberNode) and type(node.value) is int and node.value > _LARGEST_INT:
+            raise self._failure(f"{node} overflows int")
         if isinstance(node, (nodes.BoolNode, nodes.NumberNode, nodes.StringNode)):
             return node.value
         return None
@@ -262,51 +292,24 @@ class Execution:
 
     def _field(self, dot: Value, node: nodes.FieldNode) -> Value:
         self._at = node
-        return self._fields(dot, node.names, node)
+        return self._fields(dot, node.names)
 
     def _variable(self, dot: Value, node: nodes.VariableNode) -> Value:
         del dot
         self._at = node
         value = self._look_up(node.names[0])
-        return value if len(node.names) == 1 else self._fields(value, node.names[1:], node)
+        return value if len(node.names) == 1 else self._fields(value, node.names[1:])
 
     def _chain(self, dot: Value, node: nodes.ChainNode) -> Value:
+        self._at = node
         value = self._operand(dot, node.operand)
-        return self._fields(value, node.names, node)
+        return self._fields(value, node.names)
 
-    def _fields(self, value: Value, names: tuple[str, ...], node: nodes.Node | nodes.Operand) -> Value:
-        is_from_map = False
-        for place, name in enumerate(names):
-            if value is None:
-                if not (place and is_from_map and self._strict_chains):
-                    return None
-                self._at = node
-                raise self._failure(f"nil pointer evaluating interface {{}}.{name}")
-            if isinstance(value, Record):
-                found = value.fields.get(name, _MISSING)
-                is_from_map = found is None
-                value = self._method(value, name, node) if found is _MISSING else found
-            elif isinstance(value, dict):
-                if name == "String" and isinstance(value, JsonMap):
-                    value = as_json(value)
-                else:
-                    value = value.get(name, value.zero if isinstance(value, JsonMap) else None)
-                    is_from_map = True
-            elif name == "String" and isinstance(value, (JsonList, TypeNames)):
-                value = as_json(value) or format_value(value)
-            else:
-                self._at = node
-                raise self._failure(
-                    f"can't evaluate field {name} in type {'interface {}' if is_from_map else type_name(value)}"
-                )
-        return value
-
-    def _method(self, record: Record, name: str, node: nodes.Node | nodes.Operand) -> Value:
-        method = record.type.methods.get(name)
-        if method is None:
-            self._at = node
-            raise self._failure(f"can't evaluate field {name} in type {record.type.name}")
-        return method(record)
+    def _fields(self, value: Value, names: tuple[str, ...]) -> Value:
+        try:
+            return chain(value, names, strict=self._strict_chains)
+        except FunctionError as error:
+            raise self._failure(str(error)) from error
 
     # Functions.
 
@@ -333,6 +336,8 @@ class Execution:
         values = [self._argument(dot, operand, function, place) for place, operand in enumerate(operands)]
         if final is not _MISSING:
             values.append(self._checked(final, function, len(values)))
+        if name not in _SEE_BOXES:
+            values = [value.value if type(value) is Boxed else value for value in values]
         return self._applied(function, name, node, values)
 
     def _applied(
@@ -342,8 +347,11 @@ class Execution:
             value = function.apply(self._surroundings, values)
         except NotAFunction as error:
             self._at = node
-            operand = node.operands[1] if isinstance(node, nodes.CommandNode) and len(node.operands) > 1 else name
-            raise self._failure(f"error calling call: non-function {operand} of type {error.of_type}") from error
+            of_type = type_name(error.value)
+            shown = error.value if isinstance(error.value, str) else f"<{of_type} Value>"
+            if isinstance(node, nodes.CommandNode) and len(node.operands) > 1:
+                shown = str(node.operands[1])
+            raise self._failure(f"error calling call: non-function {shown} of type {of_type}") from error
         except FunctionError as error:
             self._at = node
             raise self._failure(f"error calling {name}: {error}") from error
@@ -373,5 +381,9 @@ class Execution:
         if function.texts and function.wants_text(place) and not isinstance(value, str):
             if value is None:
                 raise self._failure("invalid value; expected string")
-            raise self._failure(f"wrong type for value; expected string; got {type_name(value)}")
+            if type(value) is not Boxed:
+                raise self._failure(f"wrong type for value; expected string; got {type_name(value)}")
+            if not isinstance(value.value, str):
+                of_type = "interface {}" if value.value is None else type_name(value.value)
+                raise self._failure(f"wrong type for value; expected string; got {of_type}")
         return value

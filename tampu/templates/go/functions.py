@@ -12,14 +12,19 @@ from tampu.templates.go.comparisons import equal, less
 from tampu.templates.go.failures import FunctionError, NotAFunction
 from tampu.templates.go.json_text import json_text
 from tampu.templates.go.printf import sprintf
-from tampu.templates.go.printing import print_value, printed, printed_line
+from tampu.templates.go.printing import NO_VALUE, printed, printed_line
 from tampu.templates.go.typescript import typescript_type
 from tampu.templates.go.values import (
+    Boxed,
+    Byte,
     JsonMap,
     Record,
+    Slice,
     Value,
     from_bytes,
+    is_nil,
     is_true,
+    pointed_type_name,
     to_bytes,
     type_name,
 )
@@ -54,13 +59,15 @@ def _equal(surroundings: Surroundings, values: Sequence[Value]) -> bool:
     return any(equal(values[0], other) for other in values[1:])
 
 
-def _at(value: Value, length: int, *, inclusive: bool) -> int:
-    """An index into something of that length, as `index` (or, inclusive of the end, `slice`) takes it."""
+def _at(value: Value, length: int) -> int:
+    """An index into something of that length, or just behind it."""
     if value is None:
         raise FunctionError("cannot index slice/array with nil")
-    if type(value) is not int:
+    if isinstance(value, Boxed):
+        raise FunctionError("cannot index slice/array with type interface {}")
+    if isinstance(value, bool) or not isinstance(value, int):
         raise FunctionError(f"cannot index slice/array with type {type_name(value)}")
-    if value < 0 or value > length - (not inclusive):
+    if value < 0 or value > length:
         raise FunctionError(f"index out of range: {value}")
     return value
 
@@ -76,7 +83,7 @@ def _index(surroundings: Surroundings, values: Sequence[Value]) -> Value:
 
 
 def _element(item: Value, place: Value) -> Value:
-    if item is None:
+    if item is None or (isinstance(item, Record) and is_nil(item)):
         raise FunctionError("index of nil pointer")
     if isinstance(item, dict):
         if place is None:
@@ -84,12 +91,13 @@ def _element(item: Value, place: Value) -> Value:
         if not isinstance(place, str):
             raise FunctionError(f"value has type {type_name(place)}; should be string")
         return item.get(place, item.zero if isinstance(item, JsonMap) else None)
-    if isinstance(item, str):
-        data = to_bytes(item)
-        return data[_at(place, len(data), inclusive=False)]
-    if isinstance(item, (list, bytes)):
-        return item[_at(place, len(item), inclusive=False)]
-    raise FunctionError(f"can't index item of type {type_name(item)}")
+    if not isinstance(item, (str, list, bytes)):
+        raise FunctionError(f"can't index item of type {pointed_type_name(item)}")
+    data = to_bytes(item) if isinstance(item, str) else item
+    at = _at(place, len(data))
+    if at == len(data):
+        raise FunctionError(f"reflect: {'string' if isinstance(item, str) else 'slice'} index out of range")
+    return Byte(data[at]) if isinstance(data, bytes) else data[at]
 
 
 _MOST_INDEXES: Final = 3
@@ -97,23 +105,28 @@ _MOST_INDEXES: Final = 3
 
 def _slice(surroundings: Surroundings, values: Sequence[Value]) -> Value:
     item, *places = values
+    item = item.value if isinstance(item, Boxed) else item
     if item is None:
         raise FunctionError("slice of untyped nil")
+    if isinstance(item, Record) and is_nil(item):
+        raise FunctionError("slice of nil pointer")
     if len(places) > _MOST_INDEXES:
         raise FunctionError(f"too many slice indexes: {len(places)}")
     is_text = isinstance(item, str)
     if is_text and len(places) == _MOST_INDEXES:
         raise FunctionError("cannot 3-index slice a string")
     if not isinstance(item, (str, list, bytes)):
-        raise FunctionError(f"can't slice item of type {type_name(item)}")
+        raise FunctionError(f"can't slice item of type {pointed_type_name(item)}")
     data = to_bytes(item) if isinstance(item, str) else item
     bounds = [0, len(data)]
     for index, place in enumerate(places):
-        bounds[index:] = [_at(place, len(data), inclusive=True), *bounds[index + 1 :]]
+        bounds[index:] = [_at(place, len(data)), *bounds[index + 1 :]]
     for low, high in pairwise(bounds):
         if low > high:
             raise FunctionError(f"invalid slice index: {low} > {high}")
     surroundings.budget.spend_steps((bounds[1] - bounds[0]) // 100)
+    if isinstance(item, Slice):
+        return item.part(bounds[0], bounds[1])
     part = data[bounds[0] : bounds[1]]
     return from_bytes(part) if is_text and isinstance(part, bytes) else part
 
@@ -121,13 +134,17 @@ def _slice(surroundings: Surroundings, values: Sequence[Value]) -> Value:
 def _length(surroundings: Surroundings, values: Sequence[Value]) -> int:
     del surroundings
     item = values[0]
-    if item is None:
+    if isinstance(item, Boxed) and item.value is not None:
+        item = item.value
+    if isinstance(item, Boxed) or (isinstance(item, Record) and is_nil(item)):
         raise FunctionError("len of nil pointer")
+    if item is None:
+        raise FunctionError("reflect: call of reflect.Value.Type on zero Value")
     if isinstance(item, str):
         return len(item) if item.isascii() else len(to_bytes(item))
     if isinstance(item, (list, dict, bytes)):
         return len(item)
-    raise FunctionError(f"len of type {type_name(item)}")
+    raise FunctionError(f"len of type {pointed_type_name(item)}")
 
 
 def _text_of(surroundings: Surroundings, values: Sequence[Value]) -> str:
@@ -135,8 +152,8 @@ def _text_of(surroundings: Surroundings, values: Sequence[Value]) -> str:
     if len(values) == 1 and isinstance(values[0], str):
         surroundings.budget.spend_text(len(values[0]))
         return values[0]
-    texts = [print_value(value) if isinstance(value, Record) or value is None else value for value in values]
-    return printed(texts, surroundings.budget)
+    shown = [NO_VALUE if value is None else value for value in values]
+    return printed(shown, surroundings.budget, marks_pointers=False)
 
 
 _HTML: Final = str.maketrans(
@@ -153,10 +170,13 @@ _SCRIPT: Final = {
 
 def _script_text(surroundings: Surroundings, values: Sequence[Value]) -> str:
     text = _text_of(surroundings, values)
-    return "".join(
-        _SCRIPT.get(character) or (character if character.isprintable() else f"\\u{ord(character):04X}")
-        for character in text
-    )
+    return "".join(_SCRIPT.get(character) or _shown(character) for character in text)
+
+
+def _shown(character: str) -> str:
+    """A character, or its number where it cannot be seen; bytes of cut characters stay as they are."""
+    is_plain = character.isascii() or character.isprintable() or "\udc80" <= character <= "\udcff"
+    return character if is_plain else f"\\u{ord(character):04X}"
 
 
 def _call(surroundings: Surroundings, values: Sequence[Value]) -> Value:
@@ -164,7 +184,7 @@ def _call(surroundings: Surroundings, values: Sequence[Value]) -> Value:
     del surroundings
     if values[0] is None:
         raise FunctionError("call of nil")
-    raise NotAFunction(type_name(values[0]))
+    raise NotAFunction(values[0])
 
 
 def _day(surroundings: Surroundings, days_ago: int) -> str:

@@ -7,12 +7,12 @@ from typing import Final
 
 from tampu.templates.go.numbers import format_json_number
 from tampu.templates.go.values import (
-    JsonList,
-    JsonMap,
     OrderedMap,
     Record,
     TypeNames,
     Value,
+    is_nil,
+    is_true,
     to_bytes,
     without_cut_characters,
 )
@@ -23,9 +23,12 @@ _encode_string = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def json_text(value: Value) -> str:
-    """The JSON of a value."""
+    """The JSON of a value; nothing for a number that JSON has no form for."""
     parts: list[str] = []
-    _write(value, parts)
+    try:
+        _write(value, parts)
+    except ValueError:
+        return ""
     return "".join(parts)
 
 
@@ -46,18 +49,26 @@ def _write(value: Value, parts: list[str]) -> None:
         parts.append(str(value))
     elif isinstance(value, float):
         parts.append(format_json_number(value))
+    elif isinstance(value, OrderedMap):
+        _write_ordered(value, parts)
     elif isinstance(value, Record):
         _write_record(value, parts)
     elif isinstance(value, dict):
         _write_map(value, parts)
-    elif isinstance(value, bytes):
-        parts.append(f'"{b64encode(value).decode()}"')
-    else:
+    elif isinstance(value, list):
         _write_list(value, parts)
+    else:
+        parts.append(_rare(value))
+
+
+def _rare(value: Value) -> str:
+    if isinstance(value, bytes):
+        return f'"{b64encode(value).decode()}"'
+    raise ValueError("a complex number has no form in JSON")
 
 
 def _write_list(items: list[Value], parts: list[str]) -> None:
-    if isinstance(items, JsonList) and items.is_nil:
+    if is_nil(items):
         parts.append("null")
         return
     if isinstance(items, TypeNames) and len(items) == 1:
@@ -72,7 +83,7 @@ def _write_list(items: list[Value], parts: list[str]) -> None:
 
 
 def _write_map(items: dict[str, Value], parts: list[str]) -> None:
-    if isinstance(items, JsonMap) and items.is_nil:
+    if is_nil(items):
         parts.append("null")
         return
     parts.append("{")
@@ -87,32 +98,24 @@ def _write_record(record: Record, parts: list[str]) -> None:
     separator = "{"
     for name, json_field in record.type.json_fields.items():
         value = record.fields[name]
-        if json_field.omits_empty and _is_empty(value):
+        if (json_field.omits_empty and not is_true(value)) or (json_field.omits_absent and is_nil(value)):
             continue
         parts.append(f'{separator}"{json_field.name}":')
-        separator = ","
-        if isinstance(value, OrderedMap) and not value.is_nil:
-            _write_in_order(value, parts)
-        else:
-            # An empty slice of a struct was never made, so it is nil; one that prints as JSON knows for itself.
-            _write(None if value == [] and not isinstance(value, JsonList) else value, parts)
-    parts.append("}" if separator == "," else "{}")
-
-
-def _write_in_order(items: OrderedMap, parts: list[str]) -> None:
-    separator = "{"
-    for name, value in items.items():
-        parts.append(f"{separator}{json_string(name)}:")
         separator = ","
         _write(value, parts)
     parts.append("}" if separator == "," else "{}")
 
 
-def _is_empty(value: Value) -> bool:
-    """What Go's omitempty leaves out; a nested map is left out only where it is absent."""
-    if isinstance(value, JsonMap):
-        return value.is_nil
-    return value is None or value in ("", []) or (isinstance(value, (int, float)) and not value)
+def _write_ordered(record: OrderedMap, parts: list[str]) -> None:
+    if record.items is None:
+        parts.append("null")
+        return
+    separator = "{"
+    for name, value in record.items.items():
+        parts.append(f"{separator}{json_string(name)}:")
+        separator = ","
+        _write(value, parts)
+    parts.append("}" if separator == "," else "{}")
 
 
 def sorted_names(items: dict[str, Value]) -> list[str]:

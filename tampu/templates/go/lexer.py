@@ -29,6 +29,7 @@ class Kind(Enum):
     NIL = auto()
     BOOL = auto()
     NUMBER = auto()
+    COMPLEX = auto()
     CHARACTER = auto()
     STRING = auto()
     RAW_STRING = auto()
@@ -127,7 +128,8 @@ class Lexer:
         start = self._position
         content = start + len(LEFT) + (2 if self._trims_left(start + len(LEFT)) else 0)
         if self._text.startswith("/*", content):
-            self._skip_comment(content)
+            self._position = content
+            self._skip_comment()
             return
         self._emit(Kind.LEFT, len(LEFT))
         self._position = content
@@ -135,14 +137,15 @@ class Lexer:
         while not self._lex_right():
             self._lex_inside()
 
-    def _skip_comment(self, content: int) -> None:
-        end = self._text.find("*/", content + 2)
+    def _skip_comment(self) -> None:
+        start = self._position
+        end = self._text.find("*/", start + len("/*"))
         if end < 0:
             raise self._fail("unclosed comment")
         self._position = end + len("*/")
         width, trims = self._right_width()
         if not width:
-            raise self._fail("comment ends before closing delimiter")
+            raise self._fail("comment ends before closing delimiter", start=start)
         self._leave(width, trims=trims)
 
     def _right_width(self) -> tuple[int, bool]:
@@ -182,11 +185,11 @@ class Lexer:
             self._lex_space()
         elif character in _QUOTED:
             self._lex_quoted(character)
-        elif character == "$" or (character == "." and not _is_digit(self._text, self._position + 1)):
+        elif character == "$" or (character == "." and self._starts_field()):
             self._lex_name(character)
         elif character in "+-." or character in "0123456789":
             self._lex_number()
-        elif _WORD.match(character):
+        elif _word_end(character, 0):
             self._lex_word()
         else:
             self._lex_sign(character)
@@ -208,26 +211,41 @@ class Lexer:
 
     def _lex_name(self, mark: str) -> None:
         """A field `.a`, a variable `$a`, or the mark alone."""
-        match = _WORD.match(self._text, self._position + 1)
-        end = match.end() if match else self._position + 1
+        end = _word_end(self._text, self._position + 1)
         self._require_terminator(end)
         alone = Kind.VARIABLE if mark == "$" else Kind.DOT
         named = Kind.VARIABLE if mark == "$" else Kind.FIELD
-        self._emit(named if match else alone, end - self._position)
+        self._emit(named if end > self._position + 1 else alone, end - self._position)
+
+    def _starts_field(self) -> bool:
+        """Whether a dot is no number; behind it comes something, and that is no digit."""
+        return self._text[self._position + 1 : self._position + 2] not in {"", *"0123456789"}
 
     def _lex_number(self) -> None:
-        match = _NUMBER.match(self._text, self._position)
+        """A number, or two with a sign between them: the parts of a complex one."""
+        end = self._number_end(self._position)
+        if self._text[end : end + 1] not in {"+", "-"}:
+            self._emit(Kind.NUMBER, end - self._position)
+            return
+        end = self._number_end(end)
+        if self._text[end - 1] != "i":
+            raise self._bad_number(end)
+        self._emit(Kind.COMPLEX, end - self._position)
+
+    def _number_end(self, start: int) -> int:
+        match = _NUMBER.match(self._text, start)
         assert match is not None  # noqa: S101 - the pattern matches the empty text too
-        end = match.end()
-        if _WORD.match(self._text, end):
-            raise self._fail(f"bad number syntax: {go_quote(self._text[self._position : end + 1])}")
-        self._emit(Kind.NUMBER, end - self._position)
+        if _word_end(self._text, match.end()) > match.end():
+            raise self._bad_number(match.end() + 1)
+        return match.end()
+
+    def _bad_number(self, end: int) -> _Stop:
+        return self._fail(f"bad number syntax: {go_quote(self._text[self._position : end])}")
 
     def _lex_word(self) -> None:
-        match = _WORD.match(self._text, self._position)
-        assert match is not None  # noqa: S101 - the caller saw a letter
-        word = match.group()
-        self._require_terminator(match.end())
+        end = _word_end(self._text, self._position)
+        word = self._text[self._position : end]
+        self._require_terminator(end)
         kind = Kind.KEYWORD if word in KEYWORDS else _WORDS.get(word, Kind.IDENTIFIER)
         self._emit(kind, len(word))
 
@@ -235,7 +253,7 @@ class Lexer:
         following = self._text[end : end + 1]
         if not following or following in BLANKS + ".,|:()" or self._text.startswith(RIGHT, end):
             return
-        raise self._fail(f"bad character U+{ord(following):04X} '{following}'")
+        raise self._fail(f"bad character {_shown(following)}")
 
     def _lex_sign(self, character: str) -> None:
         if character == "(":
@@ -253,8 +271,20 @@ class Lexer:
         elif character.isascii() and character.isprintable():
             self._emit(Kind.SIGN, 1)
         else:
-            raise self._fail(f"unrecognized character in action: U+{ord(character):04X}")
+            raise self._fail(f"unrecognized character in action: {_shown(character)}")
 
 
-def _is_digit(text: str, position: int) -> bool:
-    return text[position : position + 1] in set("0123456789")
+def _word_end(text: str, start: int) -> int:
+    """Where the letters, digits and underscores end that begin at `start`; other signs for numbers, as ², are none."""
+    match = _WORD.match(text, start)
+    if match is None:
+        return start
+    word = match.group()
+    if word.isascii():
+        return match.end()
+    strange = (place for place, sign in enumerate(word) if not (sign == "_" or sign.isalpha() or sign.isdecimal()))
+    return start + next(strange, len(word))
+
+
+def _shown(character: str) -> str:
+    return f"U+{ord(character):04X}" + (f" '{character}'" if character.isprintable() else "")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from tampu.templates.go.numbers import Number
 from tampu.templates.go.quoting import go_quote
 
 
@@ -55,7 +56,7 @@ class NumberNode:
 
     position: int
     source: str
-    value: int | float
+    value: Number
 
     def __str__(self) -> str:
         return self.source

@@ -1,37 +1,79 @@
 """Go's number literals and its shortest way to print floats."""
 
 import re
-from typing import Final
+from typing import Final, TypeAlias
+
+Number: TypeAlias = int | float | complex
 
 _INTEGER = re.compile(
     r"(?P<sign>[+-]?)(?:0[xX](?P<hex>_?[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*)|0[bB](?P<bin>_?[01]+(?:_[01]+)*)"
     r"|0[oO]?(?P<oct>_?[0-7]+(?:_[0-7]+)*)|(?P<dec>0|[1-9][0-9]*(?:_[0-9]+)*))$"
 )
-_FLOAT = re.compile(r"[+-]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?$")
+_DIGITS: Final = r"[0-9]+(?:_[0-9]+)*"
+_FLOAT = re.compile(rf"[+-]?(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:[eE][+-]?{_DIGITS})?$")
+_HEX_DIGITS: Final = r"[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*"
+_HEX_FLOAT = re.compile(rf"[+-]?0[xX]_?(?:{_HEX_DIGITS}\.?(?:{_HEX_DIGITS})?|\.{_HEX_DIGITS})[pP][+-]?{_DIGITS}$")
+_PAIR = re.compile(r"(?P<real>[+-]?[^+-]+(?:[eEpP][+-][^+-]+)?)(?P<imaginary>[+-][^+-]+(?:[eEpP][+-][^+-]+)?)i$")
 _BASES: Final = {"hex": 16, "bin": 2, "oct": 8, "dec": 10}
 _MAX_INT: Final = 2**63 - 1
+_MAX_UINT: Final = 2**64 - 1
 _MAX_LITERAL: Final = 400
 _EXPONENT_FROM: Final = 6
 _JSON_EXPONENT_FROM: Final = 21
 
 
-def read_number(source: str) -> int | float:
-    """The value of a number literal; raises ValueError with Go's words."""
-    if len(source) > _MAX_LITERAL or source.endswith("i"):
+def read_number(source: str) -> Number:
+    """The value of a number literal; raises ValueError with Go's words.
+
+    Whole numbers over 63 bits and up to 64 are read, though no template can compute with them.
+    """
+    if len(source) > _MAX_LITERAL:
         raise ValueError(f'illegal number syntax: "{source[:_MAX_LITERAL]}"')
-    match = _INTEGER.match(source)
-    if match:
-        base = next(name for name in _BASES if match[name] is not None)
-        value = int(match[base].replace("_", ""), _BASES[base])
-        value = -value if match["sign"] == "-" else value
-        if -_MAX_INT - 1 <= value <= _MAX_INT:
-            return value
-        raise ValueError(f'integer overflow: "{source}"')
-    if not _FLOAT.match(source):
+    if source.endswith("i"):
+        return _complex(source)
+    value = _integer(source)
+    if value is not None and -_MAX_INT - 1 <= value <= _MAX_INT:
+        # Go takes a hexadecimal number that has a sign and the digit E for a float.
+        return float(value) if source[0] in "+-" and "e" in source.lower() else value
+    if value is not None and 0 < value <= _MAX_UINT and source[0] != "+":
+        return value
+    number = _float(source)
+    if number is None:
         raise ValueError(f'illegal number syntax: "{source}"')
-    if not any(mark in source for mark in ".eE"):
+    if not any(mark in source for mark in ".eEpP"):
         raise ValueError(f'integer overflow: "{source}"')
-    return float(source.replace("_", ""))
+    return number
+
+
+def _integer(source: str) -> int | None:
+    match = _INTEGER.match(source)
+    if not match:
+        return None
+    base = next(name for name in _BASES if match[name] is not None)
+    value = int(match[base].replace("_", ""), _BASES[base])
+    return -value if match["sign"] == "-" else value
+
+
+def _float(source: str) -> float | None:
+    """None where it is no float, or one that is too large."""
+    try:
+        if _HEX_FLOAT.match(source):
+            return float.fromhex(source.replace("_", ""))
+        value = float(source.replace("_", "")) if _FLOAT.match(source) else None
+    except OverflowError:
+        return None
+    return None if value in {float("inf"), float("-inf")} else value
+
+
+def _complex(source: str) -> complex:
+    match = _PAIR.match(source)
+    if not match and re.search("[^eEpP][+-]", source):
+        raise ValueError("syntax error scanning complex number")
+    real = _float(match["real"]) if match else 0.0
+    imaginary = _float(match["imaginary"] if match else source[:-1])
+    if real is None or imaginary is None:
+        raise ValueError(f'illegal number syntax: "{source}"')
+    return complex(real, imaginary)
 
 
 def shortest_digits(value: float) -> tuple[str, int]:

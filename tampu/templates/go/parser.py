@@ -7,12 +7,14 @@ from tampu.errors import InvalidTemplate
 from tampu.templates.go import nodes
 from tampu.templates.go.lexer import Kind, Lexer, Token
 from tampu.templates.go.numbers import read_number
-from tampu.templates.go.quoting import go_quote, go_unquote
+from tampu.templates.go.quoting import go_character, go_quote, go_unquote
+from tampu.templates.go.values import to_bytes
 
 MAX_TEMPLATE: Final = 4_000_000
 MAX_NESTING: Final = 60
 """Blocks and parentheses inside one another; each level costs a few Python frames."""
 _SHOWN: Final = 10
+_BLOCK: Final = "block clause"
 _BRANCHES: Final[dict[str, Callable[..., nodes.BranchNode]]] = {
     "if": nodes.IfNode,
     "range": nodes.RangeNode,
@@ -51,6 +53,7 @@ class _Parser:
         self._terms: dict[Kind, Callable[[Token], nodes.Operand]] = {
             Kind.BOOL: lambda token: nodes.BoolNode(token.position, token.text == "true"),
             Kind.CHARACTER: self._character,
+            Kind.COMPLEX: self._number,
             Kind.DOT: lambda token: nodes.DotNode(token.position),
             Kind.FIELD: lambda token: nodes.FieldNode(token.position, (token.text[1:],)),
             Kind.IDENTIFIER: self._function,
@@ -139,13 +142,16 @@ class _Parser:
 
     def _separate_tree(self, name: str, context: str) -> None:
         """Read up to `end` what belongs to a template of its own: outer variables and ranges do not reach into it."""
-        variables, ranges = self._variables, self._ranges
-        self._variables, self._ranges = ["$"], 0
+        variables, ranges, action_line = self._variables, self._ranges, self._action_line
+        self._variables, self._ranges, self._action_line = ["$"], 0, 0
+        seen = self._furthest
         body, end = self._items()
         if isinstance(end, nodes.ElseNode):
+            if context == _BLOCK:
+                self._furthest = seen  # Go's parser of the outer template complains, which has not read further
             raise self._failure(f"unexpected {end} in {context}")
         self._add(name, body)
-        self._variables, self._ranges = variables, ranges
+        self._variables, self._ranges, self._action_line = variables, ranges, action_line
 
     def _add(self, name: str, tree: nodes.ListNode) -> None:
         known = self._trees.get(name)
@@ -234,8 +240,8 @@ class _Parser:
         self._enter()
         position = self._peek_solid().position
         name = self._name(f"{token.text} clause")
-        pipe = self._pipeline("block clause", Kind.RIGHT)
-        self._separate_tree(name, "block clause")
+        pipe = self._pipeline(_BLOCK, Kind.RIGHT)
+        self._separate_tree(name, _BLOCK)
         self._depth -= 1
         return nodes.TemplateNode(position, name, pipe)
 
@@ -366,10 +372,10 @@ class _Parser:
             raise self._failure(str(error)) from None
 
     def _character(self, token: Token) -> nodes.NumberNode:
-        character = self._unquoted(token)
-        if len(character) != 1:
-            raise self._failure(f"malformed character constant: {token.text}")
-        return nodes.NumberNode(token.position, token.text, ord(character))
+        try:
+            return nodes.NumberNode(token.position, token.text, go_character(token.text))
+        except ValueError as error:
+            raise self._failure(str(error)) from None
 
 
 def _is_blank(tree: nodes.ListNode) -> bool:
@@ -379,7 +385,7 @@ def _is_blank(tree: nodes.ListNode) -> bool:
 def _shown(token: Token) -> str:
     if token.kind is Kind.END:
         return "EOF"
-    if token.kind is Kind.KEYWORD:
+    if token.kind in {Kind.KEYWORD, Kind.DOT, Kind.NIL}:
         return f"<{token.text}>"
     text = token.text
-    return f"{go_quote(text[:_SHOWN])}..." if len(text) > _SHOWN else go_quote(text)
+    return f"{go_quote(text[:_SHOWN])}..." if len(to_bytes(text)) > _SHOWN else go_quote(text)

@@ -1,23 +1,17 @@
-"""Go's Sprintf: flags, width, precision and verbs; no width makes more text than the budget allows."""
+"""Go's Sprintf: reads the directives of a text, with flags, width, precision and numbers of operands."""
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from tampu.templates.go.budget import Budget
-from tampu.templates.go.numbers import positional, scientific, shortest_digits
-from tampu.templates.go.printing import format_value, format_verb
-from tampu.templates.go.quoting import go_quote
-from tampu.templates.go.values import Record, Value, to_bytes, type_name
+from tampu.templates.go.formatting import NIL_TEXT, Flags, Formatter
+from tampu.templates.go.values import Value, type_name
 
-_DIRECTIVE = re.compile(
-    r"%(?P<flags>[-+# 0]*)(?P<at>(?:\[[0-9]+\])?)(?P<width>\*|[0-9]*)"
-    r"(?P<point>\.?)(?P<precision>(?<=\.)(?:\*|[0-9]*)|)(?P<index>(?:\[[0-9]+\])?)(?P<verb>.?)",
-    re.DOTALL,
-)
-MAX_WIDTH: Final = 1_000_000
-"""Go prints %!(BADWIDTH) from here on."""
-_MAX_DIGITS: Final = 8
+_MAX_SIZE: Final = 1_000_000
+"""Go takes no larger width or precision."""
+_FLAGS: Final = {"#": "sharp", "0": "zero", "+": "plus", "-": "minus", " ": "space"}
+_DIGITS: Final = frozenset("0123456789")
 
 
 def sprintf(template: str, values: Sequence[Value], budget: Budget) -> str:
@@ -26,152 +20,136 @@ def sprintf(template: str, values: Sequence[Value], budget: Budget) -> str:
 
 
 class _Printer:
+    """`_at` is the place in the template, `_next` the operand that comes next."""
+
     def __init__(self, template: str, values: Sequence[Value], budget: Budget) -> None:
         self._template, self._values, self._budget = template, values, budget
-        self._next = 0
-        self._reordered = False
+        self._at = self._next = 0
+        self._is_reordered = False
+        self._is_good_number = True
         self._parts: list[str] = []
 
     def text(self) -> str:
-        end = 0
-        for match in _DIRECTIVE.finditer(self._template):
-            self._write(self._template[end : match.start()])
-            self._directive(match)
-            end = match.end()
-        self._write(self._template[end:])
-        if not self._reordered and self._next < len(self._values):
-            extra = ", ".join(
-                "<nil>" if value is None else f"{type_name(value)}={format_value(value)}"
+        while self._at < len(self._template):
+            end = self._template.find("%", self._at)
+            end = len(self._template) if end < 0 else end
+            self._write(self._template[self._at : end])
+            self._at = end + 1
+            if end < len(self._template):
+                self._directive()
+        if not self._is_reordered and self._next < len(self._values):
+            formatter = Formatter(Flags(), self._budget)
+            extra = (
+                NIL_TEXT if value is None else f"{type_name(value)}={formatter.argument(value, 'v')}"
                 for value in self._values[self._next :]
             )
-            self._write(f"%!(EXTRA {extra})")
+            self._write(f"%!(EXTRA {', '.join(extra)})")
         return "".join(self._parts)
 
     def _write(self, text: str) -> None:
         self._budget.spend_text(len(text))
         self._parts.append(text)
 
-    def _directive(self, match: re.Match[str]) -> None:
-        flags, verb = match["flags"], match["verb"]
-        for index in (match["at"], match["index"]):
-            if index:
-                self._reordered = True
-                self._next = int(index[1:-1][:_MAX_DIGITS]) - 1
-        width = self._size(match["width"], "WIDTH")
-        precision = self._size(match["precision"], "PREC") if match["point"] else None
-        if match["point"] and precision is None:
-            precision = 0
-        if width is not None and width < 0:
-            flags, width = flags + "-", -width
+    def _peek(self) -> str:
+        return self._template[self._at : self._at + 1]
+
+    def _directive(self) -> None:
+        self._is_good_number = True
+        flags = Flags()
+        while (sign := self._peek()) in _FLAGS:
+            setattr(flags, _FLAGS[sign], True)
+            self._at += 1
+        has_number = self._operand_number()
+        has_number = self._width(flags, has_number=has_number)
+        if self._peek() == "." and self._at + 1 < len(self._template):
+            has_number = self._precision(flags, has_number=has_number)
+        if not has_number:
+            self._operand_number()
+        verb = self._peek()
+        self._at += 1
+        self._write(self._formatted(verb, flags))
+
+    def _formatted(self, verb: str, flags: Flags) -> str:
         if not verb:
-            self._write("%!(NOVERB)")
-        elif verb == "%":
-            self._write("%")
-        elif not 0 <= self._next < len(self._values):
-            self._write(f"%!{verb}({'BADINDEX' if self._reordered else 'MISSING'})")
-        else:
-            value = self._values[self._next]
-            self._next += 1
-            text = _formatted(value, verb, flags, precision)
-            self._write(_padded(text, width or 0, flags, is_number=isinstance(value, (int, float))))
+            return "%!(NOVERB)"
+        if verb == "%":
+            return "%"
+        if not self._is_good_number:
+            return f"%!{verb}(BADINDEX)"
+        if self._next >= len(self._values):
+            return f"%!{verb}(MISSING)"
+        if verb in "vw":
+            flags = replace(flags, shows_types=flags.sharp, sharp=False, shows_names=flags.plus, plus=False)
+        self._next += 1
+        return Formatter(flags, self._budget).argument(self._values[self._next - 1], verb)
 
-    def _size(self, source: str, complaint: str) -> int | None:
-        if not source:
+    def _width(self, flags: Flags, *, has_number: bool) -> bool:
+        """Reads the width; whether a number of an operand stands right before what follows."""
+        if self._peek() == "*":
+            width = self._size_from_operand()
+            if width is None:
+                self._write("%!(BADWIDTH)")
+            flags.width = abs(width or 0)
+            if flags.width != (width or 0):
+                flags.minus, flags.zero = True, False
+            return False
+        width = self._number()
+        flags.width = width or 0
+        if has_number and width is not None:
+            self._is_good_number = False
+        return has_number
+
+    def _precision(self, flags: Flags, *, has_number: bool) -> bool:
+        self._at += 1
+        if has_number:
+            self._is_good_number = False
+        has_number = self._operand_number()
+        if self._peek() != "*":
+            flags.precision = self._number() or 0
+            return has_number
+        precision = self._size_from_operand()
+        flags.precision = None if precision is None or precision < 0 else precision
+        if flags.precision is None:
+            self._write("%!(BADPREC)")
+        return False
+
+    def _number(self) -> int | None:
+        """Digits; None where there are none, or too many, and then the rest of the template is skipped."""
+        start = self._at
+        value = 0
+        while self._peek() in _DIGITS and self._peek():
+            if value > _MAX_SIZE:
+                self._at = len(self._template)
+                return None
+            value = value * 10 + int(self._peek())
+            self._at += 1
+        return value if self._at > start else None
+
+    def _size_from_operand(self) -> int | None:
+        """The next operand as a size; None where it is none."""
+        self._at += 1
+        if self._next >= len(self._values):
             return None
-        if source != "*":
-            size = int(source[:_MAX_DIGITS])
-        elif self._next < len(self._values) and type(self._values[self._next]) is int:
-            size = self._values[self._next]
-            self._next += 1
-        else:
-            self._next += 1
-            size = MAX_WIDTH + 1
-        if abs(size) <= MAX_WIDTH:
-            self._budget.spend_text(abs(size))
-            return size
-        self._write(f"%!(BAD{complaint})")
-        return None
+        value = self._values[self._next]
+        self._next += 1
+        is_size = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MAX_SIZE
+        return value if is_size else None
 
-
-def _formatted(value: Value, verb: str, flags: str, precision: int | None) -> str:
-    if verb == "T":
-        return type_name(value)
-    signs = flags.replace("+", "") if verb == "v" else flags  # under %+v the plus asks for field names
-    if isinstance(value, bool) or value is None:
-        return format_verb(value, verb)
-    if isinstance(value, float):
-        return _signed(_float(value, verb, precision), signs)
-    if isinstance(value, int):
-        return _signed(_integer(value, verb, flags, precision), signs)
-    if isinstance(value, str):
-        return _string(value, verb, flags, precision)
-    text = format_verb(value, verb, names="+" in flags)
-    return f"&{text}" if isinstance(value, Record) and text.startswith("{") and not value.type.prints_json else text
-
-
-def _signed(text: str, flags: str) -> str:
-    if text[:1] in {"-", "%", "'", "U", "+", ""} or not text[0].isdigit():
-        return text
-    return "+" + text if "+" in flags else " " + text if " " in flags else text
-
-
-def _string(value: str, verb: str, flags: str, precision: int | None) -> str:
-    if precision is not None and verb in "vsq":
-        value = value[:precision]
-    elif precision is not None and verb in "xX":
-        return format_verb(to_bytes(value)[:precision], verb)
-    if verb == "q" and "#" in flags and "`" not in value and value.isprintable():
-        return f"`{value}`"
-    if verb == "v" and "#" in flags:
-        return go_quote(value)
-    if verb in "xX" and " " in flags:
-        text = to_bytes(value).hex(" ")
-        return text.upper() if verb == "X" else text
-    return format_verb(value, verb)
-
-
-_PREFIXES: Final = {"x": "0x", "X": "0X", "b": "0b", "o": "0"}
-
-
-def _integer(value: int, verb: str, flags: str, precision: int | None) -> str:
-    text = format_verb(value, verb)
-    if verb not in "vdboxX":
-        return text
-    sign, digits = ("-", text[1:]) if value < 0 else ("", text)
-    if precision is not None:
-        digits = digits.rjust(precision, "0") if value or precision else ""
-    prefix = _PREFIXES.get(verb, "") if "#" in flags else ""
-    return sign + prefix + digits
-
-
-def _float(value: float, verb: str, precision: int | None) -> str:
-    if precision is None or value != value or verb not in "vgGeEfF":  # noqa: PLR0124 - only NaN differs from itself
-        return format_verb(value, verb)
-    if value in (float("inf"), float("-inf")):
-        return format_verb(value, "v")
-    if verb in "eEfF":
-        return format(value, f".{precision}{verb}")
-    return _general(value, max(precision, 1), verb)
-
-
-def _general(value: float, precision: int, verb: str) -> str:
-    """%g with a precision: so many digits, an exponent where there are more places than digits."""
-    rounded = float(format(value, f".{precision - 1}e"))
-    digits, exponent = shortest_digits(rounded)
-    limit = len(digits) if precision > len(digits) >= exponent + 1 else precision
-    sign = "-" if str(value).startswith("-") else ""
-    if exponent < -4 or exponent >= limit:
-        text = scientific(digits, exponent)
-        return sign + (text.upper() if verb == "G" else text)
-    return sign + positional(digits, exponent)
-
-
-def _padded(text: str, width: int, flags: str, *, is_number: bool) -> str:
-    if len(text) >= width:
-        return text
-    if "-" in flags:
-        return text.ljust(width)
-    if "0" in flags:
-        sign = text[:1] if is_number and text[:1] in {"-", "+"} else ""
-        return sign + text[len(sign) :].rjust(width - len(sign), "0")
-    return text.rjust(width)
+    def _operand_number(self) -> bool:
+        """Reads `[3]`, which says which operand comes next; whether there was one."""
+        if self._peek() != "[":
+            return False
+        self._is_reordered = True
+        end = self._template.find("]", self._at)
+        if end < 0 or len(self._template) - self._at < len("[n]"):
+            self._is_good_number = False
+            self._at += 1
+            return False
+        digits = self._template[self._at + 1 : end]
+        self._at = end + 1
+        is_number = bool(digits) and set(digits) <= _DIGITS and len(digits) <= len(str(_MAX_SIZE))
+        if is_number and 1 <= int(digits) <= len(self._values):
+            self._next = int(digits) - 1
+            return True
+        self._is_good_number = False
+        return is_number

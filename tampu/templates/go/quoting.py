@@ -4,11 +4,11 @@ import re
 from typing import Final
 
 
-def go_quote(text: str) -> str:
-    """Text in double quotes as Go's %q writes it."""
+def go_quote(text: str, *, ascii_only: bool = False) -> str:
+    """Text in double quotes as Go's %q writes it, or %+q."""
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
-    return '"' + "".join(_quoted_character(character) for character in text) + '"'
+    return '"' + "".join(_quoted_character(character, ascii_only=ascii_only) for character in text) + '"'
 
 
 _ESCAPES: Final = {
@@ -24,11 +24,11 @@ _ESCAPES: Final = {
 }
 
 
-def _quoted_character(character: str) -> str:
+def _quoted_character(character: str, *, ascii_only: bool) -> str:
     if character in _ESCAPES:
         return _ESCAPES[character]
     code = ord(character)
-    if character.isprintable():
+    if character.isprintable() and (character.isascii() or not ascii_only):
         return character
     if code < 0x80:
         return f"\\x{code:02x}"
@@ -51,6 +51,18 @@ def go_unquote(source: str) -> str:
     if "\\" not in body:
         return body
     return _join_bytes(_ESCAPE.sub(lambda match: _unescaped(match, quote), body))
+
+
+def go_character(source: str) -> int:
+    """The number of the one character between single quotes; raises ValueError with Go's words."""
+    body = source[1:]
+    match = _ESCAPE.match(body)
+    if body == "'":
+        raise ValueError("invalid syntax")
+    meant = _unescaped(match, "'") if match else body[0]
+    if body[match.end() if match else 1 :] != "'":
+        raise ValueError(f"malformed character constant: {source}")
+    return ord(meant) - 0xDC00 if match and "\udc80" <= meant <= "\udcff" else ord(meant)
 
 
 def _unescaped(match: re.Match[str], quote: str) -> str:
