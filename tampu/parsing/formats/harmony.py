@@ -22,7 +22,7 @@ _CALL_END: Final = "<|call|>"
 _BUILT_IN: Final = frozenset({"browser.open", "browser.search", "browser.find", "python"})
 _SEPARATORS = re.compile(r"[ .-]")
 _ILLEGAL = re.compile(r"[^0-9A-Za-z_$]")
-_END: Final = {"<|end|>": Exit("between")}
+_END: Final = {"<|end|>": Exit("between", is_text=False)}
 _PLACES: Final[Mapping[str, Place]] = {
     "header": Place(Sink.HEADER, {"<|message|>": Exit("text")}),
     "thinking": Place(Sink.THINKING, _END, drops_blanks=False),

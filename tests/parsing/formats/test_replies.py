@@ -133,6 +133,12 @@ def read(name, text, *, think=None, last=None, tools=TOOLS):
         ("harmony", "<|channel|>commentary code to=stop<|message|>{}", "{}", []),
         ("harmony", "<|channel|>commentary to=stop<|constrain|>json<|message|>{}", "", [("stop", {})]),
         ("harmony", "<|channel|> analysis<|message|>So.", "So.", []),
+        (
+            "harmony",
+            "<|channel|>commentary to=stop<|message|>{a}<|end|><|start|>assistant<|channel|>final<|message|>So.",
+            "{a}So.",
+            [],
+        ),
     ],
 )
 def test_calls_and_headers(name, text, content, calls):
