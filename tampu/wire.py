@@ -8,6 +8,7 @@ import json
 import math
 import re
 import types
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -39,18 +40,24 @@ def encode(value: object) -> bytes:
     return _encoder.encode(value)
 
 
-def decode(kind: type[T], raw: bytes) -> T:
-    """The first JSON value of `raw` as `kind`; raises BadRequest that says what is wrong and where."""
+def decode(kind: type[T], raw: bytes, passed_over: Callable[[Sequence[str]], None] | None = None) -> T:
+    """The first JSON value of `raw` as `kind`; raises BadRequest that says what is wrong and where.
+
+    `passed_over` is told the names of the outermost fields that `kind` does not know, if there are any.
+    """
     if not raw.strip():
         raise BadRequest("missing request body")
     value = parse(raw)
     try:
-        return convert(kind, {} if value is None else value)
+        found = convert(kind, {} if value is None else value)
     except BadRequest:
         fault = type_fault(raw, kind) if len(raw) <= _FEW_BYTES else ""
         if not fault:
             raise
         raise BadRequest(fault) from None
+    if passed_over is not None and (unknown := _unknown_fields(value, kind)):
+        passed_over(unknown)
+    return found
 
 
 def convert(kind: type[T], value: object) -> T:
@@ -166,6 +173,14 @@ def _fit_fields(value: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str
         if name is not None and item is not None:
             fitted[name] = _fit(item, exact[name])
     return fitted
+
+
+def _unknown_fields(value: Any, kind: Any) -> list[str]:
+    struct = _struct_in(kind)
+    if not isinstance(value, dict) or struct is None:
+        return []
+    exact, folded = _fields_of(struct)
+    return [key for key in value if key not in exact and key.casefold() not in folded]
 
 
 _field_cache: dict[type, tuple[dict[str, Any], dict[str, str]]] = {}

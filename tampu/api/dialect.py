@@ -23,7 +23,8 @@ class Call:
     """What a dialect may know of an HTTP request: its body, the parameters of its path and who asks.
 
     `query` is as it was sent. `headers`, under lower-case names, are there where the body is not read. `request_id` is
-    what the log calls the request. `content_type`: what the body is said to be.
+    what the log calls the request. `content_type`: what the body is said to be. `passed_over`: whom to tell the names
+    of fields that nothing here knows.
     """
 
     body: bytes = b""
@@ -33,6 +34,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
     content_type: str = ""
+    passed_over: Callable[[Sequence[str]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from tampu.server.middleware.host import LocalHost, WellFormedHost
 from tampu.server.middleware.log import RequestLog
 from tampu.server.middleware.rebinding import Rebinding
 from tampu.server.operations import Operations
+from tampu.server.passed_over import PassedOver
 from tampu.server.registry_routes import REGISTRY_ROUTES
 from tampu.server.router import Found, MethodNotAllowed, Outcome, Redirect, Router
 from tampu.server.routes import ROUTES
@@ -30,9 +31,11 @@ def build_app(
     activity: Activity | None = None,
     stopping: Stopping | None = None,
     underway: Underway | None = None,
+    passed_over: PassedOver | None = None,
 ) -> App:
     """The application. From the outside in: log, HTTP's own rules for Host, redirects, Origin, Host twice, endpoint."""
-    app: App = Dispatch(Behind(operations, settings, stopping or Stopping(), underway or Underway()))
+    behind = Behind(operations, settings, stopping or Stopping(), underway or Underway(), passed_over or PassedOver())
+    app: App = Dispatch(behind)
     app = LocalHost(app, is_loopback=settings.address.is_loopback)
     app = Rebinding(app, own_name=settings.address.host, allowed_origins=settings.allowed_origins)
     app = Cors(app, allowed_origins=settings.allowed_origins)

@@ -15,6 +15,7 @@ from tampu.deferred import loaded
 from tampu.errors import BadRequest, Overloaded
 from tampu.server.asgi import Receive, Scope, Send, answer, header, when_gone, write_at_once
 from tampu.server.operations import Operations
+from tampu.server.passed_over import PassedOver
 from tampu.server.stopping import Stopping
 from tampu.server.underway import Underway
 
@@ -32,6 +33,7 @@ class Behind:
     settings: Settings
     stopping: Stopping
     underway: Underway = field(default_factory=Underway)
+    passed_over: PassedOver = field(default_factory=PassedOver)
 
 
 class ClientGone(Exception):
@@ -95,7 +97,10 @@ class Exchange:
             pieces.append(piece)
         body = await self._unpacked(b"".join(pieces))
         agent, kind = header(self._scope, b"user-agent"), header(self._scope, b"content-type")
-        return Call(body, self.parameters, agent, request_id=self.request_id, content_type=kind)
+        passed_over = self.behind.passed_over.on(self._scope["path"])
+        return Call(
+            body, self.parameters, agent, request_id=self.request_id, content_type=kind, passed_over=passed_over
+        )
 
     async def _unpacked(self, body: bytes) -> bytes:
         """The body as it was before it was packed; native routes take none that is, as in Ollama."""

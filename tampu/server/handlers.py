@@ -62,6 +62,11 @@ def prepared(reply: Callable[[], Reply], encode_error: ErrorEncoder) -> Endpoint
     return endpoint
 
 
+async def counted(exchange: Exchange) -> None:
+    """The endpoint of the server's counts."""
+    await exchange.reply(Reply(200, exchange.behind.passed_over.written(), "text/plain; version=0.0.4; charset=utf-8"))
+
+
 def pure(answer: Callable[[Call], Reply], encode_error: ErrorEncoder) -> Endpoint:
     """An endpoint that needs nothing but the request."""
 

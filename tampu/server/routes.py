@@ -68,7 +68,7 @@ from tampu.management import (
 from tampu.progress import Progress
 from tampu.responses import KeptResponse, ResponseEvent
 from tampu.server.exchange import Exchange
-from tampu.server.handlers import Endpoint, answering, fixed, prepared, pure, streaming, uploading
+from tampu.server.handlers import Endpoint, answering, counted, fixed, prepared, pure, streaming, uploading
 from tampu.server.router import Route
 from tampu.upkeep import (
     BuildEngineRequest,
@@ -290,6 +290,7 @@ ROUTES: Final[tuple[Route[Endpoint], ...]] = (
     Route("HEAD", "/", _ROOT),
     Route("GET", "/openapi.yaml", prepared(Deferred("tampu.server.description", "written"), _plain_error)),
     Route("GET", "/openapi.json", prepared(Deferred("tampu.server.description", "as_json"), _plain_error)),
+    Route("GET", "/metrics", counted),
     Route("POST", "/api/generate", streaming(generate.CODEC, _generate)),
     Route("POST", "/api/chat", streaming(chat.CODEC, _generate)),
     Route("POST", "/api/embed", answering(embed.EMBED_CODEC, _embed)),

@@ -21,6 +21,7 @@ from tampu.server.activity import Activity
 from tampu.server.app import Replaceable, build_app
 from tampu.server.bindings import bind_operations
 from tampu.server.listen import listen
+from tampu.server.passed_over import PassedOver
 from tampu.server.server import Server
 from tampu.server.settings_watch import Reread, SettingsWatch
 from tampu.server.startup_log import log_change, log_place, log_settings
@@ -75,7 +76,12 @@ async def _serve(
     with _signals_to_stop() as signals:
         async with open_services(settings, log=recent) as services:
             build = partial(
-                build_app, bind_operations(services), activity=activity, stopping=stopping, underway=Underway()
+                build_app,
+                bind_operations(services),
+                activity=activity,
+                stopping=stopping,
+                underway=Underway(),
+                passed_over=PassedOver(),
             )
             app = Replaceable(build(settings))
             server = Server(app, stopping=stopping)

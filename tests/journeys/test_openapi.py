@@ -22,7 +22,7 @@ RESPONSE_TOOL = {"type": "function", "name": "get_weather", "parameters": {"type
 MESSAGE_TOOL = {"name": "get_weather", "input_schema": {"type": "object"}}
 ANTHROPIC = {"anthropic-version": "2023-06-01"}
 ASKED: tuple[tuple[Any, ...], ...] = (
-    ("GET", "/"), ("HEAD", "/"), ("GET", "/openapi.yaml"), ("GET", "/openapi.json"),
+    ("GET", "/"), ("HEAD", "/"), ("GET", "/openapi.yaml"), ("GET", "/openapi.json"), ("GET", "/metrics"),
     ("GET", "/api/version"), ("HEAD", "/api/version"), ("GET", "/api/status"),
     ("POST", "/api/generate", {"model": "fine", "prompt": "Hi there", "logprobs": True, "top_logprobs": 2}),
     ("POST", "/api/generate", {"model": "fine", "prompt": "Hi there", "stream": False, "progress": True}),

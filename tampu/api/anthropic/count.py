@@ -8,7 +8,7 @@ from tampu.wire import encode as encode_json
 
 
 def _decode(call: Call) -> Asked:
-    return read_count_request(decode_json(AskingBody, call.body), new_request_id(call.request_id))
+    return read_count_request(decode_json(AskingBody, call.body, call.passed_over), new_request_id(call.request_id))
 
 
 def _encode(asked: Asked, tokens: int) -> Reply:

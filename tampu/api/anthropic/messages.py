@@ -9,7 +9,8 @@ from tampu.wire import decode as decode_json
 
 
 def _decode(call: Call) -> Asked:
-    return read_message_request(decode_json(MessageRequestBody, call.body), new_request_id(call.request_id))
+    body = decode_json(MessageRequestBody, call.body, call.passed_over)
+    return read_message_request(body, new_request_id(call.request_id))
 
 
 CODEC: StreamCodec[Asked, GenerationEvent] = StreamCodec(

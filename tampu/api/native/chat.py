@@ -61,7 +61,7 @@ class _Body(AskingBody):
 
 
 def _decode(call: Call) -> GenerationRequest:
-    body = decode_json(_Body, call.body)
+    body = decode_json(_Body, call.body, call.passed_over)
     wanted = ChatInput(
         messages=tuple(item.message(f"messages[{number}]") for number, item in enumerate(body.messages)),
         tools=tuple(body.tools),

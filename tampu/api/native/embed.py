@@ -34,7 +34,7 @@ class _LegacyBody(LoadingBody):
 
 
 def _decode(call: Call) -> EmbeddingRequest:
-    body = decode_json(_Body, call.body)
+    body = decode_json(_Body, call.body, call.passed_over)
     asked = {"truncate": body.truncate, "dimensions": max(body.dimensions, 0)}
     request = request_of(EmbeddingRequest, body, EMBED, inputs=(), **asked)
     # As in Ollama, a name that no model can have is told before an input that is none.
@@ -55,7 +55,7 @@ def _read_input(value: Any) -> tuple[str, ...]:
 
 
 def _decode_legacy(call: Call) -> EmbeddingRequest:
-    body = decode_json(_LegacyBody, call.body)
+    body = decode_json(_LegacyBody, call.body, call.passed_over)
     inputs = (body.prompt,) if body.prompt else ()
     return request_of(EmbeddingRequest, body, EMBEDDINGS, inputs=inputs, normalize=False)
 

@@ -28,7 +28,7 @@ class _Body(AskingBody):
 
 
 def _decode(call: Call) -> GenerationRequest:
-    body = decode_json(_Body, call.body)
+    body = decode_json(_Body, call.body, call.passed_over)
     wanted = CompletionInput(
         prompt=body.prompt,
         suffix=body.suffix,

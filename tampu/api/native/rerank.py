@@ -16,7 +16,7 @@ class _Body(RerankBody):
 
 
 def _decode(call: Call) -> RerankRequest:
-    body = decode_json(_Body, call.body)
+    body = decode_json(_Body, call.body, call.passed_over)
     return read_rerank(body, body.documents, VOCABULARY)
 
 

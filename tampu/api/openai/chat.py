@@ -71,7 +71,7 @@ class _Body(AskingBody):
 
 
 def _decode(call: Call) -> Asked:
-    body = decode_json(_Body, call.body)
+    body = decode_json(_Body, call.body, call.passed_over)
     messages = read_messages(body.messages)
     _check_unsupported(body)
     if body.max_completion_tokens is not None:

@@ -42,7 +42,7 @@ class _Body(AskingBody):
 
 
 def _decode(call: Call) -> Asked:
-    body = decode_json(_Body, call.body)
+    body = decode_json(_Body, call.body, call.passed_over)
     prompts = _read_prompts(body.prompt)
     if body.best_of not in {None, body.n}:
         raise BadRequest("best_of other than n is not supported: ask for more with n and choose among them")

@@ -40,7 +40,7 @@ class EmbeddingCall:
 
 
 def _decode(call: Call) -> EmbeddingCall:
-    body = decode_json(_Body, call.body)
+    body = decode_json(_Body, call.body, call.passed_over)
     form = body.encoding_format.lower() or _FORMATS[0]
     if form not in _FORMATS:
         shown = body.encoding_format

@@ -29,7 +29,7 @@ class RerankCall:
 
 
 def _decode(call: Call) -> RerankCall:
-    body = decode_json(_Body, call.body)
+    body = decode_json(_Body, call.body, call.passed_over)
     documents = [_text(item, place) for place, item in enumerate(body.documents)]
     return RerankCall(read_rerank(body, documents, CHAT), body.return_documents)
 

@@ -22,7 +22,7 @@ class _TokenizeBody(LoadingBody):
 
 
 def _decode_tokenize(call: Call) -> TokenizeRequest:
-    body = decode_json(_TokenizeBody, call.body)
+    body = decode_json(_TokenizeBody, call.body, call.passed_over)
     given = [text for text in (body.prompt, body.content, body.text) if text is not None]
     if len(given) != 1:
         raise BadRequest(_ONE_TEXT)

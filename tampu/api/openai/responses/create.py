@@ -75,7 +75,7 @@ class _Body(SamplingBody):
 
 def decode_response(call: Call) -> Asked:
     """The request; raises BadRequest that names the field."""
-    body = decode_json(_Body, call.body)
+    body = decode_json(_Body, call.body, call.passed_over)
     _check_unsupported(body)
     tag = secrets.token_hex(16)
     items = read_input(body.input, tag)
