@@ -16,6 +16,7 @@ from tampu.audience import Audience, Telling
 from tampu.engine.connection import Address, Answer, exchange, request_bytes
 from tampu.engine.constraint import constraint, followable_schema, older_constraint, plain_constraint
 from tampu.engine.constraint_log import ConstraintLog
+from tampu.engine.express import take_text_alone
 from tampu.engine.grammar import tags_of
 from tampu.engine.prompts import Prompts, Slot
 from tampu.engine.protocol import (
@@ -232,7 +233,8 @@ class EngineClient:
 
         try:
             async with self._open("POST", path, body) as answer:
-                await answer.pour(take, audience.pace)
+                take_whole = take_text_alone(events, tell) if reader.is_plain else None
+                await answer.pour(take, audience.pace, take_whole=take_whole)
                 if reader.end is None:
                     raise self._crashed()
         finally:

@@ -36,6 +36,9 @@ class Answer(asyncio.Protocol):
         self.on_body = self._pieces.append
         """What the parser calls with a piece of the body, without its framing."""
         self._take: Callable[[bytes], bool] | None = None
+        self._take_whole: Callable[[bytes], bool] | None = None
+        self._is_between = False
+        """Whether what comes next begins a chunk."""
         self._pace: Pace = KEEPS_UP
         self._has_enough = self._is_whole = False
         self._failure: BaseException | None = None
@@ -43,7 +46,7 @@ class Answer(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._status = 0
         self._has_poured = False
-        self._heard = self._heard_before = 0
+        self._has_news = False
         self._parser = httptools.HttpResponseParser(self)
 
     # What the event loop calls.
@@ -57,16 +60,26 @@ class Answer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and pour; wake the reader where it has something to do."""
+        self._has_news = True
         try:
-            self._parser.feed_data(data)
-            self._heard += 1
-            if self._take is not None and not self._pour(self._take):
+            take_whole = self._take_whole
+            if take_whole is not None and self._is_between and take_whole(data):
+                if not self._pace.is_behind:
+                    return
+            elif not self._parse(data):
                 return
         except httptools.HttpParserError as error:
             self._failure = ConnectionLost(f"what came is no HTTP: {error}")
         except Exception as error:  # noqa: BLE001  # not the event loop's to hear: `pour` raises it
             self._failure = error
         self._wake()
+
+    def _parse(self, data: bytes) -> bool:
+        """Take the framing of HTTP off, and pour; whether the reader has something to do."""
+        self._parser.feed_data(data)
+        # A size that is cut in two would look like the end of a chunk.
+        self._is_between = self._is_between and data.endswith(b"\r\n")
+        return self._take is None or self._pour(self._take)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whatever was wanted of it will not come."""
@@ -78,6 +91,14 @@ class Answer(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The status is known."""
         self._status = self._parser.get_status_code()
+
+    def on_chunk_header(self) -> None:
+        """A chunk begins."""
+        self._is_between = False
+
+    def on_chunk_complete(self) -> None:
+        """A chunk has ended."""
+        self._is_between = True
 
     def on_message_complete(self) -> None:
         """The end of the body."""
@@ -97,8 +118,8 @@ class Answer(asyncio.Protocol):
 
     def take_news(self) -> bool:
         """Whether something has come since this was asked last."""
-        heard_before, self._heard_before = self._heard_before, self._heard
-        return self._heard != heard_before
+        has_news, self._has_news = self._has_news, False
+        return has_news
 
     # What the reader calls.
 
@@ -114,13 +135,18 @@ class Answer(asyncio.Protocol):
             await self._more()
         return b"".join(self._pieces)
 
-    async def pour(self, take: Callable[[bytes], bool], pace: Pace) -> None:
+    async def pour(
+        self, take: Callable[[bytes], bool], pace: Pace, *, take_whole: Callable[[bytes], bool] | None = None
+    ) -> None:
         """Hand each piece of the body to `take`, at once when it comes, until that has enough or there is no more.
 
-        Nothing more is read while `pace` is behind. Raises what `take` raises, and ConnectionLost.
+        What begins where a chunk does is offered to `take_whole` first, its framing still around it; that says whether
+        it took all of it, which must then be whole chunks. Nothing more is read while `pace` is behind. Raises what
+        `take` and `take_whole` raise, and ConnectionLost.
         """
         self._take, self._pace = take, pace
         self._pour(take)
+        self._take_whole = take_whole
         while not (self._has_enough or self._is_whole):
             if pace.is_behind and not self._failure:
                 await self._let_catch_up(pace)
@@ -135,7 +161,7 @@ class Answer(asyncio.Protocol):
         for piece in pieces:
             self._has_poured = True
             if take(piece):
-                self._has_enough, self._take = True, None
+                self._has_enough, self._take, self._take_whole = True, None, None
                 return True
         pieces.clear()
         return self._is_whole or self._pace.is_behind

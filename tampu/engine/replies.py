@@ -126,6 +126,8 @@ class ReplyReader(Protocol):
     """Turns the data of an engine's events into ours; `end` is there once it was among them."""
 
     end: EngineEnd | None
+    is_plain: bool
+    """Whether an event of text means its text alone, and needs no reading by this."""
 
     def read(self, data: bytes) -> list[EngineEvent]:
         """Our events for one of the engine's; raises EngineRefused, PromptTooLong, UnreadableReply."""
@@ -142,6 +144,7 @@ class CompletionReader:
     def __init__(self, *, alternatives: int | None, is_muted: bool) -> None:
         self._alternatives, self._is_muted = alternatives, is_muted
         self._waiting: tuple[TokenLogprob, ...] = ()
+        self.is_plain = alternatives is None and not is_muted
         self.end: EngineEnd | None = None
 
     @classmethod
@@ -188,6 +191,8 @@ class CompletionReader:
 
 class ChatReader:
     """Reads the stream of a chat; the calls of tools come in pieces and leave whole, before the end."""
+
+    is_plain = False
 
     def __init__(self, *, alternatives: int | None, is_muted: bool) -> None:
         self._alternatives, self._is_muted = alternatives, is_muted

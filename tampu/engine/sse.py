@@ -21,16 +21,17 @@ class EventReader:
         self._line = bytearray()
         self._data: list[bytes] = []
         self._length = 0
-        self._is_between = True
+        self.is_between = True
+        """Whether what comes next begins an event."""
 
     def feed(self, received: bytes) -> list[bytes]:
         """The data of every event that `received` completes; raises EventTooLong."""
         # An engine writes one whole event at a time; nothing else is worth being fast for.
         end = len(received) - 2
-        if self._is_between and received.find(b"\n") == end and received[-1] == _NEWLINE and received[:6] == b"data: ":
+        if self.is_between and received.find(b"\n") == end and received[-1] == _NEWLINE and received[:6] == b"data: ":
             return [received[6:end]]
         events = self._feed_lines(received)
-        self._is_between = not self._line and not self._data
+        self.is_between = not self._line and not self._data
         return events
 
     def _feed_lines(self, received: bytes) -> list[bytes]:

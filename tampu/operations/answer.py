@@ -1,6 +1,7 @@
 """From what the engine writes to the events of an answer: thinking, text, calls of tools, and an end with counts."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -22,6 +23,8 @@ from tampu.parsing.tool_calls import ToolCallParser
 
 _MOST_EQUAL_CHUNKS = 30
 """A model that says the same thing more often than this is stuck, as Ollama has it."""
+_BLOCK = 16
+"""Half of the shortest run of equal pieces that is too long."""
 
 
 class AnswerReader:
@@ -86,20 +89,11 @@ class AnswerReader:
         return events
 
 
-class RepetitionGuard:
-    """Notices a model that has got stuck on one piece of text."""
-
-    def __init__(self) -> None:
-        self._piece, self._count = "", 0
-
-    def is_stuck(self, text: str) -> bool:
-        """Whether `text` is one repetition too many."""
-        if (piece := text.strip()) != self._piece:
-            self._piece = piece
-            self._count = 0
-            return False
-        self._count += 1
-        return self._count > _MOST_EQUAL_CHUNKS
+def repetitions(said: Sequence[str], piece: str) -> int:
+    """How often `piece` was said without a break until now; not counted further than it takes to be stuck."""
+    piece = piece.strip()
+    latest = itertools.islice(reversed(said), _MOST_EQUAL_CHUNKS + 1)
+    return sum(1 for _ in itertools.takewhile(lambda text: text.strip() == piece, latest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +148,7 @@ class _Listener:
     ) -> None:
         self._said, self._raw, self._tell, self._dropped = said, said.raw, tell, dropped
         self._feed = None if reader.is_plain else reader.feed
-        self._is_stuck = RepetitionGuard().is_stuck
+        self._next_look = 0
         self.end: EngineEnd | Stuck | None = None
 
     def take(self, event: EngineEvent) -> None:
@@ -162,16 +156,28 @@ class _Listener:
         if not isinstance(event, TextDelta):
             self._take_other(event)
             return
-        if self._is_stuck(event.text):
-            raise _GoesRound
-        if not self._raw:
+        # Named first: a call of an attribute would look for a method each time.
+        raw, tell, feed = self._raw, self._tell, self._feed
+        if len(raw) >= self._next_look:
+            self._look_back(event.text)
+        if not raw:
             self._begin()
-        self._raw.append(event.text)
-        if self._feed is None:
-            self._tell(event)
+        raw.append(event.text)
+        if feed is None:
+            tell(event)
             return
-        for ready in self._feed(event.text, event.logprobs):
-            self._tell(ready)
+        for ready in feed(event.text, event.logprobs):
+            tell(ready)
+
+    def _look_back(self, text: str) -> None:
+        """Raise _GoesRound where `text` is one repetition too many.
+
+        To look once in a block is enough, as long as a block is not all the same: a run that is too long has one in it.
+        """
+        repeated = repetitions(self._raw, text)
+        if repeated > _MOST_EQUAL_CHUNKS:
+            raise _GoesRound
+        self._next_look = len(self._raw) + (1 if repeated >= _BLOCK - 1 else _BLOCK)
 
     def _take_other(self, event: ThinkingDelta | EngineToolCalls | EngineProgress | EngineEnd) -> None:
         """Tell what the engine itself has told apart from text."""

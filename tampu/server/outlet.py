@@ -46,8 +46,10 @@ class Outlet(Generic[EventT]):
         if not self._is_open:
             self._hold(event)
             return
-        chunk = self._chunk(event)
-        if chunk and not self._write_at_once(chunk):
+        # Named first: a call of an attribute would look for a method each time.
+        encode, write = self._chunk, self._write_at_once
+        chunk = encode(event)
+        if chunk and not write(chunk):
             self._held.append(chunk)
             self._is_open, self.is_behind = False, True
 

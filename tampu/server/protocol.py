@@ -8,17 +8,14 @@ an answer along with its first piece. It also tells when the client is gone (`WH
 """
 
 import re
+from collections.abc import Callable
 from email.utils import formatdate
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from tampu.server.asgi import WHEN_GONE, WRITE_AT_ONCE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _REQUEST_LINE = re.compile(rb"([A-Z][A-Z0-9_-]{0,31})(?= /[^ \r\n]* HTTP/1\.[01]\r\n)")
 _KNOWN_METHODS = frozenset(
@@ -65,20 +62,25 @@ class Protocol(HttpToolsProtocol):
         if cycle.scope["method"] != "HEAD":
             cycle.transport = _WithHead(cycle)  # type: ignore[assignment]  # it stands in for it
         cycle.scope["extensions"] = {
-            WRITE_AT_ONCE: {"write": partial(_write_at_once, cycle)},
+            WRITE_AT_ONCE: {"write": _writing_at_once(cycle)},
             WHEN_GONE: {"callbacks": self._when_gone, "is_gone": lambda: cycle.disconnected},
         }
         super()._start_asgi_task(cycle, _unchunked(app, cycle) if is_old else app)
 
 
-def _write_at_once(cycle: RequestResponseCycle, piece: bytes) -> bool:
-    """Write a piece of a chunked answer that has begun; False where only ASGI's `send` can, or must wait."""
-    if cycle.flow.write_paused or cycle.disconnected or not cycle.chunked_encoding:
-        return False
-    length = len(piece)
-    size = _SIZE_LINES[length] if length < _SHORT else b"%x\r\n" % length
-    cycle.transport.write(b"".join((size, piece, b"\r\n")))
-    return True
+def _writing_at_once(cycle: RequestResponseCycle) -> Callable[[bytes], bool]:
+    """What writes a piece of a chunked answer that has begun; False where only ASGI's `send` can, or must wait."""
+    flow = cycle.flow
+
+    def write(piece: bytes) -> bool:
+        if flow.write_paused or cycle.disconnected or not cycle.chunked_encoding:
+            return False
+        length = len(piece)
+        size = _SIZE_LINES[length] if length < _SHORT else b"%x\r\n" % length
+        cycle.transport.write(b"".join((size, piece, b"\r\n")))
+        return True
+
+    return write
 
 
 class _WithHead:

@@ -1,11 +1,17 @@
 """One answer, poured as it comes: to its end, to enough, to an error, and no faster than it is taken."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tampu.audience import KEEPS_UP
 from tampu.engine.connection import Address, Answer, ConnectionLost, exchange, request_bytes
@@ -77,6 +83,41 @@ async def test_to_the_end_of_the_body(tmp_path: Path) -> None:
         assert await answer.status() == 200
         await answer.pour(reader.take, KEEPS_UP)
     assert reader.taken == b"ab"
+
+
+class Transport(asyncio.Transport):
+    """Takes the request, and is never closed."""
+
+    def write(self, data: Any) -> None:
+        pass
+
+
+@given(st.lists(st.integers(0, 400), max_size=12).map(sorted))
+async def test_what_is_whole_may_be_taken_whole_however_it_is_cut(cuts: list[int]) -> None:
+    """Half of the whole chunks are taken past the parser, which must not notice."""
+    chunks = [_chunk(b"%d" % number * 10) for number in range(10)]
+    stream = HEAD + b"".join(chunks) + b"0\r\n\r\n"
+    edges = [0, *cuts, len(HEAD) + len(chunks[0]), len(HEAD) + 2 * len(chunks[0]), len(stream)]
+    got = bytearray()
+
+    def take(piece: bytes) -> bool:
+        got.extend(piece)
+        return False
+
+    def take_whole(received: bytes) -> bool:
+        is_one = received in chunks[::2]
+        if is_one:
+            got.extend(received.split(b"\r\n")[1])
+        return is_one
+
+    answer = Answer(b"", asyncio.get_running_loop())
+    answer.connection_made(Transport())
+    async with anyio.create_task_group() as group:
+        group.start_soon(partial(answer.pour, take, KEEPS_UP, take_whole=take_whole))
+        await anyio.wait_all_tasks_blocked()
+        for begin, end in pairwise(sorted(edges)):
+            answer.data_received(stream[begin:end])
+    assert got == b"".join(b"%d" % number * 10 for number in range(10))
 
 
 async def test_to_enough(tmp_path: Path) -> None:
