@@ -27,6 +27,7 @@ from tampu.gguf.translate.plan import Computed, Copied, Given, View
 BLOCK = 4096
 LARGE = 3 << 20
 ROOM = 8 << 30
+SHARE = view_writer.clone_range
 
 needs_memory_files = pytest.mark.skipif(not has_memory_files(), reason="only Linux has files in memory")
 
@@ -117,6 +118,28 @@ def test_blocks_are_shared_where_the_file_system_can(
         assert made.descriptor is None
     assert sum(shared) > LARGE - 2 * BLOCK
     assert left_in(tmp_path) == []
+
+
+def test_blocks_are_shared_where_this_file_system_can(tmp_path: Path, source: Path) -> None:
+    shared = SHARE is not None and can_share(tmp_path)
+    if not shared:
+        pytest.skip("the file system of temporary files shares no blocks (XFS and Btrfs do)")
+    view = view_of(source)
+    with opened(view, places(tmp_path, memory_bytes=ROOM)) as made:
+        assert made.descriptor is None  # in spite of room in memory
+        assert made.path.read_bytes() == content_of(view)
+    assert left_in(tmp_path) == []
+
+
+def can_share(folder: Path) -> bool:
+    assert SHARE is not None
+    (folder / "one").write_bytes(bytes(BLOCK))
+    with (folder / "one").open("rb") as one, (folder / "two").open("wb") as two:
+        try:
+            SHARE(two.fileno(), one.fileno(), 0, BLOCK, 0)
+        except OSError:
+            return False
+    return True
 
 
 @pytest.mark.usefixtures("cannot_share")
@@ -329,6 +352,7 @@ def test_a_file_on_disk_gives_nothing_back() -> None:
 
 
 @needs_memory_files
+@pytest.mark.usefixtures("cannot_share")
 def test_a_process_that_is_gone_gives_nothing_back(tmp_path: Path, source: Path) -> None:
     with opened(view_of(source), places(tmp_path, memory_bytes=ROOM)) as made:
         assert made.descriptor is not None

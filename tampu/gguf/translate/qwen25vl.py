@@ -1,9 +1,11 @@
 """Qwen 2.5 VL, which the engine reads as a Qwen 2 VL with another projector."""
 
+from tampu.errors import InvalidModelFile
 from tampu.gguf.translate import vision
 from tampu.gguf.translate.facts import I32, array, as_f32, as_u32, flag, u32, words
 from tampu.gguf.translate.translation import Translation
 
+_WHOLE = "qwen25vl.vision.fullatt_block_indexes"
 _USUAL_FULL_ATTENTION = 8
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
 _DEVIATION = (0.26862954, 0.26130258, 0.27577711)
@@ -53,8 +55,10 @@ def translate_projector(made: Translation) -> None:
 
 def _set_period(made: Translation) -> None:
     """Every how many blocks one sees the whole picture."""
-    whole = made.whole_numbers("qwen25vl.vision.fullatt_block_indexes")
+    whole = made.whole_numbers(_WHOLE)
+    if whole and whole[0] < 1:
+        raise InvalidModelFile(f'the key "{_WHOLE}" must name a block after the first, not {whole[0]}')
     if whole:
-        made.facts["clip.vision.n_wa_pattern"] = u32(max(0, whole[0]) + 1)
+        made.facts["clip.vision.n_wa_pattern"] = u32(whole[0] + 1)
     else:
         made.default("clip.vision.n_wa_pattern", u32(_USUAL_FULL_ATTENTION))

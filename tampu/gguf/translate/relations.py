@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tampu.errors import InvalidModelFile
-from tampu.gguf.translate.facts import I32, U32, items_of, number_of, text_of
+from tampu.gguf.translate.facts import BOOL, I32, U32, items_of, kind_of, number_of, text_of
 from tampu.gguf.translate.lengths import Keys, Lengths
 from tampu.gguf.translate.shapes import Shapes
 from tampu.gguf.translate.translation import Translation
@@ -27,6 +27,9 @@ _WITH_MERGES: Final = frozenset({"gemma4", "gpt2"})
 _MOST_GATING: Final = 4
 _MIXED: Final = frozenset({"qwen35", "qwen35moe", "qwen3next"})
 """Who have blocks with a state, and full attention in an interval."""
+_PATTERNED: Final = frozenset({"gemma4", "laguna"})
+"""Who read of each block whether its window slides."""
+_STRETCHES: Final = frozenset({"none", "linear", "yarn", "longrope"})
 _SHARING: Final = frozenset({"gemma4"})
 """Whose last blocks may share what those before them remember."""
 
@@ -86,6 +89,8 @@ def check_relations(made: Translation, blocks: Shapes) -> None:
     if text_of(tokenizer) in _WITH_MERGES and "tokenizer.ggml.merges" not in made.facts:
         raise InvalidModelFile('the key "tokenizer.ggml.merges" is missing')
     _check_window(made)
+    _check_pattern(made, len(blocks))
+    _check_stretching(made)
     _check_sections(made)
     _check_experts(made)
     if own not in _UNTURNED:
@@ -101,6 +106,21 @@ def _check_window(made: Translation) -> None:
     key = f"{made.architecture}.{_WINDOW}"
     if (made.number(key) or 0) >= _MOST_WINDOW:
         raise _wrong(made, key, f"must be below {_MOST_WINDOW}")
+
+
+def _check_pattern(made: Translation, count: int) -> None:
+    key = f"{made.architecture}.{_WINDOW}_pattern"
+    if made.architecture not in _PATTERNED or key not in made.facts or kind_of(made.facts[key]) == U32:
+        return
+    items = items_of(made.facts[key])
+    if items is None or items.kind not in {U32, I32, BOOL} or items.count != count:
+        raise _wrong(made, key, f"must be a list of {count} times true or false")
+
+
+def _check_stretching(made: Translation) -> None:
+    key = f"{made.architecture}.rope.scaling.type"
+    if key in made.facts and made.text(key) not in _STRETCHES:
+        raise _wrong(made, key, f"must be one of {', '.join(sorted(_STRETCHES))}")
 
 
 def _check_sections(made: Translation) -> None:

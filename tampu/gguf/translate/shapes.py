@@ -72,13 +72,10 @@ def _with_experts(length: str) -> _Table:
 
 
 _PLAIN: Final[_Table] = {
-    "attn_q.weight": "width width",
     "attn_k.weight": "width kept_values",
-    "attn_q.bias": "width",
     "attn_k.bias": "kept_values",
     "attn_qkv.weight": "width at_once_plain",
     "attn_qkv.bias": "at_once_plain",
-    "attn_output.weight": "width width",
 }
 """Of those who have no word for the length of a head."""
 _RECURRENT: Final[_Table] = {
@@ -159,8 +156,6 @@ _LFM2: Final[_Table] = {
     "shortconv.conv.weight": "reach width",
     "shortconv.in_proj.weight": "width width_thrice",
     "shortconv.out_proj.weight": "width width",
-    "attn_q.weight": "width width",
-    "attn_output.weight": "width width",
 }
 _BERT: Final[_Table] = {
     **_PLAIN,
@@ -170,16 +165,12 @@ _BERT: Final[_Table] = {
 _OWN: Final[dict[str, _Table]] = {
     "bert": _BERT,
     "deepseek2": {**_NARROW_ATTENTION, **_with_shared("shared_each")},
-    "deepseek2-ocr": {
-        **dict.fromkeys(("attn_q.weight", "attn_k.weight", "attn_v.weight"), "width width"),
-        "attn_output.weight": "width width",
-        **_with_shared("shared_each"),
-    },
+    "deepseek2-ocr": _with_shared("shared_each"),
     "gemma3n": _GEMMA3N,
     "gemma4": _GEMMA4,
     "glm4": {"ffn_up.weight": "width inner_twice"},
     "gpt-oss": _GPT_OSS,
-    "laguna": _with_shared("shared_or_each"),
+    "laguna": {"attn_gate.weight": "width heads", **_with_shared("shared_or_each")},
     "lfm2": _LFM2,
     "llama": _with_experts("inner"),
     "llama4": _with_shared("narrow"),
@@ -235,6 +226,8 @@ def check_shapes(made: Translation, blocks: Shapes) -> None:
     for block, shapes in sorted(blocks.items()):
         lengths = Lengths(made, block)
         for name, shape in shapes.items():
+            if name == "attn_gate.weight" and own == "laguna" and shape[-1] == LENGTHS["asked"].of(lengths):
+                continue  # a gate for each number rather than for each head
             is_state = name == "attn_qkv.weight" and own in _MIXED and lengths.is_recurrent
             known = _RECURRENT_AT_ONCE if is_state else table.get(name)
             if known is not None:
