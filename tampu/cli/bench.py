@@ -120,19 +120,21 @@ def _median_rate(counts: Iterable[tuple[int, int]]) -> float:
 
 
 def _shown(measured: Sequence[Measured]) -> str:
-    header = ("CLIENTS", "REQUESTS", "PROMPT", "PROMPT RATE", "FIRST TOKEN", "RATE", "TOGETHER")
+    """The table, in tokens and tokens per second, on a screen of 80 columns."""
+    header = ("CLIENTS", "REQUESTS", "PROMPT", "READ/S", "FIRST TOKEN", "EACH/S", "ALL/S")
     return table(
         header,
         [
             (
                 str(row.clients),
                 str(row.requests),
-                f"{row.prompt_tokens} tokens",
-                f"{row.prompt_rate:.1f} tokens/s",
+                str(row.prompt_tokens),
+                f"{row.prompt_rate:.1f}",
                 f"{row.first_token_s * 1000:.0f} ms",
-                f"{row.rate_per_client:.1f} tokens/s",
-                f"{row.rate_together:.1f} tokens/s",
+                f"{row.rate_per_client:.1f}",
+                f"{row.rate_together:.1f}",
             )
             for row in measured
         ],
+        trimmed=True,
     )

@@ -209,8 +209,10 @@ def _warnings(setting: Setting, name: str, text: str, value: object) -> list[str
         port = port_of(text)
         return [] if is_port(port) else [f"invalid port, using default port={port} default={DEFAULT_PORT}"]
     if value is None:
-        default = f" default={setting.automatic or setting.default}" if isinstance(setting.default, int) else ""
-        return [f"invalid environment variable, using default key={name} value={text}{default}"]
+        # Ollama names the default of numbers and is silent about all others; what those may be is told.
+        is_number = isinstance(setting.default, int)
+        told = f"default={setting.automatic or setting.default}" if is_number else f'allowed="{setting.kind.allowed}"'
+        return [f"invalid environment variable, using default key={name} value={text} {told}"]
     return []
 
 

@@ -194,13 +194,13 @@ def folders_of(entries: Iterable[str]) -> tuple[Path, ...]:
 
 
 def log_level(value: str) -> int:
-    """0 info, 1 debug, 2 and more trace."""
+    """0 info, 1 debug, 2 and more trace; a word that is neither a boolean nor a number leaves it at info."""
     if value in GO_TRUE:
         return 1
     try:
         return max(0, int(value))
     except ValueError:
-        return 0 if value in GO_FALSE else 1
+        return 0
 
 
 def strict_log_level(value: str) -> int:

@@ -1,6 +1,10 @@
 """The file of typed lines: at most a hundred, oldest first, readable by its owner only."""
 
-from collections.abc import Iterable
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +28,37 @@ def add_lines(path: Path, entries: Iterable[str]) -> None:
     A folder that cannot be written costs the history, not the session.
     """
     added = [line.strip() for entry in entries for line in entry.split("\n") if line.strip()]
-    kept = [*load_lines(path), *added][-KEPT_LINES:]
-    draft = path.with_name(f"{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.touch(mode=0o600)
-        draft.write_text("".join(f"{line}\n" for line in kept), "utf-8")
-        draft.replace(path)
+        with _alone(path.parent):
+            _replace(path, [*load_lines(path), *added][-KEPT_LINES:])
     except OSError:
         pass
+
+
+def _replace(path: Path, lines: Sequence[str]) -> None:
+    # The name is this process's own: another one may be at it where folders cannot be locked.
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
+    draft = Path(name)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  # as mkstemp gave it
+            file.writelines(f"{line}\n" for line in lines)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One session at a time reads and replaces the file, where the system can lock a folder."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # noqa: PLC0415  # not there on Windows
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -9,7 +9,6 @@ from tampu.config import SETTINGS, Address, Change, Setting, Settings
 from tampu.units import FOREVER_NS, NS_PER_S, KeepAlive, format_duration
 
 _log = logging.getLogger("tampu.server")
-_LEVELS = ("INFO", "DEBUG", "DEBUG-4")
 _FACT = re.compile(r"\b(key|value|default|port)=(.*?)(?= (?:value|default)=|$)")
 
 
@@ -55,7 +54,7 @@ def log_place(host: str, port: int) -> None:
 def described_settings(settings: Settings) -> list[str]:
     """Every setting as `VARIABLE:value`, in the order of names, as Ollama writes them."""
     special = {
-        "log_level": _LEVELS[min(settings.log_level, len(_LEVELS) - 1)],
+        "log_level": _level(settings.log_level),
         "origins": f"[{' '.join(settings.allowed_origins)}]",
     }
     return sorted(
@@ -85,3 +84,10 @@ def _shown(value: object) -> str:
         case _:
             text = "" if value is None else str(value)
     return text
+
+
+def _level(number: int) -> str:
+    """A level as Ollama's log names it, four steps each below debug."""
+    if number < 2:
+        return "DEBUG" if number else "INFO"
+    return f"DEBUG-{4 * (number - 1)}"

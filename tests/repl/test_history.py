@@ -1,5 +1,6 @@
 """The history file."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hypothesis import given
@@ -21,6 +22,14 @@ def test_sessions_side_by_side_keep_the_lines_of_both(tmp_path: Path) -> None:
     for lines in (["mine"], ["yours", "yours\ntoo"], ["mine again"]):
         add_lines(path, lines)
     assert load_lines(path) == ["mine", "yours", "yours", "too", "mine again"]
+
+
+def test_sessions_that_end_at_once_lose_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: add_lines(path, [f"line {number}"]), range(80)))
+    assert sorted(load_lines(path)) == sorted(f"line {number}" for number in range(80))
+    assert [file.name for file in tmp_path.iterdir()] == ["history"]
 
 
 def test_blank_lines_and_a_line_without_an_end_are_dropped(tmp_path: Path) -> None:
