@@ -232,7 +232,7 @@ def _misfits(value: Any, kind: Any, struct: str = "", path: tuple[str, ...] = ()
         case _Object() if container is dict:
             for _, item in value:
                 yield from _misfits(item, items[1], struct, path)
-        case list() if container is list and not isinstance(value, _Object):
+        case list() if container in {list, tuple} and not isinstance(value, _Object):
             for item in value:
                 yield from _misfits(item, items[0], struct, path)
         case _ if not _fits(value, plain):
@@ -245,7 +245,7 @@ def _in_struct(value: Any, kind: type[msgspec.Struct], struct: str, path: tuple[
         if own is not None:
             yield _Misfit(own.value, own.kind, struct, (*path, *own.path), ends=True)
     elif isinstance(value, _Object):
-        yield from _members(value, kind, _name(kind).removeprefix("api."), path)
+        yield from _members(value, kind, _name(kind).rpartition(".")[2], path)
     else:
         yield _no_object(value, _name(kind), struct, path)
 
@@ -310,9 +310,10 @@ def _name(kind: Any) -> str:
     if plain in _NAMES:
         return _NAMES[plain]
     match get_origin(plain), get_args(plain):
-        case (origin, (item,)) if origin is list:
+        case (origin, (item, *_)) if origin in {list, tuple}:
             return f"[]{_name(item)}"
         case (origin, (_, item)) if origin is dict:
             return f"map[string]{_name(item)}"
         case _:
-            return f"api.{getattr(plain, 'go_name', plain.__name__)}"
+            name = str(getattr(plain, "go_name", plain.__name__))
+            return name if "." in name else f"api.{name}"

@@ -1,7 +1,7 @@
 """What is said of JSON that cannot be read: word for word what clients of Ollama have always been told."""
 
 import json
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 import pytest
@@ -28,6 +28,12 @@ class Line(msgspec.Struct):
     leaves: list[Leaf] = []
 
 
+class Part(msgspec.Struct):
+    go_name: ClassVar = "part.Part"
+
+    size: Annotated[int, msgspec.Meta(title="int64")] = 0
+
+
 class Body(msgspec.Struct):
     go_name: ClassVar = "PlayRequest"
 
@@ -39,6 +45,7 @@ class Body(msgspec.Struct):
     free: Any = None
     lines: list[Line] = []
     leaf: Leaf | None = None
+    parts: tuple[Part, ...] = ()
 
 
 class Nameless(msgspec.Struct):
@@ -99,6 +106,9 @@ def test_syntax(raw: bytes, fault: str) -> None:
         ('{"lines":[{"text":1}]}', "number into Go struct field PlayRequest.lines.text of type string"),
         ('{"lines":[{"leaves":[{"id":1}]}]}', "number into Go struct field PlayRequest.lines.leaves.id of type string"),
         ('{"leaf":{"index":"1"}}', "string into Go struct field Leaf.leaf.index of type int"),
+        ('{"parts":1}', "number into Go struct field PlayRequest.parts of type []part.Part"),
+        ('{"parts":[1]}', "number into Go struct field PlayRequest.parts of type part.Part"),
+        ('{"parts":[{"size":"1"}]}', "string into Go struct field Part.parts.size of type int64"),
         ('{"stream":1,"model":2}', "number into Go struct field PlayRequest.stream of type bool"),
         ('{"model":1,"lines":[null,{"text":[]}]}', "array into Go struct field PlayRequest.lines.text of type string"),
     ],

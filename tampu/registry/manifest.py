@@ -2,10 +2,10 @@
 
 import re
 
-from tampu.errors import BadRequest, RegistryError
+from tampu.errors import RegistryError
+from tampu.registry.documents import read_json
 from tampu.store.manifests import layers_of
 from tampu.store.model import Manifest
-from tampu.wire import decode
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
@@ -13,8 +13,8 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 def read_manifest(content: bytes) -> Manifest:
     """The manifest, every digest well-formed and every size possible; raises RegistryError."""
     try:
-        manifest = decode(Manifest, content)
-    except BadRequest as error:
+        manifest = read_json(Manifest, content)
+    except RegistryError as error:
         raise RegistryError(f"pull model manifest: {error}") from None
     for layer in layers_of(manifest):
         if not _DIGEST.fullmatch(layer.digest):

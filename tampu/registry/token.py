@@ -5,18 +5,18 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from aiohttp import hdrs
 from yarl import URL
 
-from tampu.errors import BadRequest, RegistryDenied, RegistryError
+from tampu.errors import RegistryDenied, RegistryError
+from tampu.registry.documents import read_json
 from tampu.registry.identity import Identity
 from tampu.registry.logins import Login
 from tampu.registry.transport import Transport, error_text, read_document
-from tampu.wire import decode
 
 _FIELD = re.compile(r'(\w+)\s*=\s*"([^"]*)"')
 
@@ -61,6 +61,8 @@ class Challenge:
 
 
 class _TokenAnswer(msgspec.Struct):
+    go_name: ClassVar = "TokenResponse"
+
     token: str = ""
     access_token: str = ""
 
@@ -103,10 +105,8 @@ async def _receive(
     async with transport.send(method, url, headers, body=body) as response:
         if response.status >= 300:
             kind = RegistryDenied if response.status in {401, 403} else RegistryError
-            raise kind(f"{response.status}: {await error_text(response)}")
+            text = await error_text(response)
+            raise kind(f"{response.status}: {text}" if text else str(response.status))
         content = await read_document(response, transport.patience)
-    try:
-        answer = decode(_TokenAnswer, content)
-    except BadRequest as error:
-        raise RegistryError(f"the registry's token is unreadable: {error}") from None
+    answer = read_json(_TokenAnswer, content)
     return answer.token or answer.access_token

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -17,9 +18,11 @@ LAYER_PREFIX = "application/vnd.ollama.image."
 class Layer(msgspec.Struct, frozen=True, omit_defaults=True):
     """One layer of a manifest (or its config): a media type and the blob that holds the content."""
 
+    go_name: ClassVar = "manifest.Layer"
+
     media_type: str = msgspec.field(default="", name="mediaType")
     digest: str = ""
-    size: int = 0
+    size: Annotated[int, msgspec.Meta(title="int64")] = 0
     parent: str = msgspec.field(default="", name="from")
     name: str = ""
 
@@ -31,6 +34,8 @@ class Layer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Manifest(msgspec.Struct, frozen=True):
     """What a name stands for: layers in order, and a config."""
+
+    go_name: ClassVar = "manifest.Manifest"
 
     schema_version: int = msgspec.field(default=2, name="schemaVersion")
     media_type: str = msgspec.field(default=MANIFEST_TYPE, name="mediaType")

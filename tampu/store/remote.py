@@ -9,7 +9,7 @@ from tampu.config import DEFAULT_PORT
 from tampu.errors import BadRequest
 
 CLOUD_HOST: Final = "https://ollama.com:443"
-_HOST = re.compile(r"[A-Za-z0-9._\-:%]+", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9._\-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._\-]+)?", re.ASCII)
 
 
 def remote_url(text: str) -> str:
@@ -21,12 +21,19 @@ def remote_url(text: str) -> str:
         return CLOUD_HOST
     full = f"http://localhost{text}" if text.startswith("/") else text if "://" in text else f"http://{text}"
     parts, port = _split(full)
-    host = parts.hostname or "localhost"
+    host = _written(parts) or "localhost"
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
         raise BadRequest("bad remote")
-    path = posixpath.normpath(parts.path) if parts.path else ""
+    path = posixpath.normpath(parts.path).replace("//", "/") if parts.path else ""
     bracketed = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{bracketed}:{port}{'' if path in {'/', '.'} else path}"
+
+
+def _written(parts: SplitResult) -> str:
+    """The host in the letters of its writer."""
+    host = parts.hostname or ""
+    at = parts.netloc.lower().rfind(host)
+    return parts.netloc[at : at + len(host)]
 
 
 def _split(text: str) -> tuple[SplitResult, int]:
