@@ -63,6 +63,19 @@ def test_num_predict_zero_gives_no_token(served: Served) -> None:
     assert answer["prompt_eval_count"] > 0
 
 
+def test_what_no_engine_can_follow_is_refused_where_an_answer_would_begin(served: Served) -> None:
+    asked = {"model": "greek", "prompt": "x", "options": {"repeat_penalty": 0}}
+    status, raw = served.request("POST", "/api/generate", asked)
+    assert (status, json.loads(raw)["error"]) == (400, 'option "repeat_penalty" must be greater than 0, got 0')
+    assert served.ask("/api/generate", {**asked, "prompt": ""})["done_reason"] == "load"
+
+
+def test_a_bad_option_is_told_before_a_picture_that_nobody_can_see(served: Served) -> None:
+    asked = {"model": "greek", "prompt": "x", "images": ["aGk="], "options": {"seed": "x"}}
+    status, raw = served.request("POST", "/api/generate", asked)
+    assert (status, json.loads(raw)["error"]) == (400, 'option "seed" must be of type integer')
+
+
 @pytest.mark.parametrize(
     "options",
     [
