@@ -39,7 +39,7 @@ class Notation:
 
 
 class Reader:
-    """Reads the object at the start of a text; what stands behind it does not matter, if it is no call."""
+    """Reads the object at the start of a text; no other call may stand behind it."""
 
     def __init__(self, text: str, notation: Notation) -> None:
         self._scanner, self._notation = Scanner(text), notation
@@ -52,6 +52,11 @@ class Reader:
         if self._scanner.text.find(self._notation.opening, self._scanner.position) >= 0:
             raise MalformedCall("another call begins in it")
         return found
+
+    @property
+    def rest(self) -> str:
+        """What stands behind the object."""
+        return self._scanner.text[self._scanner.position :].lstrip("}] \n")
 
     def _object(self, depth: int) -> dict[str, object]:
         if depth > _MAX_DEPTH or self._scanner.peek() != "{":

@@ -1,6 +1,7 @@
 """FunctionGemma: text with calls in a notation of its own; no thinking."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from tampu.parsing.formats.delimited import Notation, Reader
@@ -17,12 +18,14 @@ _PLACES: Final[Mapping[str, Place]] = {
 
 def parser(request: ReplyRequest) -> FormatParser:  # noqa: ARG001 - every format is made of a request
     """FunctionGemma."""
-    return FormatParser(_PLACES, "text", read=_read_call)
+    return FormatParser(_PLACES, "text", read=_read_call, read_open=partial(_read_call, is_open=True))
 
 
-def _read_call(text: str) -> list[ReadCall]:
+def _read_call(text: str, *, is_open: bool = False) -> list[ReadCall]:
     before, prefix, call = text.partition(_PREFIX)
     name, brace, arguments = call.partition("{")
     if not prefix or not brace or before.strip() not in {"", _OPENING}:
         raise MalformedCall("it is no name with arguments in braces")
-    return [ReadCall(name, Reader(brace + arguments, _NOTATION).read())]
+    reader = Reader(brace + arguments, _NOTATION)
+    found = reader.read()
+    return [ReadCall(name, found, rest=reader.rest if is_open else "")]

@@ -45,17 +45,19 @@ def parser_without_thinking(request: ReplyRequest) -> FormatParser:
 
 def _parser(places: Mapping[str, Place], start: str, request: ReplyRequest) -> FormatParser:
     schemas = Schemas(request.tools)
-    read = partial(_read_call, schemas=schemas, may_be_cut=False)
-    read_open = partial(_read_call, schemas=schemas, may_be_cut=True)
+    read = partial(_read_call, schemas=schemas, is_open=False)
+    read_open = partial(_read_call, schemas=schemas, is_open=True)
     return FormatParser(places, start, read=read, read_open=read_open)
 
 
-def _read_call(text: str, *, schemas: Schemas, may_be_cut: bool) -> list[ReadCall]:
+def _read_call(text: str, *, schemas: Schemas, is_open: bool) -> list[ReadCall]:
     name, brace, arguments = text.partition("{")
     if not brace or not name.startswith(_PREFIX):
         raise MalformedCall("it is no name with arguments in braces")
     name = name.removeprefix(_PREFIX).strip()
     known = schemas.arguments(name)
     texts = [key for key in known if "string" in schemas.types(name, key)]
-    notation = Notation(opening=_CALL, mark=_MARK, texts=texts, keys=known, may_be_cut=may_be_cut)
-    return [ReadCall(name, Reader(brace + arguments, notation).read())]
+    notation = Notation(opening=_CALL, mark=_MARK, texts=texts, keys=known, may_be_cut=is_open)
+    reader = Reader(brace + arguments, notation)
+    found = reader.read()
+    return [ReadCall(name, found, rest=reader.rest if is_open else "")]

@@ -37,10 +37,11 @@ class MalformedCall(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadCall:
-    """A call as its text tells it."""
+    """A call as its text tells it. `rest`: what stands behind a call without an end, and is none of it."""
 
     name: str
     arguments: dict[str, object]
+    rest: str = ""
 
 
 ReadCalls = Callable[[str], Sequence[ReadCall]]
@@ -245,6 +246,8 @@ class FormatParser:
             return
         for call in calls:
             self._emit(call)
+            if call.rest.strip():
+                self._events.append(TextDelta(call.rest + tag))
 
     def _pass_over(self, text: str, reason: MalformedCall) -> None:
         """Rule 3. The log tells it once for a reply: a model that errs may do so a thousand times."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from tampu.parsing.formats.machine import FormatParser
 from tampu.parsing.formats.qwen3 import PLACES
-from tampu.parsing.formats.qwen3_coder import reader
+from tampu.parsing.formats.qwen3_coder import xml_parser
 from tampu.parsing.formats.request import ReplyRequest
 
 _PLACES: Final = {**PLACES, "start": replace(PLACES["start"], drops_blanks=True, keeps_one_blank=True)}
@@ -14,4 +14,4 @@ _PLACES: Final = {**PLACES, "start": replace(PLACES["start"], drops_blanks=True,
 def parser(request: ReplyRequest) -> FormatParser:
     """In the middle of thinking, unless told otherwise."""
     is_answering = request.is_prefilled or not request.thinks(by_default=True)
-    return FormatParser(_PLACES, "text" if is_answering else "start", read=reader(request))
+    return xml_parser(_PLACES, "text" if is_answering else "start", request)

@@ -1,10 +1,11 @@
 """Qwen3-Coder and Qwen3.5: calls as XML whose values are bare text, typed by the schema of the tool."""
 
 import re
+from collections.abc import Mapping
 from functools import partial
 
-from tampu.parsing.formats.machine import FormatParser, MalformedCall, ReadCall
-from tampu.parsing.formats.qwen3 import PLACES
+from tampu.parsing.formats.machine import FormatParser, MalformedCall, Place, ReadCall
+from tampu.parsing.formats.qwen3 import CALL, PLACES
 from tampu.parsing.formats.request import ReplyRequest
 from tampu.parsing.formats.typed_values import Schemas
 
@@ -15,22 +16,25 @@ _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 def parser(request: ReplyRequest) -> FormatParser:
     """Qwen3-Coder."""
-    return FormatParser(PLACES, "text", read=reader(request))
+    return xml_parser(PLACES, "text", request)
 
 
 def qwen3_5_parser(request: ReplyRequest) -> FormatParser:
     """Qwen3.5 and Ornith: in the middle of thinking, unless told otherwise."""
     is_answering = request.is_prefilled or not request.thinks(by_default=True)
-    return FormatParser(PLACES, "text" if is_answering else "start", read=reader(request))
+    return xml_parser(PLACES, "text" if is_answering else "start", request)
 
 
-def reader(request: ReplyRequest) -> partial[list[ReadCall]]:
-    """The reader of calls for the tools of a request."""
-    return partial(read_call, schemas=Schemas(request.tools))
+def xml_parser(places: Mapping[str, Place], start: str, request: ReplyRequest) -> FormatParser:
+    """A parser of such calls between the tags of these places."""
+    read, read_open = (
+        partial(_read_call, schemas=Schemas(request.tools), is_open=is_open) for is_open in (False, True)
+    )
+    return FormatParser(places, start, read=read, read_open=read_open)
 
 
-def read_call(text: str, *, schemas: Schemas) -> list[ReadCall]:
-    """The first function in the text; text around parameters is ignored."""
+def _read_call(text: str, *, schemas: Schemas, is_open: bool) -> list[ReadCall]:
+    """The first function in the text; text around parameters is ignored, but not behind a call whose end is missing."""
     if _ILLEGAL.search(text):
         raise MalformedCall("it holds control characters")
     tags = _TAG.finditer(text)
@@ -41,7 +45,8 @@ def read_call(text: str, *, schemas: Schemas) -> list[ReadCall]:
     arguments: dict[str, object] = {}
     for tag in tags:
         if tag[4] == "function":
-            return [ReadCall(name, arguments)]
+            behind = text[tag.end() :]
+            return [ReadCall(name, arguments, rest=behind if is_open or CALL in behind else "")]
         closing = next(tags, None)
         if tag[1] != "parameter" or closing is None or closing[4] != "parameter":
             break

@@ -40,6 +40,16 @@ def read(name, text, *, think=None, last=None, tools=TOOLS):
             "",
             [("book", {"seat": 4})],
         ),
+        # The end of a call is misspelt: what stands behind it is not lost.
+        (
+            "qwen3-coder",
+            "<tool_call><function=stop></function></tool_cal>Then.\n<tool_call><function=stop></function></tool_call>!",
+            "</tool_cal>Then.\n<tool_call><function=stop></function></tool_call>!",
+            [("stop", {})],
+        ),
+        ("qwen3-coder", "<tool_call><function=stop></function>Then.</tool_", "Then.</tool_", [("stop", {})]),
+        ("gemma4", "<|tool_call>call:stop{}<tool_cal|> Then.", "<tool_cal|> Then.", [("stop", {})]),
+        ("functiongemma", "<start_function_call>call:stop{}} Then.<end", "Then.<end", [("stop", {})]),
         # Escapes stay in a text, and count in a list; keys may hold blanks.
         (
             "lfm2",
