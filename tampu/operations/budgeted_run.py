@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tampu.audience import Audience
 from tampu.engine.protocol import Engine, EngineEnd
-from tampu.generation import Dropped, GenerationEvent, ThinkingDelta
+from tampu.generation import Dropped, GenerationEvent, TextDelta, ThinkingDelta
 from tampu.operations.answer import Said, Stuck
 from tampu.operations.completion_run import CompletionRun
 from tampu.operations.prompt import FixedPrompt, Prompt, PromptSource
@@ -49,7 +49,9 @@ class BudgetedRun:
         prompt = await self._pass.prompt()
         source = FixedPrompt(replace(prompt, text=prompt.text + thoughts))
         self._pass = CompletionRun(self._rest(spent), self._engine, source)
-        end = await self._pass.answer(Audience(without_progress(audience.tell), audience.pace), said)
+        answer = _Answer(without_progress(audience.tell), closing=self._closing)
+        end = await self._pass.answer(Audience(answer.take, audience.pace), said)
+        answer.end()
         return _counted_once(end, spent) if isinstance(end, EngineEnd) else end
 
     def _rest(self, spent: int) -> Selection:
@@ -89,6 +91,39 @@ class _Watch:
             return
         if self._closing not in "".join(self._said.raw):
             raise _BudgetIsSpent
+
+
+class _Answer:
+    """Tells everything but a closing tag in front: the model may have written its own behind ours."""
+
+    def __init__(self, tell: Callable[[GenerationEvent], None], *, closing: str) -> None:
+        self._tell, self._closing = tell, closing
+        self._held: list[TextDelta] = []
+        self._has_begun = False
+
+    def take(self, event: GenerationEvent) -> None:
+        """Tell the event, or hold it as long as it may belong to such a tag."""
+        if self._has_begun or not isinstance(event, TextDelta):
+            self.end()
+            self._tell(event)
+            return
+        self._held.append(event)
+        text = "".join(held.text for held in self._held).lstrip()
+        if text.startswith(self._closing):
+            rest = text.removeprefix(self._closing).lstrip()
+            self._held = [TextDelta(rest, event.logprobs)] if rest else self._held
+            self._has_begun = bool(rest)
+        else:
+            self._has_begun = not self._closing.startswith(text)
+        if self._has_begun:
+            self.end()
+
+    def end(self) -> None:
+        """Tell what is held: nothing more can make a tag of it."""
+        held, self._held = self._held, []
+        if "".join(event.text for event in held).strip() != self._closing:
+            for event in held:
+                self._tell(event)
 
 
 def _counted_once(end: EngineEnd, spent: int) -> EngineEnd:

@@ -69,7 +69,9 @@ def test_an_answer_in_a_form_too(brooding: Served, model: str) -> None:
     }  # fmt: skip
     limited = {"type": "enabled", "budget_tokens": LIMIT}
     output = {"format": {"type": "json_schema", "schema": form}}
-    whole = _asked(brooding, model, thinking=limited, output_config=output, options={"temperature": 0})
+    # Who has no script writes as many blanks as it may.
+    asked = {"thinking": limited, "output_config": output, "options": {"temperature": 0}, "max_tokens": 300}
+    whole = _asked(brooding, model, **asked)
     texts = [block["text"] for block in whole["content"] if block["type"] == "text"]
     assert json.loads("".join(texts)) == {"n": 7}
 
@@ -79,3 +81,17 @@ def test_the_limit_of_the_answer_holds_too(brooding: Served, model: str) -> None
     limited = {"type": "enabled", "budget_tokens": 50}
     cut = _asked(brooding, model, thinking=limited, max_tokens=6)
     assert (cut["stop_reason"], cut["usage"]["output_tokens"]) == ("max_tokens", 6)
+
+
+def test_a_closing_tag_of_the_models_own_is_no_answer(served: Served) -> None:
+    scripts = [
+        {"pieces": ["Answer", " done"]},
+        {"pieces": ["<think>", "hm", " ah", "\n", "</think>", "\n\n", "So", " be it"]},
+    ]
+    files = {"m.gguf": store(served, scripted_model_of({"name": "closing-twice", "scripts": scripts}))}
+    served.ask("/api/create", {"model": "closing-twice", "files": files, "stream": False, "template": TEMPLATE})
+    for budget in range(1, 5):
+        limited = {"type": "enabled", "budget_tokens": budget}
+        content = _asked(served, "closing-twice", thinking=limited)["content"]
+        assert "</think>" not in json.dumps(content), budget
+        assert content[-1]["type"] == "text"
