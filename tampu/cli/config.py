@@ -11,7 +11,7 @@ from tampu.cli.grammar import Words, flag
 from tampu.cli.invocation import Invocation
 from tampu.client.client import Client
 from tampu.config import SETTINGS, Address, Counts, ModelSettings, Setting, Settings, places_of_settings
-from tampu.config.file import KINDS, FileSettings, nearest, read_file
+from tampu.config.file import KINDS, FileSettings, nearest, read_file, read_text
 from tampu.config.models import MODEL_KEYS
 from tampu.config.shown import as_json, as_text, plain, shown
 from tampu.config.table import PORT_KEY
@@ -23,6 +23,7 @@ ACTIONS: Final = {
     "list": "list [--json]",
     "get": "get KEY",
     "set": "set KEY VALUE",
+    "unset": "unset KEY",
     "path": "path",
     "check": "check [FILE]",
 }
@@ -144,20 +145,40 @@ def _file() -> Path:
 
 def _set(invocation: Invocation, words: list[str], as_json: bool) -> None:  # noqa: ARG001  # one shape for all
     # Only here: what changes files is needed by nothing else.
-    from tampu.config.edit import with_value  # noqa: PLC0415
+    from tampu.config.edit import model_key, with_value  # noqa: PLC0415
     from tampu.config.save import change_file  # noqa: PLC0415
 
     name, value = words if len(words) > 1 else words[0].partition("=")[::2]
     if not value:
         raise BadRequest(f"usage: {invocation.program} config set KEY VALUE, or KEY=VALUE")
-    key = name if name == PORT_KEY else _key(name)
     file = _file()
+    if model_key(name):
+        change_file(file, lambda text: with_value(text, name, value, str(file)))
+        invocation.console.write(f"{name} is set in {file}; it counts {Counts.NEXT_LOAD.value}\n")
+        return
+    key = name if name == PORT_KEY else _key(name)
     change_file(file, lambda text: with_value(text, key, value, str(file)))
     console = invocation.console
     console.write(f"{key} is set in {file}; it counts {_counts(key).value}\n")
     source = Settings.read().sources.get(_setting_of(key).name, "")
     if source.startswith(("environment", "flag")):
         console.tell(f"{source} goes first: what it says counts as long as it is set\n")
+
+
+def _unset(invocation: Invocation, words: list[str], as_json: bool) -> None:  # noqa: ARG001  # one shape for all
+    # As above.
+    from tampu.config.edit import model_key, without_value  # noqa: PLC0415
+    from tampu.config.save import change_file  # noqa: PLC0415
+
+    (name,) = words
+    key = name if name == PORT_KEY or model_key(name) else _key(name)
+    file = _file()
+    text = read_text(file) if file.exists() else ""
+    if without_value(text, key, str(file)) == text:
+        invocation.console.write(f"{file} does not set {key}\n")
+        return
+    change_file(file, lambda text: without_value(text, key, str(file)))
+    invocation.console.write(f"{key} is no longer set in {file}\n")
 
 
 def _key(name: str) -> str:
@@ -236,6 +257,7 @@ _RUN: Final[Mapping[str, tuple[int, int, Callable[[Invocation, list[str], bool],
     "list": (0, 0, _list),
     "get": (1, 1, _get),
     "set": (1, 2, _set),
+    "unset": (1, 1, _unset),
     "path": (0, 0, _path),
     "check": (0, 1, _check),
 }

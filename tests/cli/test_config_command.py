@@ -122,7 +122,7 @@ def test_a_check_says_what_needs_a_restart_and_what_does_not_count(tmp_path: Pat
 def test_words_that_mean_nothing(tmp_path: Path) -> None:
     for words, told in (
         (("lst",), 'unknown action "lst" for "tampu config"; did you mean "list"?'),
-        (("xyz",), 'unknown action "xyz" for "tampu config"; there are list, get, set, path, check'),
+        (("xyz",), 'unknown action "xyz" for "tampu config"; there are list, get, set, unset, path, check'),
         (("get",), "usage: tampu config get KEY"),
         (("path", "--json"), "--json belongs to 'tampu config list'"),
         (("path",), "TAMPU_CONFIG says that there shall be no settings file; unset it"),

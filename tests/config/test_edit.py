@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tampu.config.edit import with_value
+from tampu.config.edit import with_value, without_value
 from tampu.config.file import settings_in
 from tampu.config.save import change_file
 from tampu.errors import ConfigError
@@ -204,3 +204,62 @@ def test_two_at_once_lose_nothing(tmp_path: Path) -> None:
     ]
     assert [adder.wait(60) for adder in adders] == [0, 0]
     assert sorted(file.read_text()) == sorted("ab" * 5)
+
+
+LISTED = "models:\n  # mine\n  - name: a\n    gpu: false # slow\n  - name: b:7b\n    threads: 4\n\nserver:\n  port: 9\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value", "changed"),
+    [
+        ("", "models[a].threads", "2", "models:\n  - name: a:latest\n    threads: 2\n"),
+        ("models:\n", "models[a].threads", "2", "models:\n  - name: a:latest\n    threads: 2\n"),
+        (LISTED, "models[a].threads", "2", LISTED.replace("# slow", "# slow\n    threads: 2")),
+        (LISTED, "models[b:7b].threads", "2", LISTED.replace("threads: 4", "threads: 2")),
+        (LISTED, "models[a:latest].gpu", "1", LISTED.replace("gpu: false", "gpu: 1")),
+        (
+            LISTED,
+            "models[me/c].keep_alive",
+            "5m",
+            LISTED.replace("threads: 4", "threads: 4\n  - name: me/c:latest\n    keep_alive: 5m"),
+        ),
+        ("models: []\n", "models[a].gpu", "true", 'models: [{name: "a:latest", gpu: true}]\n'),
+        ("models: [{name: a}]\n", "models[b].gpu", "true", 'models: [{name: a}, {name: "b:latest", gpu: true}]\n'),
+    ],
+)
+def test_a_value_of_a_model(text: str, key: str, value: str, changed: str) -> None:
+    assert with_value(text, key, value, "f") == changed
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "changed"),
+    [
+        (LISTED, "server.port", LISTED.replace("  port: 9\n", "")),
+        (LISTED, "server.host", LISTED),
+        (LISTED, "models[a].gpu", LISTED.replace("    gpu: false # slow\n", "")),
+        (LISTED, "models[b:7b]", LISTED.replace("  - name: b:7b\n    threads: 4\n", "")),
+        (LISTED, "models[x]", LISTED),
+        ("server: {host: a, port: 9}\n", "server.host", "server: {port: 9}\n"),
+        ("server: {host: a, port: 9}\n", "server.port", "server: {host: a}\n"),
+        ("server:\n  origins:\n  - http://a\n  - http://b\n  port: 9\n", "server.origins", "server:\n  port: 9\n"),
+        ("server:\n  port: 9", "server.port", "server:\n"),
+        ("", "server.port", ""),
+    ],
+)
+def test_one_value_goes(text: str, key: str, changed: str) -> None:
+    assert without_value(text, key, "f") == changed
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("models[a].thread", "unknown key 'models[a].thread'; did you mean 'threads'?"),
+        ("models[a].name", "unknown key 'models[a].name'"),
+        ("models[a b].threads", "models[a b]: "),
+        ("server.prot", "unknown key 'server.prot'; did you mean 'server.port'?"),
+    ],
+)
+def test_what_cannot_be_removed(key: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        without_value(LISTED, key, "f")
+    assert caught.value.message.startswith(told)
