@@ -89,8 +89,9 @@ def _mended(parts: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
     name, tags = parts[0], parts[1::2]
     if tags[0] != _KEY:
         # The opening tag of the first key is missing: the name of a function has no blank.
-        name, *key = name.split(maxsplit=1)[:2] if name[:1].strip(BLANKS) else [name]
-        turn.open_with("".join(key), is_needed=bool(key))
+        name, *key = name.split(maxsplit=1) or [""]
+        if key:
+            turn.open_with(*key)
     for said, tag in zip(["", *parts[2:-1:2]], tags, strict=True):
         turn.take(said, _TURN.index(tag))
     turn.finish(parts[-1])
@@ -109,11 +110,10 @@ class _Turn:
         self.outside: list[str] = []
         self._next = 0
 
-    def open_with(self, key: str, *, is_needed: bool) -> None:
+    def open_with(self, key: str) -> None:
         """Begin the first pair with a key whose opening tag is missing."""
-        if is_needed:
-            self._pass()
-            self._say(key)
+        self._pass()
+        self._say(key)
 
     def take(self, said: str, tag: int) -> None:
         """Take a tag, by its place in the turn, and what was said in front of it."""

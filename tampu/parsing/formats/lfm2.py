@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from tampu.parsing.calls import is_depth_bounded
 from tampu.parsing.formats.machine import Exit, FormatParser, Place, ReadCall, Sink
 from tampu.parsing.formats.python_calls import Notation, PythonReader
 from tampu.parsing.formats.qwen3 import THINK, THINK_END
@@ -11,6 +12,13 @@ from tampu.parsing.formats.request import ReplyRequest
 from tampu.parsing.formats.typed_values import json_value
 
 _CALLS, _CALLS_END = "<|tool_call_start|>", "<|tool_call_end|>"
+_WORDS: Final = {"True": "true", "False": "false", "None": "null"}
+_PYTHON = re.compile(
+    r"""'(?P<single>(?:[^'\\]++|\\.)*+)(?:'|\\?\Z)|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|\b(?P<constant>True|False|None)\b""",
+    re.DOTALL,
+)
+_QUOTATION = re.compile(r"""\\.|\"""", re.DOTALL)
+_CONSTANTS: Final = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 _PLACES: Final[Mapping[str, Place]] = {
     "start": Place(Sink.NOTHING, {THINK: Exit("thinking", drops_blanks=True)}, otherwise="text"),
     # The opening tag may come again; it is no text.
@@ -42,7 +50,7 @@ def _read_container(text: str) -> object:
     """A list or an object in the manner of JSON or of Python; the text itself where it is neither."""
     for candidate in (text, _PYTHON.sub(_as_json, text)):
         value = json_value(candidate)
-        if value is not None:
+        if value is not None and is_depth_bounded(value):
             return value
     return text
 
@@ -58,11 +66,4 @@ def _escaped(found: re.Match[str]) -> str:
     return {"\\'": "'", '"': '\\"'}.get(found.group(), found.group())
 
 
-_WORDS: Final = {"True": "true", "False": "false", "None": "null"}
-_PYTHON = re.compile(
-    r"""'(?P<single>(?:[^'\\]++|\\.)*+)(?:'|\\?\Z)|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|\b(?P<constant>True|False|None)\b""",
-    re.DOTALL,
-)
-_QUOTATION = re.compile(r"""\\.|\"""", re.DOTALL)
-_CONSTANTS: Final = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 _NOTATION: Final = Notation(re.compile(r"[^(){}<>,=\"'\[\]\n]+"), _CONSTANTS, container=_read_container)

@@ -124,8 +124,8 @@ class PythonReader:
         number = number_value(text)
         if number is not None:
             return number
-        is_container = self._notation.container is not None and text[:1] in {"[", "{"}
-        return self._notation.container(text) if is_container and self._notation.container else text
+        read_container = self._notation.container
+        return read_container(text) if read_container is not None and text[:1] in {"[", "{"} else text
 
     def _quoted(self) -> str:
         return self._notation.unescape(self._scanner.quoted())
