@@ -24,6 +24,7 @@ Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 _encoder = msgspec.json.Encoder()
 _any_decoder = msgspec.json.Decoder()
+_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _FEW_BYTES = 1 << 20
 _MOST_VALUES = 2_000_000
 """A value takes a hundred times the memory of its text, and reading so many stops everything else for a moment.
@@ -32,6 +33,8 @@ There is a comma between two values; texts have commas too, but one with so many
 """
 _MOST_LENIENTLY = 4 << 20
 """Reading leniently is slow, and nothing else runs meanwhile: longer bodies have to be JSON to the letter."""
+_MOST_WORDED = 1 << 16
+"""Finding the words of clients for a fault takes a thousand times as long as reading."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -47,14 +50,12 @@ def decode(kind: type[T], raw: bytes, passed_over: Callable[[Sequence[str]], Non
     """
     if not raw.strip():
         raise BadRequest("missing request body")
-    value = parse(raw)
     try:
+        value = parse(raw)
         found = convert(kind, {} if value is None else value)
-    except BadRequest:
-        fault = type_fault(raw, kind) if len(raw) <= _FEW_BYTES else ""
-        if not fault:
-            raise
-        raise BadRequest(fault) from None
+    except BadRequest as error:
+        fault = "" if len(raw) > _MOST_WORDED else syntax_fault(raw) or type_fault(raw, kind)
+        raise BadRequest(fault or error.message) from None
     if passed_over is not None and (unknown := _unknown_fields(value, kind)):
         passed_over(unknown)
     return found
@@ -84,6 +85,16 @@ def parse(raw: bytes) -> Any:
         return _parse_leniently(raw)
 
 
+def written(raw: bytes, name: str) -> str | None:
+    """The member `name` of the object `raw` as its sender wrote it; None where that cannot be told."""
+    try:
+        members = _members_decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    found = [bytes(value).decode(errors="replace") for key, value in members.items() if key.casefold() == name]
+    return found[-1] if found else None
+
+
 def _too_deep() -> BadRequest:
     return BadRequest("json: the body is nested too deeply")
 
@@ -96,7 +107,7 @@ def _parse_leniently(raw: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
-        fault = syntax_fault(raw) if len(raw) <= _FEW_BYTES else _fast_reader_s(error)
+        fault = syntax_fault(raw) if len(raw) <= _MOST_WORDED else _fast_reader_s(error)
         raise BadRequest(fault or f"json: {error}") from None
     return _without_surrogates(value)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tampu.errors import BadRequest
 from tampu.messages import Tool
-from tampu.wire import convert, decode, encode, parse
+from tampu.wire import convert, decode, encode, parse, written
 
 
 class Inner(msgspec.Struct):
@@ -143,3 +143,18 @@ def test_depth_is_answered_or_refused(depth: int) -> None:
 
 def test_plain_data_converts_by_the_same_rules() -> None:
     assert convert(Body, {"NAME": "a", "inner": {"Count": 2}}) == Body(name="a", inner=Inner(count=2))
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b'{"A": [ 1,  2 ], "b": 1}', "[ 1,  2 ]"),
+        (b'{"a": 1, "A": 2.50}', "2.50"),
+        (b'{"b": 1}', None),
+        (b'{"a": 1} trailing', None),
+        (b"[1]", None),
+        (b'{"a": "\xff"}', '"\ufffd"'),
+    ],
+)
+def test_a_member_as_it_was_written(raw: bytes, text: str | None) -> None:
+    assert written(raw, "a") == text

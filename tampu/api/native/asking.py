@@ -7,8 +7,8 @@ import msgspec
 from tampu.api.fields import read_format, read_keep_alive, read_think, read_top_logprobs
 from tampu.api.loading import LoadingBody
 from tampu.api.words import RouteWords, check_reference
-from tampu.generation import ChatInput, CompletionInput, GenerationRequest
-from tampu.wire import Int64
+from tampu.generation import ChatInput, CompletionInput, GenerationRequest, InvalidFormat, OutputFormat
+from tampu.wire import Int64, written
 
 
 class AskingBody(LoadingBody):
@@ -25,14 +25,19 @@ class AskingBody(LoadingBody):
     progress: bool = False
 
 
-def read_asking(body: AskingBody, wanted: CompletionInput | ChatInput, errors: RouteWords) -> GenerationRequest:
-    """The request for `wanted`; raises BadRequest, and what the route says of its model's name, last."""
+def read_asking(
+    body: AskingBody, wanted: CompletionInput | ChatInput, errors: RouteWords, *, raw: bytes
+) -> GenerationRequest:
+    """The request for `wanted`; raises BadRequest, and what the route says of its model's name, last.
+
+    `raw`: what `body` was read from.
+    """
     request = GenerationRequest(
         model=body.model,
         input=wanted,
         stream=body.stream,
         options=body.options,
-        format=read_format(body.format),
+        format=_as_written(read_format(body.format), raw),
         think=read_think(body.think),
         keep_alive=read_keep_alive(body.keep_alive),
         truncate=body.truncate,
@@ -44,3 +49,10 @@ def read_asking(body: AskingBody, wanted: CompletionInput | ChatInput, errors: R
     )
     check_reference(request.model, errors)
     return request
+
+
+def _as_written(wanted: OutputFormat | None, raw: bytes) -> OutputFormat | None:
+    """The format; one that will be refused in the words of who sent it."""
+    if not isinstance(wanted, InvalidFormat):
+        return wanted
+    return InvalidFormat(written(raw, "format") or wanted.raw_json)

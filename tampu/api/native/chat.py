@@ -68,7 +68,7 @@ def _decode(call: Call) -> GenerationRequest:
         tool_choice=read_tool_choice(body.tool_choice),
         describe_tools=body.describe_tools,
     )
-    return read_asking(body, wanted, CHAT)
+    return read_asking(body, wanted, CHAT, raw=call.body)
 
 
 def _members(piece: Piece) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def _decode(call: Call) -> GenerationRequest:
         raw=body.raw,
         images=read_images(body.images),
     )
-    return read_asking(body, wanted, GENERATE)
+    return read_asking(body, wanted, GENERATE, raw=call.body)
 
 
 def _members(piece: Piece) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tampu.api.dialect import Call
 from tampu.api.native import blobs, chat, create, embed, generate, manage, models, transfer
 from tampu.errors import BadRequest, Forbidden, NotFound, TampuError
-from tampu.generation import ChatInput
+from tampu.generation import ChatInput, InvalidFormat
 from tampu.messages import Tool
 
 CODECS: dict[str, Any] = {
@@ -79,6 +79,12 @@ def test_a_digest_is_checked_at_the_door(digest: str) -> None:
 def test_a_name_is_looked_at_before_what_is_asked_of_the_model(model: str, error: str) -> None:
     with pytest.raises(TampuError, match=error):
         embed.EMBED_CODEC.decode(Call(json.dumps({"model": model, "input": 5}).encode()))
+
+
+@pytest.mark.parametrize("written", ["[ 1, 2 ]", "1.50", '"\\u00e9 <b>"', "1E5"])
+def test_a_format_that_is_none_is_told_as_it_was_sent(written: str) -> None:
+    body = f'{{"model":"m","prompt":"x","FORMAT": {written} }}'
+    assert generate.CODEC.decode(Call(body.encode())).format == InvalidFormat(written)
 
 
 def test_tools_keep_what_templates_know() -> None:
