@@ -9,6 +9,7 @@ value that does not fit, and where it stands, by the rules of that reader:
 """
 
 import json
+import math
 import re
 import types
 from collections.abc import Iterable, Iterator
@@ -207,8 +208,11 @@ def type_fault(raw: bytes, kind: Any) -> str:
     """Which value of the JSON in `raw` does not fit `kind`; empty where all do, or `kind` has no name in Go."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and not hasattr(kind, "go_name"):
         return ""
-    value, _ = _reader.raw_decode(raw.decode("utf-8", "replace").lstrip(" \t\r\n"))
-    return str(_told(_misfits(value, kind)) or "")
+    try:
+        value, _ = _reader.raw_decode(raw.decode("utf-8", "replace").lstrip(" \t\r\n"))
+        return str(_told(_misfits(value, kind)) or "")
+    except RecursionError:
+        return ""
 
 
 def _told(misfits: Iterable[_Misfit]) -> _Misfit | None:
@@ -222,7 +226,10 @@ def _told(misfits: Iterable[_Misfit]) -> _Misfit | None:
 
 def _misfits(value: Any, kind: Any, struct: str = "", path: tuple[str, ...] = ()) -> Iterator[_Misfit]:
     plain = _without_none(kind)
-    if value is None or plain is Any:
+    if value is None:
+        return
+    if plain is Any:
+        yield from (_Misfit(f"number {number}", "float64", struct, path) for number in _too_large(value))
         return
     if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
         yield from _in_struct(value, plain, struct, path)
@@ -237,6 +244,20 @@ def _misfits(value: Any, kind: Any, struct: str = "", path: tuple[str, ...] = ()
                 yield from _misfits(item, items[0], struct, path)
         case _ if not _fits(value, plain):
             yield _Misfit(_word(value, plain), _name(kind), struct, path)
+
+
+def _too_large(value: Any) -> Iterator[str]:
+    """The numbers in `value` that no float holds."""
+    match value:
+        case _Number():
+            if math.isinf(float(value)):
+                yield value
+        case _Object():
+            for _, item in value:
+                yield from _too_large(item)
+        case list():
+            for item in value:
+                yield from _too_large(item)
 
 
 def _in_struct(value: Any, kind: type[msgspec.Struct], struct: str, path: tuple[str, ...]) -> Iterator[_Misfit]:
@@ -267,9 +288,9 @@ def _members(value: _Object, kind: type[msgspec.Struct], struct: str, path: tupl
 def _fits(value: Any, kind: Any) -> bool:
     match value:
         case _Number():
-            return kind is float or (
-                kind is int and _DIGITS.fullmatch(value) is not None and -_INT64 <= int(value) < _INT64
-            )
+            if kind is float:
+                return math.isfinite(float(value))
+            return kind is int and _DIGITS.fullmatch(value) is not None and -_INT64 <= int(value) < _INT64
         case bool():
             return kind is bool
         case str():
