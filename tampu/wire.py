@@ -24,6 +24,7 @@ Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 _encoder = msgspec.json.Encoder()
 _any_decoder = msgspec.json.Decoder()
+_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _FEW_BYTES = 1 << 20
 _MOST_VALUES = 2_000_000
 """A value takes a hundred times the memory of its text, and reading so many stops everything else for a moment.
@@ -82,6 +83,16 @@ def parse(raw: bytes) -> Any:
         if len(raw) > _MOST_LENIENTLY:
             raise BadRequest(f"json: {_fast_reader_s(error)}") from None
         return _parse_leniently(raw)
+
+
+def written(raw: bytes, name: str) -> str | None:
+    """The member `name` of the object `raw` as its sender wrote it; None where that cannot be told."""
+    try:
+        members = _members_decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    found = [bytes(value).decode(errors="replace") for key, value in members.items() if key.casefold() == name]
+    return found[-1] if found else None
 
 
 def _too_deep() -> BadRequest:
