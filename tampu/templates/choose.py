@@ -1,6 +1,5 @@
 """Which way a model's prompts are made: a named renderer, its Go template, or the engine's own chat template."""
 
-import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -99,22 +98,25 @@ def jinja_capabilities(text: str) -> frozenset[Capability]:
     return frozenset(found)
 
 
-_SPLITS_THINKING = re.compile(r"""\.split\(\s*['"]</think>['"]\s*\)""")
+_SPLITS_THINKING: Final = ("content.split('</think>')", 'content.split("</think>")')
 
 
 def _jinja_thinks(text: str) -> bool:
     if "<think>" in text and "</think>" in text:
         return True
     separates = "reasoning_content" in text or "<SPECIAL_12>" in text
-    return bool(_SPLITS_THINKING.search(text)) and not separates
+    return any(mark in text for mark in _SPLITS_THINKING) and not separates
 
 
-_RESULT_MARKS: Final = ("tool_response", "tool_results", "ipython")
-_ROLE_IS_TOOL = re.compile(r"""role['"]?\]?\s*==\s*['"]tool['"]|['"]tool['"]\s*==\s*\w+(?:\.|\[['"])role""")
+_RESULT_MARKS: Final = (
+    *("tool_response", "tool_results", "ipython"),
+    *("role'] == 'tool'", 'role\'] == "tool"', "role\"] == 'tool'", 'role"] == "tool"'),
+    *("message.role == 'tool'", 'message.role == "tool"'),
+)
+"""Read to the letter, as Ollama does: which template is used, and so the whole prompt, hangs on them."""
 
 
 def can_jinja_do_tool_round_trip(text: str) -> bool:
     """Whether a Jinja chat template shows calls and their results."""
     shows_calls = "tool_calls" in text or "assistant_tool_call" in text
-    shows_results = any(mark in text for mark in _RESULT_MARKS) or bool(_ROLE_IS_TOOL.search(text))
-    return "tools" in text and shows_calls and shows_results
+    return shows_calls and any(mark in text for mark in _RESULT_MARKS)

@@ -68,6 +68,7 @@ def test_harmony_needs_family_and_format():
         ("<think></think>", {Capability.THINKING}),
         ("content.split('</think>')", {Capability.THINKING}),
         ('content.split("</think>") <SPECIAL_12>', set()),
+        ("text.split( '</think>' )", set()),
     ],
 )
 def test_jinja_capabilities(text, found):
@@ -81,7 +82,9 @@ def test_jinja_capabilities(text, found):
         ("tools tool_calls message['role'] == 'tool'", True),
         ('tools assistant_tool_call message.role == "tool"', True),
         ("tools tool_calls", False),
-        ("tool_calls ipython", False),
+        ("tool_calls ipython", True),
+        ("tools tool_calls m.role == 'tool'", False),
+        ("tools tool_calls message.role=='tool'", False),
     ],
 )
 def test_jinja_tool_round_trip(text, can):
