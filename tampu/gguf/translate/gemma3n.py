@@ -2,7 +2,7 @@
 
 import re
 
-from tampu.gguf.translate.facts import I32, U32, array, items_of, texts_of, words
+from tampu.gguf.translate.facts import I32, TEXT, U32, array, items_of, texts_of, words
 from tampu.gguf.translate.translation import Translation
 
 _TABLE, _PER_LAYER = "token_embd.weight", "per_layer_token_embd.weight"
@@ -15,8 +15,8 @@ _END_OF_TURN = 106
 
 def is_published(file: Translation) -> bool:
     rows, rows_per_layer = file.size(_TABLE, 1), file.size(_PER_LAYER, 1)
-    # One that lacks a table is refused by name.
-    return rows is None or rows_per_layer is None or rows > rows_per_layer
+    # One that lacks a table, or rows of it, is refused by name.
+    return rows is None or rows_per_layer is None or rows != rows_per_layer
 
 
 def translate_text(made: Translation) -> None:
@@ -34,7 +34,7 @@ def translate_text(made: Translation) -> None:
 def _mend_types(made: Translation) -> None:
     tokens = items_of(made.facts[_TOKENS]) if _TOKENS in made.facts else None
     types = items_of(made.facts[_TYPES]) if _TYPES in made.facts else None
-    if tokens is None or types is None or types.kind != I32:
+    if tokens is None or tokens.kind != TEXT or types is None or types.kind != I32:
         return
     kinds = made.numbers(_TYPES)
     for index, token in zip(range(len(kinds)), texts_of(tokens), strict=False):

@@ -1,7 +1,7 @@
 """The numbers of tensors, computed: widened, split, put in another order, resampled. Bytes in, bytes out; pure.
 
-Only few tensors of a model need it, so it is written with what Python has. Where numpy is installed as well, it
-widens in a tenth of the time: the eyes of one family have a hundred million numbers.
+The eyes of one family have a hundred million numbers, so they are widened byte by byte of many at once, with tables:
+five times as fast as one number after another, and equal to the last bit.
 """
 
 import math
@@ -9,30 +9,69 @@ import struct
 import sys
 from array import array
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     Floats: TypeAlias = array[float]
 else:
     Floats = array  # which takes no parameter before Python 3.12
 
-_STEP: Final = 1 << 14
-"""Numbers that are unpacked at once; other threads wait meanwhile."""
+_STEP: Final = 1 << 20
+"""Bytes that are widened at once; other threads wait meanwhile."""
+_BYTES: Final = range(256)
+_SIGNED: Final = (*range(128), *range(-128, 0))
+"""What the bytes stand for as numbers below and above 0."""
+_SMALLEST_HALF: Final = 2.0**-24
 _Q8_0_BYTES: Final = 34
+"""Of a block: its scale, then 32 numbers."""
+_WIDE_BLOCK: Final = 32 * 4
 
 
-def _halves(data: bytes) -> Floats:
-    numbers = array("f")
-    for at in range(0, len(data), 2 * _STEP):
-        part = data[at : at + 2 * _STEP]
-        numbers.extend(struct.unpack(f"<{len(part) // 2}e", part))
-    return numbers
+def _wide_exponent(high: int) -> int:
+    """Of the number of 32 bits, by the high byte of the half."""
+    exponent = high >> 2 & 31
+    return {0: 0, 31: 255}.get(exponent, exponent + 112)
 
 
-def _brains(data: bytes) -> Floats:
+_TOP: Final = bytes(high & 0x80 | _wide_exponent(high) >> 1 for high in _BYTES)
+_NEXT_OF_HIGH: Final = bytes((_wide_exponent(high) & 1) << 7 | (high & 3) << 5 for high in _BYTES)
+_NEXT_OF_LOW: Final = bytes(low >> 3 for low in _BYTES)
+_LAST_OF_LOW: Final = bytes((low & 7) << 5 for low in _BYTES)
+_IS_SMALL: Final = bytes((high & 0x7C) == 0 for high in _BYTES)
+
+
+def _halves(data: bytes) -> bytes:
+    wide = bytearray(2 * len(data))
+    for at in range(0, len(data), _STEP):
+        low, high = data[at : at + _STEP : 2], data[at + 1 : at + _STEP : 2]
+        end = 2 * at + 4 * len(low)
+        wide[2 * at + 3 : end : 4] = high.translate(_TOP)
+        # The two share a byte, each with bits of its own.
+        wide[2 * at + 2 : end : 4] = _either(high.translate(_NEXT_OF_HIGH), low.translate(_NEXT_OF_LOW))
+        wide[2 * at + 1 : end : 4] = low.translate(_LAST_OF_LOW)
+        _mend_small(wide, 2 * at, low, high)
+    return bytes(wide)
+
+
+def _either(one: bytes, other: bytes) -> bytes:
+    return (int.from_bytes(one, "little") | int.from_bytes(other, "little")).to_bytes(len(one), "little")
+
+
+def _mend_small(wide: bytearray, start: int, low: bytes, high: bytes) -> None:
+    """Numbers below the smallest exponent of a half have one of their own in 32 bits; there are few."""
+    small = high.translate(_IS_SMALL)
+    at = small.find(1)
+    while at >= 0:
+        if number := (high[at] & 3) << 8 | low[at]:
+            signed = -number if high[at] & 0x80 else number
+            struct.pack_into("<f", wide, start + 4 * at, signed * _SMALLEST_HALF)
+        at = small.find(1, at + 1)
+
+
+def _brains(data: bytes) -> bytes:
     wide = bytearray(2 * len(data))
     wide[2::4], wide[3::4] = data[::2], data[1::2]
-    return _singles(bytes(wide))
+    return bytes(wide)
 
 
 def _singles(data: bytes) -> Floats:
@@ -43,51 +82,42 @@ def _singles(data: bytes) -> Floats:
     return numbers
 
 
-def _blocks_of_8_bits(data: bytes) -> Floats:
-    numbers = array("f")
-    for scale, *values in struct.iter_unpack("<e32b", data):
-        numbers.extend([scale * value for value in values])
-    return numbers
+def _blocks_of_8_bits(data: bytes) -> bytes:
+    """Blocks of one scale are widened together: for them there are only 256 numbers."""
+    alike: dict[bytes, list[int]] = {}
+    for at in range(0, len(data), _Q8_0_BYTES):
+        alike.setdefault(data[at : at + 2], []).append(at)
+    wide: list[bytes | bytearray] = [b""] * (len(data) // _Q8_0_BYTES)
+    for scale, places in alike.items():
+        values = b"".join([data[at + 2 : at + _Q8_0_BYTES] for at in places])
+        made = bytearray(4 * len(values))
+        for index, table in enumerate(_products(scale)):
+            made[index::4] = values.translate(table)
+        for number, at in enumerate(places):
+            wide[at // _Q8_0_BYTES] = made[number * _WIDE_BLOCK : (number + 1) * _WIDE_BLOCK]
+    return b"".join(wide)
 
 
-_READERS: Final = {"F32": _singles, "F16": _halves, "BF16": _brains, "Q8_0": _blocks_of_8_bits}
+def _products(scale: bytes) -> tuple[bytes, ...]:
+    """What each byte becomes, times a scale: four tables, one for each byte of 32 bits."""
+    factor: float = struct.unpack("<e", scale)[0]
+    numbers = struct.pack("<256f", *map(factor.__mul__, _SIGNED))
+    return tuple(numbers[index::4] for index in range(4))
+
+
+_READERS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "F32": lambda data: data,
+    "F16": _halves,
+    "BF16": _brains,
+    "Q8_0": _blocks_of_8_bits,
+}
 WIDENED_TYPES: Final = frozenset(_READERS)
 """Labels of the types that can be computed with."""
 
 
 def widened(data: bytes, label: str) -> bytes:
     """The same numbers as 32 bits each."""
-    if label == "F32":
-        return data
-    numpy = numpy_or_none()
-    if numpy is None or label not in _QUICK_READERS:
-        return _written(_READERS[label](data))
-    wide: bytes = _QUICK_READERS[label](numpy, data).tobytes()
-    return wide
-
-
-def numpy_or_none() -> Any:
-    """The library, where it is installed."""
-    try:
-        import numpy  # noqa: ICN001, PLC0415  # optional, and slow to import: only where numbers are computed
-    except ImportError:
-        return None
-    return numpy
-
-
-def _quick_halves(numpy: Any, data: bytes) -> Any:
-    return numpy.frombuffer(data, "<f2").astype("<f4")
-
-
-def _quick_blocks_of_8_bits(numpy: Any, data: bytes) -> Any:
-    blocks = numpy.frombuffer(data, [("scale", "<f2"), ("values", "i1", 32)])
-    return blocks["scale"].astype("<f4")[:, None] * blocks["values"].astype("<f4")
-
-
-_QUICK_READERS: Final[dict[str, Callable[[Any, bytes], Any]]] = {
-    "F16": _quick_halves,
-    "Q8_0": _quick_blocks_of_8_bits,
-}
+    return _READERS[label](data)
 
 
 def picked_planes(data: bytes, plane_bytes: int, first: int) -> bytes:

@@ -88,6 +88,7 @@ def check_relations(made: Translation, blocks: Shapes) -> None:
         raise _wrong(made, _TOKENIZER, f"must be one of {', '.join(sorted(_TOKENIZERS))}")
     if text_of(tokenizer) in _WITH_MERGES and "tokenizer.ggml.merges" not in made.facts:
         raise InvalidModelFile('the key "tokenizer.ggml.merges" is missing')
+    _check_heads(made, blocks)
     _check_window(made)
     _check_pattern(made, len(blocks))
     _check_stretching(made)
@@ -102,6 +103,16 @@ def check_relations(made: Translation, blocks: Shapes) -> None:
         _check_sharing(made, len(blocks))
 
 
+def _check_heads(made: Translation, blocks: Iterable[int]) -> None:
+    """As many heads that ask share each of those that are asked."""
+    for block in blocks:
+        lengths = Lengths(made, block)
+        heads = lengths.number("attention.head_count")
+        kept = lengths.number("attention.head_count_kv", heads)
+        if kept and heads % kept:
+            raise _wrong(made, f"{made.architecture}.attention.head_count_kv", f"must divide {heads}, but is {kept}")
+
+
 def _check_window(made: Translation) -> None:
     key = f"{made.architecture}.{_WINDOW}"
     if (made.number(key) or 0) >= _MOST_WINDOW:
@@ -113,7 +124,7 @@ def _check_pattern(made: Translation, count: int) -> None:
     if made.architecture not in _PATTERNED or key not in made.facts or kind_of(made.facts[key]) == U32:
         return
     items = items_of(made.facts[key])
-    if items is None or items.kind not in {U32, I32, BOOL} or items.count != count:
+    if items is None or items.kind not in {U32, I32, BOOL} or not items.count == count > 0:
         raise _wrong(made, key, f"must be a list of {count} times true or false")
 
 

@@ -123,11 +123,10 @@ _NARROW_ATTENTION: Final[_Table] = {
 _GPT_OSS: Final[_Table] = {
     "attn_q.weight": "width asked_turned",
     "attn_q.bias": "asked_turned",
-    **dict.fromkeys(("attn_k.weight", "attn_v.weight"), "width kept_turned"),
-    **dict.fromkeys(("attn_k.bias", "attn_v.bias"), "kept_turned"),
+    "attn_k.weight": "width kept_turned",
+    "attn_k.bias": "kept_turned",
     "attn_qkv.weight": "width at_once_turned",
     "attn_qkv.bias": "at_once_turned",
-    "attn_output.weight": "asked_turned width",
     "attn_sinks.weight": "heads",
     **dict.fromkeys(("ffn_gate_exps.bias", "ffn_up_exps.bias"), "narrow experts"),
     "ffn_down_exps.bias": "width experts",

@@ -314,6 +314,9 @@ class Translation:
     def keep_rows(self, name: str, rows: int) -> None:
         """The first rows of a table."""
         source = self.require(name)
+        if len(source.shape) != 2 or not 0 < rows <= source.shape[1]:
+            text = f"has the shape {shape_text(source.shape)}, not one of {rows} rows or more"
+            raise InvalidModelFile(f'the tensor "{name}" {text}')
         kept = replace(self._places[name], nbytes=source.nbytes // source.shape[1] * rows)
         self.tensors[name] = Tensor((source.shape[0], rows), source.type, (kept,))
 
