@@ -46,7 +46,7 @@ BODIES = {
     "loading._DetokenizeBody": "DetokenizeRequest",
     "native.rerank._Body": "RerankRequest",
     "native.models._ShowBody": "ShowRequest",
-    "native.transfer._Body": "TransferRequest",
+    "native.transfer._PullBody": "TransferRequest",
     "native.manage._CopyBody": "CopyRequest",
     "native.manage._DeleteBody": "DeleteRequest",
     "native.blobs._AdoptBody": "AdoptRequest",
