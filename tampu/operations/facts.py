@@ -42,7 +42,7 @@ class ModelFacts:
 
     `thinking` and `calls` are what the parsers of a run look for; None where only the engine knows.
     `has_channels`: only the engine can read the model's answers at all. `renderer` and `parser` are names that may be
-    unknown, "" for none; `parameters` is 0 where unknown.
+    unknown, "" for none.
     """
 
     capabilities: frozenset[Capability]
@@ -60,7 +60,6 @@ class ModelFacts:
     """What guesses for it: another model, or layers of its own; None: nothing does."""
     renderer: str = ""
     parser: str = ""
-    parameters: int = 0
     architecture: str = ""
     holds_projector: bool = False
     """Whether the weights hold their own projector."""
@@ -124,7 +123,6 @@ class FactsCache:
             trained_ctx=weights.context_length if weights else 0,
             renderer=model.config.renderer,
             parser=model.config.parser or ("harmony" if is_harmony(model.config.model_family, template) else ""),
-            parameters=weights.parameter_count if weights else 0,
             has_weights=header is not None,
             is_reranker=header is not None and integer(header, "pooling_type") == _RANK_POOLING,
             has_pooling=header is None or integer(header, "pooling_type") > 0,

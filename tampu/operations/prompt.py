@@ -242,8 +242,8 @@ def _completion_render(facts: ModelFacts, engine: Engine, think: Think | None) -
 
 def _with_renderer(selection: Selection, tools: Sequence[Tool]) -> Render:
     """The prompt format that the model names; raises UnknownFormat."""
-    facts, name = selection.facts, selection.model.name
-    renderer = renderer_named(resolved_name(facts.renderer, name.short, facts.parameters))
+    name, config = selection.model.name, selection.model.config
+    renderer = renderer_named(resolved_name(selection.facts.renderer, (name.short, name.full), config.model_type))
 
     async def render(messages: Sequence[Message]) -> str:
         prompt = partial(renderer.prompt, messages, tools=tools, think=selection.request.think)

@@ -63,21 +63,24 @@ class Boxed:
 class Slice(list[Value]):
     """A slice whose elements have a type; an empty one was never made, so it is nil. `name`: its type's."""
 
-    __slots__ = ("name",)
+    __slots__ = ("is_nil", "name")
 
     def __init__(self, name: str, items: Iterable[Value]) -> None:
         super().__init__(items)
         self.name = name
+        self.is_nil = not self
 
     def part(self, start: int, end: int) -> "Slice":
-        """Some of the elements, as a slice of the same type."""
-        return Slice(self.name, self[start:end])
+        """Some of the elements, as a slice of the same type; that of a made one is made, though empty."""
+        part = Slice(self.name, self[start:end])
+        part.is_nil = self.is_nil
+        return part
 
 
 class JsonList(Slice):
     """A slice that prints as JSON; `is_nil` makes that `null`."""
 
-    __slots__ = ("is_nil",)
+    __slots__ = ()
 
     def __init__(self, items: list[Value] | None) -> None:
         super().__init__("template.templateTools", items or [])
@@ -177,9 +180,7 @@ def is_nil(value: Value) -> bool:
     """Whether it is nil: no value, or a slice, map or pointer that was never made."""
     if isinstance(value, OrderedMap):
         return value.items is None
-    if isinstance(value, (JsonList, JsonMap)):
-        return value.is_nil
-    return value is None or (isinstance(value, Slice) and not value)
+    return value.is_nil if isinstance(value, (Slice, JsonMap)) else value is None
 
 
 def is_true(value: Value) -> bool:

@@ -1,5 +1,6 @@
 """The renderers by the names that models use for them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -41,7 +42,8 @@ class Renderer:
 _GEMMA: Final = "gemma4"
 _SMALL_GEMMAS: Final = ("e2b", "e4b")
 _LARGE_GEMMAS: Final = ("12b", "26b", "31b")
-_LARGE_GEMMA_PARAMETERS: Final = 12_000_000_000
+_LARGE_GEMMA_BILLIONS: Final = 12
+_SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)[bB]")
 
 
 def _in(family: str, name: str) -> Deferred:
@@ -81,13 +83,20 @@ RENDERERS: Final[Mapping[str, Renderer]] = MappingProxyType(
 )
 
 
-def resolved_name(name: str, model: str, parameters: int) -> str:
-    """Which of two formats `gemma4` stands for: told by the model's name, else by its count of parameters."""
+def resolved_name(name: str, models: Sequence[str], size: str) -> str:
+    """Which of two formats `gemma4` stands for: told by the first name of the model that says it, else by its size.
+
+    `size`: the count of parameters as configs write it (`25.8B`); what cannot be read counts as small.
+    """
     if name != _GEMMA:
         return name
-    if any(size in model for size in _SMALL_GEMMAS):
-        return f"{name}-small"
-    is_large = any(size in model for size in _LARGE_GEMMAS) or parameters >= _LARGE_GEMMA_PARAMETERS
+    for model in map(str.lower, models):
+        if any(word in model for word in _SMALL_GEMMAS):
+            return f"{name}-small"
+        if any(word in model for word in _LARGE_GEMMAS):
+            return f"{name}-large"
+    written = _SIZE.fullmatch(size)
+    is_large = written is not None and float(written[1]) >= _LARGE_GEMMA_BILLIONS
     return f"{name}-large" if is_large else f"{name}-small"
 
 

@@ -81,6 +81,7 @@ def in_property(text: str) -> str:
         ('{{ printf "%[2]d %[1]d %d|%[3]d|%[x]d" 1 2 }}', "2 1 2|%!d(BADINDEX)|%!d(BADINDEX)"),
         ('{{ printf "%*d|%-*d|%.*f|%z|%!" 5 1 5 2 1 1.55 3 }}', "    1|2    |1.6|%!z(int=3)|%!!(MISSING)"),
         ('{{ printf "%d" 1 "x" nil }}', "1%!(EXTRA string=x, <nil>)"),
+        ("{{ json (slice .Messages 2) }}{{ range .Messages }}{{ json (slice .Images 0) }}{{ end }}", "[]nullnull"),
         ('{{ printf "% x|%#x|% #x" "abc" "abc" "abc" }}', "61 62 63|0x616263|0x61 0x62 0x63"),
         (in_tool('{{ printf "%10.4s|%6d" . .Function.Name }}'), '      {"ty|%!d(string=     g)'),
     ],
