@@ -108,9 +108,12 @@ def engine_parameters(
 
 
 def _slots(spec: EngineSpec, placement: Placement, *, is_unified: bool) -> int:
-    if spec.embedding and is_unified:
-        return max(placement.slots, min(EMBEDDING_SLOTS, batch_size(spec, placement)))
-    return placement.slots
+    if not (spec.embedding and is_unified):
+        return placement.slots
+    batch = batch_size(spec, placement)
+    most = max(placement.slots, min(EMBEDDING_SLOTS, batch))
+    # The engine makes room for a batch that is shared evenly among its slots, and aborts where that leaves a rest.
+    return next(count for count in range(most, 0, -1) if batch % count == 0)
 
 
 def _batches(spec: EngineSpec, placement: Placement) -> dict[str, Parameter]:

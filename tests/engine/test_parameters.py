@@ -121,12 +121,21 @@ def test_the_key_of_a_binary_is_in_its_environment_alone() -> None:
     assert "secret" not in flags_of(PLAIN, Placement(num_ctx=4))
 
 
+@pytest.mark.parametrize(
+    ("num_ctx", "num_batch", "slots"), [(512, None, 16), (33, None, 11), (64, 100, 10), (97, None, 1)]
+)
+def test_a_batch_of_vectors_is_shared_evenly_among_the_slots(num_ctx: int, num_batch: int | None, slots: int) -> None:
+    spec = EngineSpec(model_path=Path("/m.gguf"), embedding=True, num_batch=num_batch)
+    made = bundled(spec, Placement(num_ctx=num_ctx, slots=4))
+    assert (made["n_parallel"], made["n_batch"] % slots) == (slots, 0)
+
+
 def test_vectors_are_made_of_many_texts_at_once_in_the_memory_that_was_planned() -> None:
     spec = EngineSpec(model_path=Path("/m.gguf"), embedding=True, pooling="mean")
-    made = bundled(spec, Placement(num_ctx=100, slots=2))
-    assert (made["n_parallel"], made["n_ctx"], made["kv_unified_per_slot"]) == (EMBEDDING_SLOTS, 200, 100)
+    made = bundled(spec, Placement(num_ctx=128, slots=2))
+    assert (made["n_parallel"], made["n_ctx"], made["kv_unified_per_slot"]) == (EMBEDDING_SLOTS, 256, 128)
     assert made["pooling_type"] == "LLAMA_POOLING_TYPE_MEAN"
-    assert bundled(spec, Placement(num_ctx=100, slots=64))["n_parallel"] == 64
+    assert bundled(spec, Placement(num_ctx=128, slots=64))["n_parallel"] == 64
     assert "pooling_type" not in bundled(PLAIN, Placement(num_ctx=100))
     assert "--pooling mean" in " ".join(flags_of(spec, Placement(num_ctx=100)))
 

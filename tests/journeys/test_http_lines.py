@@ -70,6 +70,12 @@ def test_what_no_engine_can_follow_is_refused_where_an_answer_would_begin(served
     assert served.ask("/api/generate", {**asked, "prompt": ""})["done_reason"] == "load"
 
 
+@pytest.mark.parametrize("options", [{"num_ctx": 33}, {"num_batch": 50}, {"num_ctx": 31, "num_batch": 100}])
+def test_any_context_and_batch_make_vectors(served: Served, options: dict[str, int]) -> None:
+    answer = served.ask("/api/embed", {"model": "vectors", "input": ["cat " * 60, "dog"], "options": options})
+    assert [len(vector) for vector in answer["embeddings"]] == [32, 32]
+
+
 def test_a_bad_option_is_told_before_a_picture_that_nobody_can_see(served: Served) -> None:
     asked = {"model": "greek", "prompt": "x", "images": ["aGk="], "options": {"seed": "x"}}
     status, raw = served.request("POST", "/api/generate", asked)
