@@ -15,6 +15,7 @@ from tampu.operations import create as create_module
 from tampu.operations.create import create
 from tampu.progress import Progress
 from tampu.store.gc import open_folder
+from tampu.store.model import Layer
 from tests.operations.store_steps import (
     Outcome,
     StoreServices,
@@ -339,6 +340,55 @@ async def test_paths_that_lead_elsewhere(services: StoreServices, path: str, fie
     request = CreateRequest(model="m", **{field: {path: digest_of("a-f16.gguf")}})
     with pytest.raises(BadRequest, match="file path must be relative"):
         await anext(create(services, request))
+
+
+async def _failure(services: StoreServices, **body: Any) -> str:
+    return str((await run_create(services, {"model": "m", **body})).body["error"])
+
+
+async def test_layers_stand_in_the_order_of_the_names_of_files_and_cut_ones_last(services: StoreServices) -> None:
+    halves = ("a-half-00001-of-00002.gguf", "a-half-00002-of-00002.gguf")
+    await upload(services, "a-f16.gguf", "a-mmproj.gguf", *halves)
+    await made(services, model="m", files={"z.gguf": digest_of("a-f16.gguf"), "b.gguf": digest_of("a-mmproj.gguf")})
+    assert [layer.kind for layer in _layers(services, "m")] == ["projector", "model"]
+    files = {half: digest_of(half) for half in halves} | {"z.gguf": digest_of("a-mmproj.gguf")}
+    await made(services, model="cut", files=files)
+    assert [layer.digest for layer in _layers(services, "cut")] == [
+        digest_of(file) for file in ("a-mmproj.gguf", *halves)
+    ]
+
+
+async def test_of_several_weights_the_last_are_run(services: StoreServices) -> None:
+    await upload(services, "a-f16.gguf", "a-f32.gguf")
+    await made(services, model="m", files={"b.gguf": digest_of("a-f32.gguf"), "a.gguf": digest_of("a-f16.gguf")})
+    assert services.library.get(name("m")).weights == (services.library.blobs.path(digest_of("a-f32.gguf")),)
+
+
+async def test_parts_that_a_request_names_but_does_not_give(services: StoreServices) -> None:
+    await upload(services, "a-f16.gguf", "a-lora.gguf")
+    await made(services, model="base", files={"m.gguf": digest_of("a-f16.gguf")})
+    base = {"from": "base"}
+    assert await _failure(services, **base, draft_files={}) == "unknown type"
+    adapters = {"x.safetensors": digest_of("a-lora.gguf")}
+    assert await _failure(services, **base, adapters=adapters) == "open adapter_config.json: no such file or directory"
+
+
+async def test_a_licence_that_is_none_is_told_after_what_stands_before_it(services: StoreServices) -> None:
+    await upload(services, "a-f16.gguf")
+    await made(services, model="base", files={"m.gguf": digest_of("a-f16.gguf")})
+    assert await _failure(services, license=7) == "neither 'from' or 'files' was specified"
+    misfit = "json: cannot unmarshal number into Go value of type []string"
+    assert await _failure(services, **{"from": "base"}, license=7) == misfit
+    await made(services, model="m", **{"from": "base"}, license=["a", None])
+    assert services.library.get(name("m")).licenses == ("a", "")
+
+
+async def test_a_base_that_is_two_things_is_no_name(services: StoreServices) -> None:
+    assert await _failure(services, **{"from": "x:local:cloud"}) == "invalid model name"
+
+
+def _layers(services: StoreServices, model: str) -> tuple[Layer, ...]:
+    return services.library.read_manifest(name(model)).manifest.layers
 
 
 async def test_a_create_can_be_cancelled_anywhere(services: StoreServices) -> None:
