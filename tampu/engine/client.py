@@ -269,7 +269,7 @@ class EngineClient:
         ids = {tag: await self._tag_tokens(tag) for tag in tags_of(request.thoughts, request.calls)}
         proven = ProvenEvents(proof, audience, read_log=partial(self._catch_up, log))
         end = await self._tag_tokens(self._end_text) if request.calls and self._end_text else ()
-        held = constraint(request, mark=proof.mark, ids=ids, end=end)
+        held = constraint(request, mark=proof.mark, ids=ids, num_ctx=self.properties.num_ctx, end=end)
         await self._complete(request, held, Audience(proven.tell, proven))
         await proven.catch_up()
 

@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from tampu.engine.gbnf import NotWritable, json_grammar
 from tampu.engine.grammar import TokenIds, grammar_of
@@ -16,17 +16,23 @@ from tampu.engine.requests import Body, schema_of
 from tampu.engine.schema import problems_of
 from tampu.engine.schema_limits import excesses_of
 
+_CHARACTERS_PER_TOKEN: Final = 4
+"""Of usual text; of code it is less."""
 
-def constraint(request: EngineCompletion, *, mark: str, ids: TokenIds, end: Sequence[int] = ()) -> Body:
+
+def constraint(request: EngineCompletion, *, mark: str, ids: TokenIds, num_ctx: int, end: Sequence[int] = ()) -> Body:
     """For the bundled engine; `mark` shows up in its log if it cannot follow.
 
-    `ids`: the tokens of `tags_of`. `end`: those of the end of a text.
+    `ids`: the tokens of `tags_of`. `end`: those of the end of a text. A call's text ends where a context of `num_ctx`
+    tokens holds no more of it: a model that finds no end would else write until it is cut, and the call be none.
     """
     followable_schema(request)
     if request.thoughts is None and request.calls is None and request.format is None:
         return {}
     thoughts, calls = request.thoughts, request.calls
-    return {"grammar": grammar_of(request.format, thoughts=thoughts, calls=calls, ids=ids, mark=mark, end=end)}
+    longest = num_ctx * _CHARACTERS_PER_TOKEN
+    grammar = grammar_of(request.format, thoughts=thoughts, calls=calls, ids=ids, mark=mark, end=end, longest=longest)
+    return {"grammar": grammar}
 
 
 def plain_constraint(request: EngineCompletion) -> Body:

@@ -44,14 +44,18 @@ def grammar_of(
     ids: TokenIds,
     mark: str,
     end: Sequence[int] = (),
+    longest: int | None = None,
 ) -> str:
-    """The grammar of an answer; `mark` shows up in the engine's log if it cannot compile it. `end`: the end of text."""
+    """The grammar of an answer; `mark` shows up in the engine's log if it cannot compile it. `end`: the end of text.
+
+    `longest`: the most characters of a text in a call, where its schema does not say.
+    """
     rules = ["%llguidance {}", f"// {mark}", _BLANKS, *TERMINALS]
     rules += _thoughts(thoughts, ids) if thoughts else ["start: answer"]
     choices = []
     if calls is not None:
         choices.append("calls")
-        rules += _calls(calls, ids, mark)
+        rules += _calls(calls, ids, mark, longest)
     json = _json_rules(wanted, mark)
     if json and not (calls and calls.is_required):
         choices.append("json")
@@ -92,8 +96,8 @@ def _thoughts(thoughts: Thoughts, ids: TokenIds) -> list[str]:
     return [f"start: {start}", f"opening: {_tag(thoughts.opening, ids)}", "thoughts: " + " | ".join(ends), *closed]
 
 
-def _calls(calls: CallForm, ids: TokenIds, mark: str) -> list[str]:
-    rules = _schema_rules(_call(calls, mark), "call", mark, layout=COMPACT)
+def _calls(calls: CallForm, ids: TokenIds, mark: str, longest: int | None) -> list[str]:
+    rules = _schema_rules(_call(calls, mark), "call", mark, layout=COMPACT, longest=longest)
     tag = "" if calls.tag in _BARE else _tag(calls.tag, ids)
     if calls.tag.endswith("["):
         opening = '"["' if calls.tag == "[" else tag
@@ -126,11 +130,16 @@ def _free(calls: CallForm, ids: TokenIds) -> list[str]:
 
 
 def _schema_rules(
-    schema: Mapping[str, Any], name: str, mark: str, *, layout: Mapping[str, object] | None = None
+    schema: Mapping[str, Any],
+    name: str,
+    mark: str,
+    *,
+    layout: Mapping[str, object] | None = None,
+    longest: int | None = None,
 ) -> list[str]:
     """The rules of a schema, `name` the first of them; in the engine's own way where we cannot write it."""
     try:
-        return schema_rules(schema, name, mark=mark, layout=layout)
+        return schema_rules(schema, name, mark=mark, layout=layout, longest=longest)
     except NotWritten:
         return [f"{name}: %json {_json(guided(schema, mark, layout=layout))}"]
 

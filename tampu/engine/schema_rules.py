@@ -59,28 +59,35 @@ class NotWritten(Exception):
 
 
 def schema_rules(
-    schema: Mapping[str, Any], name: str, *, mark: str, layout: Mapping[str, object] | None = None
+    schema: Mapping[str, Any],
+    name: str,
+    *,
+    mark: str,
+    layout: Mapping[str, object] | None = None,
+    longest: int | None = None,
 ) -> list[str]:
     """The rules of which `name` is the first, all others begin with it; without `TERMINALS`. Raises NotWritten.
 
-    `schema` has no problems. `mark` and `layout`: see `guided`.
+    `schema` has no problems. `mark` and `layout`: see `guided`. `longest`: the most characters of a text of which the
+    schema does not say how long it may be.
     """
     if misshapen(schema):
         raise NotWritten
-    return _Writer(schema, name, partial(guided, mark=mark, layout=layout), is_compact=layout is COMPACT).rules()
+    guide = partial(guided, mark=mark, layout=layout)
+    return _Writer(schema, name, guide, is_compact=layout is COMPACT, longest=longest).rules()
 
 
 def any_rules(name: str) -> list[str]:
     """The rules of any object; see `schema_rules`."""
-    return [f"{name}: {name}_object", *_any_rules(name, f"{name}_layout")]
+    return [f"{name}: {name}_object", *_any_rules(name, f"{name}_layout", "STRING")]
 
 
-def _any_rules(name: str, layout: str) -> list[str]:
+def _any_rules(name: str, layout: str, text: str) -> list[str]:
     value = f"{name}_value {layout}"
     return [
         *([f"{layout}: {_LAYOUT}"] if layout else []),
-        f'{name}_value: {name}_object | {name}_array | STRING | NUMBER | "true" | "false" | "null"',
-        f'{name}_member: STRING {layout} ":" {layout} {value}',
+        f'{name}_value: {name}_object | {name}_array | {text} | NUMBER | "true" | "false" | "null"',
+        f'{name}_member: {text} {layout} ":" {layout} {value}',
         f'{name}_object: "{{" {layout} ({name}_member ("," {layout} {name}_member)*)? "}}"',
         f'{name}_array: "[" {layout} ({value} ("," {layout} {value})*)? "]"',
     ]
@@ -96,8 +103,9 @@ class _Writer:
         guide: Callable[[Mapping[str, Any]], Mapping[str, Any]],
         *,
         is_compact: bool,
+        longest: int | None,
     ) -> None:
-        self._schema, self._name, self._guide = schema, name, guide
+        self._schema, self._name, self._guide, self._longest = schema, name, guide, longest
         self._layout = "" if is_compact else f"{name}_layout"
         self._rules: list[str] = []
         self._references: dict[str, str] = {}
@@ -106,9 +114,9 @@ class _Writer:
 
     def rules(self) -> list[str]:
         """All of them, the first one of the whole schema."""
-        body = self._part(self._schema)
+        body, text = self._part(self._schema), self._string({})
         terminals = [f"{name}: {body}" for body, name in self._terminals.items()]
-        return [f"{self._name}: {body}", *self._rules, *terminals, *_any_rules(self._name, self._layout)]
+        return [f"{self._name}: {body}", *self._rules, *terminals, *_any_rules(self._name, self._layout, text)]
 
     def _part(self, part: Any) -> str:
         """What a value of this part is written like."""
@@ -224,7 +232,7 @@ class _Writer:
         return f'"[" {self._layout} {inside if least else f"({inside})?"} "]"'
 
     def _string(self, part: Mapping[str, Any]) -> str:
-        least, most = part.get("minLength", 0), part.get("maxLength")
+        least, most = part.get("minLength", 0), part.get("maxLength", self._longest)
         if not least and most is None:
             return "STRING"
         if most is not None and most < least:

@@ -130,3 +130,15 @@ def test_an_object_has_no_properties_but_those_it_lists() -> None:
 def test_what_has_no_answer_or_is_too_much_is_left_to_the_engine(schema: dict[str, Any]) -> None:
     with pytest.raises(NotWritten):
         schema_rules(schema, "json", mark="m")
+
+
+def test_texts_whose_length_the_schema_leaves_open_end_where_they_are_told_to() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}, "b": {}, "c": {"type": "string", "maxLength": 3}},
+    }
+    rules = "\n".join(schema_rules(schema, "call", mark="m", longest=9))
+    assert rules.count("{0,9}") == 1
+    assert rules.count("{0,3}") == 1
+    assert "STRING" not in rules.replace("CALL_STRING", "")
+    assert "{0,9}" not in "\n".join(schema_rules(schema, "call", mark="m"))
