@@ -53,7 +53,7 @@ class LineEditor:
             placeholder=self._placeholder,
             history=self._history,
             key_bindings=bindings(edit, next_line.note_paste),
-            input_processors=[TabsProcessor(tabstop=TAB_COLUMNS, char1=" ", char2=" "), next_line],
+            input_processors=[TabsProcessor(TAB_COLUMNS, char1=" ", char2=" ", style=""), next_line],
             style=_PLAIN_AFTERWARDS,
             enable_open_in_editor=False,
             enable_suspend=True,
