@@ -294,7 +294,7 @@ async def _read_part(
 
 async def _rework(job: _Job) -> AsyncIterator[Progress]:
     """Make weights smaller and projectors whole, in the order of their layers, telling each that is dealt with."""
-    used = job.library.manifests.references()
+    used = await to_thread.run_sync(job.library.manifests.references)
     wanted = {"model": job.request.quantize, "draft": job.request.draft_quantize}
     for group in files_groups(job.draft.layers):
         kind, is_uploaded = group[0].kind, (group[0].kind, group[0].digest) in job.uploaded
@@ -307,7 +307,7 @@ async def _rework(job: _Job) -> AsyncIterator[Progress]:
         elif is_uploaded and kind == "projector":
             async for report in _complete(job, group[0]):
                 yield report
-        elif is_uploaded and kind == "model" and not has_foreign_parts(_header(job, group[0])):
+        elif is_uploaded and kind == "model" and not await to_thread.run_sync(_has_foreign_parts, job, group[0]):
             # Weights that no model names yet are told as created: their upload was part of making this one.
             job.draft.fresh |= {layer.digest for layer in group} - used
             yield Progress("verifying conversion")
@@ -339,6 +339,10 @@ def _describe(job: _Job) -> None:
     for layer in job.draft.layers:
         if layer.kind == "draft":
             job.draft.describe_draft(facts_of(_header(job, layer)).architecture)
+
+
+def _has_foreign_parts(job: _Job, layer: Layer) -> bool:
+    return has_foreign_parts(_header(job, layer))
 
 
 def _header(job: _Job, layer: Layer) -> Header:
