@@ -11,7 +11,8 @@ _UNUSED: Final = frozenset({"I8", "I16", "I32", "I64", "F64", "Q8_1", "Q8_K"})
 _SINGLE: Final = frozenset({"F32"})
 _UNPACKED: Final = frozenset({"F32", "F16"})
 _ALWAYS_SINGLE: Final = re.compile(
-    r"blk\.\d+\.(ssm_(conv1d\.weight|a|d|norm\.weight)|shortconv\.conv\.weight|ffn_\w+_exps\.bias)", re.ASCII
+    r"blk\.\d+\.(ssm_(conv1d\.weight|a|d|norm\.weight)|shortconv\.conv\.weight|ffn_\w+_exps\.bias)|v\.class_embd",
+    re.ASCII,
 )
 _FILTER: Final = 4
 """Dimensions of what is moved over a picture, or over sound."""

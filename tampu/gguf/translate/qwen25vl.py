@@ -56,10 +56,10 @@ def translate_projector(made: Translation) -> None:
 def _set_period(made: Translation) -> None:
     """Every how many blocks one sees the whole picture."""
     whole = made.whole_numbers(_WHOLE)
-    blocks = made.number("clip.vision.block_count") or 0
-    if whole and not 0 < whole[0] < blocks:
+    blocks = made.number("clip.vision.block_count")
+    if whole and blocks is not None and not 0 < whole[0] < blocks:
         raise InvalidModelFile(f'the key "{_WHOLE}" must name blocks from 1 to {blocks - 1}, not {whole[0]}')
     if whole:
-        made.facts["clip.vision.n_wa_pattern"] = u32(whole[0] + 1)
+        made.facts["clip.vision.n_wa_pattern"] = u32(max(0, whole[0]) + 1)
     else:
         made.default("clip.vision.n_wa_pattern", u32(_USUAL_FULL_ATTENTION))

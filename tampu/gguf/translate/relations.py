@@ -25,6 +25,7 @@ _UNTURNED: Final = frozenset({"bert", "nemotron_h", "nemotron_h_moe"})
 """Whose heads no position turns."""
 _WITH_MERGES: Final = frozenset({"gemma4", "gpt2"})
 _MOST_GATING: Final = 4
+_WHOLLY_TURNED: Final = frozenset({"llama", "llama4", "mistral3"})
 _MIXED: Final = frozenset({"qwen35", "qwen35moe", "qwen3next"})
 """Who have blocks with a state, and full attention in an interval."""
 _PATTERNED: Final = frozenset({"gemma4", "laguna"})
@@ -139,6 +140,9 @@ def _check_sections(made: Translation) -> None:
     items = items_of(made.facts[key]) if key in made.facts else None
     if key in made.facts and (items is None or items.kind not in {U32, I32} or items.count != 4):
         raise _wrong(made, key, "must be a list of three or four whole numbers")
+    head = Lengths(made, 0).head
+    if key in made.facts and sum(made.whole_numbers(key)) > head > 0:
+        raise _wrong(made, key, f"must not be more than {head} together, as long as a head is")
 
 
 def _check_turning(made: Translation, blocks: Iterable[int]) -> None:
@@ -149,11 +153,12 @@ def _check_turning(made: Translation, blocks: Iterable[int]) -> None:
         turned, head = lengths.turned, lengths.head
         if not head:
             continue
-        if turned % 2 or not 0 < turned <= head:
+        least = head if made.architecture in _WHOLLY_TURNED else 2
+        if turned % 2 or not least <= turned <= head:
             key = f"{made.architecture}.{name}"
             if lengths.slides and turned > head and name == _TURNED:
                 key = f"{key}_swa"
-            raise _wrong(made, key, f"must be an even number from 2 to {head}")
+            raise _wrong(made, key, f"must be an even number from {least} to {head}")
 
 
 def _check_experts(made: Translation) -> None:

@@ -132,6 +132,19 @@ _OF_KINDS: Final[dict[str, _Table]] = {
 """By kind of projector: what it has outside its blocks."""
 
 
+_TOLD_BY: Final[_Table] = {
+    "colours": "num_channels",
+    "flat_patch": "patch_size",
+    "merge": "spatial_merge_size",
+    "merged": "spatial_merge_size",
+    "patch": "patch_size",
+    "patches": "image_size",
+    "patches_and_one": "image_size",
+    "shuffled": "projector.scale_factor",
+    "width": "embedding_length",
+}
+
+
 def check_seen_shapes(made: Translation, kind: str) -> None:
     """Raise InvalidModelFile, naming the tensor or key, for a projector that the engine would die of."""
     known = _lengths(made)
@@ -190,8 +203,16 @@ def _check(made: Translation, name: str, words: list[str], known: dict[str, int]
     padded = (*shape, *[1] * (len(words) - len(shape)))
     wanted = [_wanted(word, length, known) for word, length in zip(words, padded, strict=False)]
     if list(padded[: len(words)]) != wanted or any(length != 1 for length in padded[len(words) :]):
-        text = f"has the shape {shape_text(shape)}, not {shape_text(wanted)}"
-        raise InvalidModelFile(f'the tensor "{made.stored_name(name)}" {text}')
+        text = f'the tensor "{made.stored_name(name)}" has the shape {shape_text(shape)}, not {shape_text(wanted)}'
+        absent = next(filter(None, (_absent(made, word) for word in words)), None)
+        raise InvalidModelFile(text if absent is None else f'{text}; the key "{absent}" is missing')
+
+
+def _absent(made: Translation, word: str) -> str | None:
+    """The key that would tell a length, where something usual was taken instead of it."""
+    key = f"clip.vision.{_TOLD_BY.get(word, '')}"
+    origin = made.origins.get(key)
+    return origin if origin is not None and origin not in made.facts else None
 
 
 def _wanted(word: str, length: int, known: dict[str, int]) -> int:

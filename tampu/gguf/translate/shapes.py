@@ -260,13 +260,12 @@ def _check(made: Translation, name: str, shape: tuple[int, ...], words: str, len
 
 def _absent(made: Translation, asked: list[Length], shape: tuple[int, ...], wanted: tuple[int, ...]) -> Iterator[str]:
     """Keys that may be why a shape does not fit: without them something usual was taken."""
-    for at, length in enumerate(asked):
-        if at >= len(shape) or shape[at] != wanted[at]:
-            for name in length.keys:
-                key = name if name.startswith("tokenizer.") else f"{made.architecture}.{name}"
-                stored = made.stored_key(key)
-                if key not in made.facts or (key in made.origins and stored not in made.facts):
-                    yield stored
+    misfits = [length for at, length in enumerate(asked) if at >= len(shape) or shape[at] != wanted[at]]
+    for name in (name for length in misfits for name in length.keys):
+        key = name if name.startswith("tokenizer.") else f"{made.architecture}.{name}"
+        stored = made.stored_key(key)
+        if key not in made.facts or (key in made.origins and stored not in made.facts):
+            yield stored
 
 
 def _trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:

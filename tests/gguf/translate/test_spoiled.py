@@ -15,10 +15,11 @@ from tampu.engine.process import start_engine
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.errors import EngineError, InvalidModelFile
 from tampu.gguf.reader import read_header
+from tampu.gguf.rewrite import text_fact
 from tampu.gguf.soundness import problems
 from tampu.gguf.translate.plan import View
 from tampu.gguf.translate.planning import holds_projector, projector_view, text_view
-from tests.gguf.translate.spoiling import PUBLISHED, Facts, Spoiled, Table
+from tests.gguf.translate.spoiling import PUBLISHED, Facts, Spoiled, Table, published_file
 from tests.published import written
 
 LARGE = "llama3-tokenizer"
@@ -221,6 +222,67 @@ def test_each_missing_key_is_named_before_an_engine_is_started(name: str, tmp_pa
             assert key in made or USUAL.fullmatch(key)
         else:
             assert optional.fullmatch(key), key
+
+
+MISSING = [
+    *(("gemma4", f"gemma4.attention.{key}") for key in ("key_length", "value_length", "head_count_kv")),
+    ("gemma4", "gemma4.rope.dimension_count_swa"),
+    ("glm4moelite", "glm4moelite.attention.key_length"),
+    ("glm4moelite", "glm4moelite.rope.dimension_count"),
+    ("qwen35moe", "qwen35moe.expert_shared_feed_forward_length"),
+    ("qwen3next", "qwen3next.expert_shared_feed_forward_length"),
+    ("nemotron_h_omni", "nemotron_h_omni.vision.patch_size"),
+    ("nemotron_h_moe", "nemotron_h_moe.expert_shared_feed_forward_length"),
+]
+
+
+@pytest.mark.parametrize(("name", "key"), MISSING)
+def test_a_length_that_nothing_else_tells_is_named(name: str, key: str, tmp_path: Path) -> None:
+    spoiled = Spoiled(name)
+    spoiled.facts = [(each, value) for each, value in spoiled.facts if each.decode() != key]
+    made = planned(spoiled.write(tmp_path / "spoiled.gguf"))
+    assert isinstance(made, str)
+    assert key in made
+
+
+WRONG: list[tuple[str, str, bytes, str]] = [
+    ("gemma4", "gemma4.rope.dimension_count", struct.pack("<II", 4, 7), "even number"),
+    ("gemma4", "gemma4.attention.shared_kv_layers", struct.pack("<II", 4, 1), "shared_kv_layers"),
+    ("gemma3-text", "gemma3.attention.sliding_window", struct.pack("<II", 4, 2**31 - 1), "must be below"),
+    ("glm4moelite", "glm4moelite.expert_gating_func", struct.pack("<II", 4, 7), "must be from 0 to 4"),
+    ("laguna", "laguna.rope.scaling.type", text_fact("odd"), "must be one of"),
+    ("llama4", "llama4.rope.dimension_count", struct.pack("<II", 4, 8), "even number"),
+    ("nemotron_h_moe", "nemotron_h_moe.expert_group_count", struct.pack("<II", 4, 3), "must divide 4"),
+    ("qwen25vl", "qwen25vl.vision.fullatt_block_indexes", struct.pack("<IIQi", 9, 5, 1, 0), "must name blocks"),
+    ("qwen25vl", "qwen25vl.vision.attention.head_count", struct.pack("<II", 4, 3), "must divide 32"),
+    ("qwen35", "qwen35.full_attention_interval", struct.pack("<II", 4, 2), "tensors of block"),
+    ("qwen35", "qwen35.ssm.inner_size", struct.pack("<II", 4, 7), "times"),
+    ("gemma3n", "tokenizer.ggml.tokens", struct.pack("<IIQ3I", 9, 4, 3, 1, 2, 3), "list of texts"),
+]
+
+
+@pytest.mark.parametrize(("name", "key", "fact", "words"), WRONG)
+def test_numbers_of_which_the_engine_would_die_are_refused(
+    name: str, key: str, fact: bytes, words: str, tmp_path: Path
+) -> None:
+    spoiled = Spoiled(name)
+    spoiled.facts = [(each, fact if each.decode() == key else value) for each, value in spoiled.facts]
+    made = planned(spoiled.write(tmp_path / "spoiled.gguf"))
+    assert isinstance(made, str)
+    assert key in made
+    assert words in made
+
+
+def test_a_whole_number_of_another_width_is_the_same_number(tmp_path: Path) -> None:
+    spoiled, key = Spoiled("gemma3-text"), b"gemma3.attention.sliding_window"
+    spoiled.facts = [
+        (each, struct.pack("<IQ", 10, struct.unpack_from("<I", value, 4)[0]) if each == key else value)
+        for each, value in spoiled.facts
+    ]
+    (view,) = planned(spoiled.write(tmp_path / "spoiled.gguf"))
+    assert isinstance(view, View)
+    made = read_header(written(view, tmp_path / "view.gguf"))
+    assert made.metadata[key.decode()] == read_header(published_file("gemma3-text")).metadata[key.decode()]
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if name != LARGE])
