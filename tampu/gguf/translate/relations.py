@@ -28,7 +28,7 @@ _MOST_GATING: Final = 4
 _WHOLLY_TURNED: Final = frozenset({"llama", "llama4", "mistral3"})
 _MIXED: Final = frozenset({"qwen35", "qwen35moe", "qwen3next"})
 """Who have blocks with a state, and full attention in an interval."""
-_PATTERNED: Final = frozenset({"gemma4", "laguna"})
+_PATTERNED: Final = frozenset({"gemma3n", "gemma4", "laguna"})
 """Who read of each block whether its window slides."""
 _STRETCHES: Final = frozenset({"none", "linear", "yarn", "longrope"})
 _SHARING: Final = frozenset({"gemma4"})
