@@ -91,7 +91,6 @@ def decode_response(call: Call) -> Asked:
             describe_tools=body.describe_tools,
             parallel_calls=body.parallel_tool_calls,
             schemas=offer.schemas,
-            strict_calls=offer.is_strict,
         ),
         stream=body.stream,
         options=_options(body),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tampu.api.openai.tools import are_strict, tools_named
+from tampu.api.openai.tools import tools_named
 from tampu.errors import BadRequest, InvalidParameter
 from tampu.generation import NamedTool, ToolChoice, ToolUse
 from tampu.messages import Tool
@@ -24,15 +24,11 @@ _CHOICES = (
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The tools of a request: as the model is offered them, their whole schemas by name, as the answer repeats them.
-
-    `is_strict`: one of them is, so all calls must keep to their schemas.
-    """
+    """The tools of a request: as the model is offered them, their whole schemas by name, as the answer repeats them."""
 
     tools: tuple[Tool, ...] = ()
     schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     echo: tuple[dict[str, Any], ...] = ()
-    is_strict: bool = False
 
 
 def read_offer(value: Any) -> Offer:
@@ -47,7 +43,6 @@ def read_offer(value: Any) -> Offer:
         tools=tuple(_tool(function) for function in functions),
         schemas={each["name"]: each["parameters"] for each in functions if isinstance(each.get("parameters"), dict)},
         echo=tuple(_repeated(tool) for _, tool in kept),
-        is_strict=are_strict(functions),
     )
 
 

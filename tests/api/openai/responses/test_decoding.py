@@ -149,13 +149,6 @@ def test_tools_and_choices() -> None:
     assert [tool.function.name for tool in chat_of(asked(tools=[space])).tools] == ["n.f", "n.g"]
 
 
-def test_one_strict_function_holds_all_calls() -> None:
-    strict = {**F, "name": "g", "strict": True}
-    assert chat_of(asked(tools=[F, strict])).strict_calls
-    assert chat_of(asked(tools=[{"type": "namespace", "name": "n", "tools": [strict]}])).strict_calls
-    assert not chat_of(asked(tools=[F, {**strict, "strict": False}])).strict_calls
-
-
 @pytest.mark.parametrize("kind", ["web_search", "web_search_preview", "web_search_2025_08_26"])
 def test_a_declared_web_search_is_left_out(kind: str) -> None:
     request = asked(tools=[{"type": kind}, F])
