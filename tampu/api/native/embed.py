@@ -82,12 +82,11 @@ def _encode_legacy(_: EmbeddingRequest, answer: Embeddings) -> Reply:
     return Reply(200, encode_json({"embedding": tuple(vector)}), JSON_UTF8)
 
 
-def _is_long(answer: Embeddings) -> bool:
-    return len(answer.vectors) > _MANY_VECTORS
-
-
 EMBED_CODEC: AnswerCodec[EmbeddingRequest, Embeddings] = AnswerCodec(
-    decode=_decode, encode=_encode, encode_error=lambda error: native_error(error, EMBED)
+    decode=_decode,
+    encode=_encode,
+    encode_error=lambda error: native_error(error, EMBED),
+    is_long=lambda answer: len(answer.vectors) > _MANY_VECTORS,
 )
 LEGACY_CODEC: AnswerCodec[EmbeddingRequest, Embeddings] = AnswerCodec(
     decode=_decode_legacy, encode=_encode_legacy, encode_error=lambda error: native_error(error, EMBEDDINGS)
