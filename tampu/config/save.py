@@ -1,14 +1,14 @@
 """Writes a settings file whole or not at all, with the rights and the owner that it had."""
 
 import os
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from tampu.config.file import read_text
+from tampu.config.folder import alone_in
 from tampu.errors import ConfigError
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -25,7 +25,7 @@ def change_file(path: Path, change: Callable[[str], str]) -> None:
         # A link is followed: people keep such files elsewhere and link to them.
         target = path.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(target.parent):
+        with alone_in(target.parent):
             _change(target, change)
     except (OSError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or str(error)
@@ -61,19 +61,3 @@ def _take_rights(name: str, target: Path | None) -> None:
     if hasattr(os, "chown"):
         with suppress(OSError):  # only root may give files away
             os.chown(name, status.st_uid, status.st_gid)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One change at a time in this folder, where the system can lock one. It frees the lock if its holder dies."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl  # noqa: PLC0415  # not there on Windows
-
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -1,12 +1,11 @@
 """The file of typed lines: at most a hundred, oldest first, readable by its owner only."""
 
-import os
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
+
+from tampu.config.folder import alone_in
 
 KEPT_LINES: Final = 100
 
@@ -30,7 +29,7 @@ def add_lines(path: Path, entries: Iterable[str]) -> None:
     added = [line.strip() for entry in entries for line in entry.split("\n") if line.strip()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path.parent):
+        with alone_in(path.parent):
             _replace(path, [*load_lines(path), *added][-KEPT_LINES:])
     except OSError:
         pass
@@ -46,19 +45,3 @@ def _replace(path: Path, lines: Sequence[str]) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One session at a time reads and replaces the file, where the system can lock a folder."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl  # noqa: PLC0415  # not there on Windows
-
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
