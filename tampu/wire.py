@@ -15,7 +15,8 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 import msgspec
 
 from tampu.errors import BadRequest
-from tampu.json_faults import UNEXPECTED_END, syntax_fault, type_fault
+from tampu.json_misfits import type_fault
+from tampu.json_syntax import UNEXPECTED_END, syntax_fault
 
 T = TypeVar("T")
 

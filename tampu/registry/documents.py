@@ -3,7 +3,7 @@
 from typing import Final, TypeVar
 
 from tampu.errors import BadRequest, RegistryError
-from tampu.json_faults import UNEXPECTED_END
+from tampu.json_syntax import UNEXPECTED_END
 from tampu.wire import decode
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ import msgspec
 
 from tampu.errors import BadRequest
 from tampu.generation import Think
-from tampu.repl.json_text import complaint
+from tampu.json_syntax import whole_fault
 from tampu.units import format_duration, parse_duration
 
 THINK_LEVELS: Final = ("high", "medium", "low", "max")
@@ -65,6 +65,7 @@ def read_keep_alive(text: str | None) -> str:
 def _format(text: str) -> bytes:
     if text == "json":
         return b'"json"'
-    if reason := complaint(text):
+    value = text.encode("utf-8", "surrogateescape")
+    if reason := whole_fault(value):
         raise BadRequest(f"json: error calling MarshalJSON for type json.RawMessage: {reason}")
-    return text.encode()
+    return value

@@ -4,8 +4,8 @@ from tests.architecture.source import Module, imports, modules
 
 VOCABULARY = frozenset(
     (
-        "arrival audience config deferred descriptions errors generation json_faults management media messages "
-        "names options progress responses secret sharing tampu units upkeep wire"
+        "arrival audience config deferred descriptions errors generation json_misfits json_syntax management media "
+        "messages names options progress responses secret sharing tampu units upkeep wire"
     ).split()
 )
 EVERYTHING_BELOW_OPERATIONS = frozenset(
