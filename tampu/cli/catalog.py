@@ -14,7 +14,10 @@ from tampu.cli.help import program_page
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row: its name, its module below tampu.cli, what help says of it. `beyond`: Ollama has no such command."""
+    """A row: its name, its module below tampu.cli, what help says of it. `beyond`: Ollama has no such command.
+
+    An alias that the command itself does not list is a hidden command that does the same.
+    """
 
     name: str
     module: str
@@ -73,7 +76,7 @@ class Program(click.Group):
             if cmd_name == entry.name or cmd_name in entry.aliases:
                 command = importlib.import_module(f"tampu.cli.{entry.module}").command_line
                 assert isinstance(command, Command)  # noqa: S101  # a contract of this package
-                return command
+                return command if cmd_name in (entry.name, *command.aliases) else command.named(cmd_name)
         return None
 
 

@@ -1,7 +1,8 @@
 """What a command is: click's, with flags and words read by our grammar and help laid out by our pages."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from copy import copy
+from typing import Any, Final, Self
 
 import click
 
@@ -51,6 +52,12 @@ class Command(click.Command):
             flags=self.flags,
             variables=self.variables,
         )
+
+    def named(self, name: str) -> Self:
+        """The same command under a name of its own, which its help shows; unlike an alias, no page lists it."""
+        twin = copy(self)
+        twin.name, twin.usage = name, f"{name} {self.takes}".strip()
+        return twin
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         given, words = read_flags(self.flags, args)

@@ -155,6 +155,9 @@ def test_every_command_loads_and_has_help(tmp_path: Path) -> None:
             assert command is not None
             assert command.help == entry.summary
             assert all(flag.help for flag in command.flags)
+    hidden = program.get_command(None, "login")
+    assert hidden is not None
+    assert hidden.page("tampu").startswith("Sign in to ollama.com\n\nUsage:\n  tampu login [flags]\n\nFlags:\n")
     done = run_program("help", "run", home=tmp_path)
     assert done.stdout.startswith(b"Run a model\n\nUsage:\n  tampu run MODEL [PROMPT] [flags]\n")
 
