@@ -64,7 +64,10 @@ class Lengths:
 
     @property
     def is_recurrent(self) -> bool:
-        """Whether this block is no attention, for those who have one of these in an interval."""
+        """Whether this block is no attention, for those who say it of each block, or have one of these in an interval."""
+        said = self._made.numbers(f"{self._made.architecture}.attention.recurrent_layers")
+        if said:
+            return self.block < len(said) and bool(said[self.block])
         interval = self.number("full_attention_interval", _USUAL_INTERVAL)
         return interval > 0 and (self.block + 1) % interval != 0
 

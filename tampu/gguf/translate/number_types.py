@@ -14,6 +14,8 @@ _ALWAYS_SINGLE: Final = re.compile(
     r"blk\.\d+\.(ssm_(conv1d\.weight|a|d|norm\.weight)|shortconv\.conv\.weight|ffn_\w+_exps\.bias)|v\.class_embd",
     re.ASCII,
 )
+_MULTIPLIED: Final = re.compile(r".*embd\.weight.*|(.+\.)?(ffn_gate_inp_shexp|cls|cls\.output)\.weight", re.ASCII)
+"""Tables and weights, which may have a single row and are no vectors for that; published ones have halves."""
 _FILTER: Final = 4
 """Dimensions of what is moved over a picture, or over sound."""
 _PLACES: Final = "v.position_embd.weight"
@@ -33,6 +35,6 @@ def _wanted(name: str, tensor: Tensor) -> frozenset[str] | None:
     while dimensions > 1 and tensor.shape[dimensions - 1] == 1:
         dimensions -= 1
     # Vectors are added to what is computed, or multiplied with it, and both of these must be of one type.
-    if (dimensions == 1 and "embd.weight" not in name) or _ALWAYS_SINGLE.fullmatch(name):
+    if (dimensions == 1 and not _MULTIPLIED.fullmatch(name)) or _ALWAYS_SINGLE.fullmatch(name):
         return _SINGLE
     return _UNPACKED if dimensions == _FILTER or name == _PLACES else None

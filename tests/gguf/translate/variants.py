@@ -18,6 +18,7 @@ from tests.published import published_model
 
 Numbers = np.ndarray[Any, np.dtype[np.float32]]
 _F32: Final = 0
+_F16: Final = 1
 _EXPERTS: Final = 4
 
 
@@ -93,7 +94,8 @@ def _qwen35moe() -> Made:
     _with_experts(made, 4, 64, 96)
     made.say(expert_shared_feed_forward_length=32)
     for block in range(4):
-        made.add(f"blk.{block}.ffn_gate_inp_shexp.weight", 64)
+        # A table of one row, which is published in halves.
+        made.tensors[f"blk.{block}.ffn_gate_inp_shexp.weight"] = ((64, 1), _F16, np.full(64, 0.1, np.float16).tobytes())
         made.add(f"blk.{block}.ffn_gate_shexp.weight", 64, 32)
         made.add(f"blk.{block}.ffn_up_shexp.weight", 64, 32)
         made.tensors[f"blk.{block}.ffn_down_shexp.weight"] = ((32, 64), _F32, bytes(4 * 32 * 64))  # adds nothing
