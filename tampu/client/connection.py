@@ -5,6 +5,7 @@ Stands on the standard library's `http.client`, because a command that only asks
 
 import http.client
 import platform
+import socket
 import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -68,8 +69,16 @@ class Connector:
     def _trouble(self, method: str, target: str, error: OSError) -> str:
         address = self._address
         url = f"{address.url.removesuffix(address.path)}{target}"
-        reason = (error.strerror or str(error) or type(error).__name__).lower()
-        return f'{method.capitalize()} "{url}": dial tcp: {reason}'
+        return f'{method.capitalize()} "{url}": dial tcp: {_reason(error, address.connect_host)}'
+
+
+def _reason(error: OSError, host: str) -> str:
+    """What the system says, in the words of Ollama where a name leads nowhere, which people look for."""
+    said = (error.strerror or str(error) or type(error).__name__).lower()
+    if not isinstance(error, socket.gaierror):
+        return said
+    nowhere = error.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+    return f"lookup {host}: {'no such host' if nowhere else said}"
 
 
 def _send(

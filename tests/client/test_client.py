@@ -24,7 +24,9 @@ def test_a_refused_connection_is_no_server() -> None:
 
 
 def test_an_unknown_host_is_told_apart_from_a_refusal() -> None:
-    with pytest.raises(ServerUnreachable, match=r'Head "http://no-such-host.invalid:1/": dial tcp: '):
+    with pytest.raises(
+        ServerUnreachable, match=r'Head "http://no-such-host.invalid:1/": dial tcp: lookup no-such-host\.invalid: '
+    ):
         Client(Address("http", "no-such-host.invalid", 1)).is_answering()
 
 
