@@ -134,8 +134,3 @@ def merge_options(*layers: Mapping[str, object]) -> Options:
                 continue
             (load if key in _LOAD_KEYS else sampling)[key] = reader(key, value)
     return Options(LoadOptions(**load), Sampling(**sampling))
-
-
-def unknown_options(layer: Mapping[str, object]) -> list[str]:
-    """The keys of `layer` that mean nothing here, for the log."""
-    return [key for key in layer if key not in OPTION_READERS]

@@ -77,10 +77,3 @@ class ResponseEnded:
 
 ResponseEvent = GenerationEvent | ResponseEnded
 """Never Finished: ResponseEnded stands in its place."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseQuery:
-    """A kept response is asked for by its id."""
-
-    id: str

@@ -1,9 +1,9 @@
 """What an engine does for the rest of the code: the seam behind which a child process, or a fake, stands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 from tampu.audience import Telling
 from tampu.engine.shape import CallForm, Thoughts
@@ -201,6 +201,3 @@ class LoadProgress:
     """How far a load is, 0 to 1."""
 
     fraction: float
-
-
-JsonObject = Mapping[str, Any]

@@ -8,11 +8,6 @@ from typing import Final
 
 from tampu.hardware.control_groups import lines_of
 
-NOTABLE: Final = (
-    "sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8",
-    "asimd", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme",
-)  # fmt: skip
-"""Features that engines are built for, as the kernel names them."""
 _NAME_KEYS: Final = ("model name", "Hardware", "uarch", "cpu model")
 _FEATURE_KEYS: Final = ("flags", "Features", "isa")
 
@@ -23,11 +18,6 @@ class Processor:
 
     name: str
     features: frozenset[str] = frozenset()
-
-    @property
-    def notable(self) -> tuple[str, ...]:
-        """Those that make engines faster."""
-        return tuple(feature for feature in NOTABLE if feature in self.features)
 
     @property
     def fingerprint(self) -> str:

@@ -6,8 +6,12 @@ from tampu.generation import TextDelta, ToolCallReady
 
 
 def feed_all(parser, pieces):
-    """All events, neighbouring pieces of one kind joined; ids of calls left out."""
-    events = [event for piece in pieces for event in parser.feed(piece)] + parser.feed("", last=True)
+    """All events of a parser, joined."""
+    return joined_events([event for piece in pieces for event in parser.feed(piece)] + parser.feed("", last=True))
+
+
+def joined_events(events):
+    """Neighbouring pieces of one kind as one; ids of calls left out."""
     joined = []
     for event in events:
         if isinstance(event, ToolCallReady):

@@ -4,11 +4,11 @@ import msgspec
 import pytest
 
 from tampu.messages import Tool
-from tampu.parsing.reply import ReplyParser
+from tampu.operations.answer import AnswerReader
 from tampu.parsing.thinking import ThinkingParser
 from tampu.parsing.tool_calls import ToolCallParser
 from tests.parsing.explained import Reply, explanation
-from tests.parsing.splitting import feed_all, summary
+from tests.parsing.splitting import joined_events, summary
 from tests.recordings import recording
 
 TAGS = {"think and tool_call": "<tool_call>", "bare object": "{", "list": "["}
@@ -28,8 +28,9 @@ def test_recorded(row, record_property):
 
     def read(pieces):
         thinking = ThinkingParser("<think>", "</think>") if has_thinking else None
-        parser = ReplyParser(thinking=thinking, tool_calls=ToolCallParser(tag, tools) if tools else None)
-        return summary(feed_all(parser, pieces))
+        reader = AnswerReader(thinking=thinking, tool_calls=ToolCallParser(tag, tools) if tools else None)
+        events = [event for piece in pieces for event in reader.feed(piece)]
+        return summary(joined_events([*events, *reader.end()]))
 
     ours = read([row["model_says"]])
     theirs = (row["whole"]["content"], row["whole"].get("thinking", ""), calls_of(row["whole"]))
