@@ -21,7 +21,7 @@ from tampu.gguf.translate.needs import (
     Needs,
 )
 from tampu.gguf.translate.number_types import check_number_types
-from tampu.gguf.translate.relations import check_relations
+from tampu.gguf.translate.relations import check_kinds, check_relations
 from tampu.gguf.translate.seen_shapes import check_seen_shapes
 from tampu.gguf.translate.shapes import Shapes, check_shapes
 from tampu.gguf.translate.translation import MOST_LENGTH, Translation, shape_text
@@ -31,7 +31,10 @@ _COLOURS: Final = ("image_mean", "image_std")
 _EPSILON: Final = "attention.layer_norm_epsilon"
 _TEXT_SIZES: Final = ("block_count", "embedding_length", "context_length")
 _WITHOUT_ROOT_NORMS: Final = frozenset({"bert"})
-_PER_BLOCK: Final = ("attention.head_count", "attention.head_count_kv", "feed_forward_length")
+_PER_BLOCK: Final = (
+    *("attention.head_count", "attention.head_count_kv", "feed_forward_length"),
+    *("expert_used_count", "expert_feed_forward_length"),
+)
 _EPSILONS: Final = ("attention.layer_norm_rms_epsilon", _EPSILON)
 _BLOCK: Final = re.compile(r"blk\.([0-9]{1,5})\.(.+)", re.ASCII)
 _VISION_BLOCK: Final = re.compile(r"v\.blk\.([0-9]{1,5})\.(.+)", re.ASCII)
@@ -152,6 +155,7 @@ def _check_tensors(made: Translation, needs: Needs) -> None:
             raise _without(made, f"blk.{block}.{name}")
     blocks = {block: shapes for block, shapes in blocks.items() if block < count}
     check_keys(made, blocks)
+    check_kinds(made, blocks)
     check_shapes(made, blocks)
     check_relations(made, blocks)
 

@@ -10,8 +10,8 @@ from tampu.gguf.translate.translation import Conversion, Translation
 
 _COUNTS: Final = (
     *("block_count", "context_length", "embedding_length", "vocab_size", "pooling_type", "leading_dense_block_count"),
-    *("expert_count", "expert_used_count", "expert_shared_count", "expert_group_count", "expert_group_used_count"),
-    *("expert_feed_forward_length", "expert_shared_feed_forward_length", "expert_gating_func", "nextn_predict_layers"),
+    *("expert_count", "expert_shared_count", "expert_group_count", "expert_group_used_count"),
+    *("expert_shared_feed_forward_length", "expert_gating_func", "nextn_predict_layers"),
     *("interleave_moe_layer_step", "full_attention_interval", "moe_latent_size", "n_deepstack_layers"),
     *("embedding_length_per_layer_input", "shortconv.l_cache"),
     *("ssm.conv_kernel", "ssm.inner_size", "ssm.state_size", "ssm.time_step_rank", "ssm.group_count"),
@@ -20,6 +20,8 @@ _COUNTS: Final = (
     *("attention.sliding_window", "attention.shared_kv_layers"),
     *("rope.dimension_count", "rope.dimension_count_swa", "rope.scaling.original_context_length"),
 )
+_COUNTS_OF_BLOCKS: Final = ("expert_used_count", "expert_feed_forward_length")
+"""One for all blocks, or one for each."""
 _NUMBERS: Final = (
     *("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon", "attention.temperature_scale"),
     *("expert_weights_scale", "final_logit_softcapping", "attn_logit_softcapping"),
@@ -40,6 +42,10 @@ _SEEING_COUNTS: Final = (
     *("image_size", "patch_size", "num_mel_bins", "spatial_merge_size", "n_wa_pattern", "window_size"),
     *("projector.scale_factor", "sam.block_count", "sam.embedding_length", "sam.head_count"),
 )
+
+
+def _as_counts(key: str, fact: bytes) -> bytes:
+    return as_u32(key, fact) if items_of(fact) is None else fact
 
 
 def _as_amount(key: str, fact: bytes) -> bytes:
@@ -75,6 +81,7 @@ def _each(names: Iterable[str], conversion: Conversion, prefix: str = "") -> dic
 
 _OF_MODELS: Final[Mapping[str, Conversion]] = {
     **_each(_COUNTS, as_u32),
+    **_each(_COUNTS_OF_BLOCKS, _as_counts),
     **_each(_NUMBERS, _as_amount),
     **_each(_FLAGS, _as_flag),
     **_each(_WORDS, _as_words),

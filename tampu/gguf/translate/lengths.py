@@ -52,6 +52,12 @@ class Lengths:
         return self.block < len(pattern) and bool(pattern[self.block])
 
     @property
+    def share(self) -> int:
+        """How long a head is where nothing says it: as the heads of the first block share the width, in all blocks."""
+        heads = Lengths(self._made, 0).number("attention.head_count")
+        return self.number("embedding_length") // heads if heads else 0
+
+    @property
     def head(self) -> int:
         """What is turned of a head at most."""
         return max(_key(self), self.number(_MLA))
@@ -64,7 +70,7 @@ class Lengths:
 
     @property
     def is_recurrent(self) -> bool:
-        """Whether this block is no attention, for those who say it of each block, or have one of these in an interval."""
+        """Whether this block is no attention, for those who list these, or have one that is in an interval."""
         said = self._made.numbers(f"{self._made.architecture}.attention.recurrent_layers")
         if said:
             return self.block < len(said) and bool(said[self.block])
@@ -73,8 +79,7 @@ class Lengths:
 
 
 def _head(of: Lengths, name: str) -> int:
-    first = of.number("attention.head_count")
-    usual = of.number(name, of.number("embedding_length") // first if first else 0)
+    usual = of.number(name, of.share)
     return of.number(f"{name}_swa", usual) if of.slides else usual
 
 
@@ -107,9 +112,7 @@ def _shared(of: Lengths) -> int:
 
 def _turned(of: Lengths) -> int:
     """Of a block whose window does not slide."""
-    first = of.number("attention.head_count")
-    head = of.number("attention.key_length", of.number("embedding_length") // first if first else 0)
-    return of.number("rope.dimension_count", head)
+    return of.number("rope.dimension_count", of.number("attention.key_length", of.share))
 
 
 def _state_keys(of: Lengths) -> int:
@@ -127,6 +130,11 @@ def _grouped(of: Lengths) -> int:
 def _asked_at_once(of: Lengths) -> int:
     """What a block asks, what it is asked for, and what it answers, as one."""
     return _heads(of) * _key(of) + _kept_heads(of) * (_key(of) + _value(of))
+
+
+def _asked_twice_at_once(of: Lengths) -> int:
+    """The same where a block asks with gates."""
+    return _heads(of) * _key(of) + _asked_at_once(of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +176,7 @@ LENGTHS: Final[dict[str, Length]] = {
     "kept_turned": Length(lambda of: _kept_heads(of) * _turned(of), (*_KEPT, *_KEY, "rope.dimension_count")),
     "kept_values": Length(lambda of: _kept_heads(of) * _value(of), (*_KEPT, *_VALUE)),
     "at_once": Length(_asked_at_once, (*_KEPT, *_KEY, *_VALUE)),
+    "at_once_twice": Length(_asked_twice_at_once, (*_KEPT, *_KEY, *_VALUE)),
     "at_once_turned": Length(
         lambda of: (_heads(of) + 2 * _kept_heads(of)) * _turned(of), (*_KEPT, *_KEY, "rope.dimension_count")
     ),

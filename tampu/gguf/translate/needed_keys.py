@@ -72,10 +72,13 @@ def _require(made: Translation, prefix: str, names: Keys) -> None:
 
 def _check_experts(made: Translation, blocks: Shapes) -> None:
     own = made.architecture
-    used, count = made.number(f"{own}.expert_used_count") or 0, made.number(f"{own}.expert_count")
+    key = f"{own}.expert_used_count"
+    used = max(made.whole_numbers(key), default=made.number(key) or 0)
+    count = made.number(f"{own}.expert_count")
     if used > (count or 0):
         _require(made, f"{own}.", ("expert_count",))
-        key = made.stored_key(f"{own}.expert_used_count")
-        raise InvalidModelFile(f'the key "{key}" must not be above the number of experts, {count}, but is {used}')
+        raise InvalidModelFile(
+            f'the key "{made.stored_key(key)}" must not be above the number of experts, {count}, but is {used}'
+        )
     if own in _WITH_DENSE_START and count and "ffn_gate_inp.weight" not in blocks.get(0, {}):
         _require(made, f"{own}.", ("leading_dense_block_count",))

@@ -30,6 +30,8 @@ _MIXED: Final = frozenset({"qwen35", "qwen35moe", "qwen3next"})
 """Who have blocks with a state, and full attention in an interval."""
 _PATTERNED: Final = frozenset({"gemma3n", "gemma4", "laguna"})
 """Who read of each block whether its window slides."""
+_WINDOWED: Final = frozenset({*_PATTERNED, "gemma-embedding", "gemma3", "gpt-oss", "lfm2", "llama4", "olmo2"})
+"""Who read how long a window is."""
 _STRETCHES: Final = frozenset({"none", "linear", "yarn", "longrope"})
 _SHARING: Final = frozenset({"gemma4"})
 """Whose last blocks may share what those before them remember."""
@@ -97,7 +99,6 @@ def check_relations(made: Translation, blocks: Shapes) -> None:
     _check_experts(made)
     if own not in _UNTURNED:
         _check_turning(made, blocks)
-    _check_kinds(made, blocks)
     if own in _MIXED:
         _check_states(made)
     if own in _SHARING:
@@ -116,7 +117,7 @@ def _check_heads(made: Translation, blocks: Iterable[int]) -> None:
 
 def _check_window(made: Translation) -> None:
     key = f"{made.architecture}.{_WINDOW}"
-    if (made.number(key) or 0) >= _MOST_WINDOW:
+    if made.architecture in _WINDOWED and (made.number(key) or 0) >= _MOST_WINDOW:
         raise _wrong(made, key, f"must be below {_MOST_WINDOW}")
 
 
@@ -173,8 +174,8 @@ def _check_experts(made: Translation) -> None:
         raise _wrong(made, f"{own}expert_group_used_count", f"must be from 1 to {groups - 1}")
 
 
-def _check_kinds(made: Translation, blocks: Shapes) -> None:
-    """Where keys tell of which kind a block is, its tensors must be of that kind."""
+def check_kinds(made: Translation, blocks: Shapes) -> None:
+    """Raise InvalidModelFile, naming the key by which a block is of another kind than its tensors are."""
     rule = _KINDS.get(made.architecture)
     if rule is None:
         return

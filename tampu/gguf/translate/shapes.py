@@ -91,6 +91,8 @@ _RECURRENT: Final[_Table] = {
     "attn_gate.weight": "width state_values",
     "attn_q.weight": "width asked_twice",
     "attn_q.bias": "asked_twice",
+    "attn_qkv.weight": "width at_once_twice",
+    "attn_qkv.bias": "at_once_twice",
 }
 _NEMOTRON: Final[_Table] = {
     "ssm_in.weight": "width projected",

@@ -10,11 +10,12 @@ import pytest
 from tampu.errors import InvalidModelFile
 from tampu.gguf.reader import read_header
 from tampu.gguf.soundness import problems
+from tampu.gguf.translate.facts import BOOL, U32, array, u32
 from tampu.gguf.translate.plan import Computed, Copied
 from tampu.gguf.translate.planning import BLOCK, projector_view, text_view
 from tests.engine.splitting import split
 from tests.gguf.translate.spoiling import Spoiled
-from tests.gguf.translate.variants import Made
+from tests.gguf.translate.variants import VARIANTS, Made
 from tests.published import NAMES, NATIVE, published_model, views_of, written
 
 VOCABULARY = 260_000
@@ -125,3 +126,20 @@ def test_a_large_vocabulary_is_planned_quickly(tmp_path: Path) -> None:
         assert text_view(path, header) is not None
         took.append(time.process_time() - start)
     assert min(took) < 0.15
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"qwen35moe.attention.recurrent_layers": array(BOOL, [True, True, True, False])},
+        {"qwen35moe.expert_feed_forward_length": array(U32, [96] * 4)},
+        {"qwen35moe.expert_used_count": array(U32, [2, 2, 2, 2])},
+        {"qwen35moe.attention.sliding_window": u32(2**32 - 1)},
+    ],
+    ids=lambda facts: next(iter(facts)),
+)
+def test_what_the_engine_takes_is_planned(facts: dict[str, bytes], tmp_path: Path) -> None:
+    made = VARIANTS["qwen35moe"]()
+    made.facts |= facts
+    path = made.write(tmp_path / "made.gguf")
+    assert text_view(path, read_header(path)) is not None
