@@ -8,15 +8,12 @@ manifest, which is written only when every blob that it names is stored.
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import PurePosixPath
 from typing import cast
 
 import msgspec
 from anyio import to_thread
 
 from tampu.errors import BadRequest, CorruptManifest, InvalidName, InvalidTemplate, NotFound, StoreError
-from tampu.gguf.adapter import check_adapter
 from tampu.gguf.header import Header
 from tampu.gguf.metadata import facts_of, parameter_label
 from tampu.gguf.projector import completed, lacks_type
@@ -26,8 +23,9 @@ from tampu.names import ModelName, ModelReference, Source
 from tampu.operations.pull import pull
 from tampu.operations.quantize import quantize_layers
 from tampu.operations.services import Services
+from tampu.operations.uploaded_files import read_files
 from tampu.progress import SUCCESS, Progress
-from tampu.store.draft import Draft, built_in, files_groups, weights_groups
+from tampu.store.draft import FILE_KINDS, Draft, built_in, files_groups, weights_groups
 from tampu.store.faults import store_faults
 from tampu.store.info import apply_info
 from tampu.store.library import Library
@@ -36,7 +34,7 @@ from tampu.store.locks import Pins
 from tampu.store.manifests import digests_of
 from tampu.store.model import Layer, Manifest, ModelConfig
 from tampu.store.remote import CLOUD_HOST, remote_url
-from tampu.store.sources import BlobMissing, FileType, SourceFile, SourceModel, assemble, file_type, read_source
+from tampu.store.sources import BlobMissing, SourceModel
 from tampu.templates.known import known_template
 from tampu.templates.template import parse_template
 
@@ -133,7 +131,7 @@ async def _take_source(job: _Job) -> AsyncIterator[Progress]:
             await to_thread.run_sync(_inherit, job, base)
     elif request.files is not None:
         models: list[SourceModel] = []
-        async for report in _read_files(job, request.files, "model", models):
+        async for report in read_files(job.library.blobs, request.files, "model", models):
             yield report
         await to_thread.run_sync(_add_models, job, models)
         await to_thread.run_sync(_add_known_template, job, models)
@@ -185,7 +183,7 @@ def _inherit(job: _Job, base: ModelName) -> None:
             job.library.get(base)  # says it better where a file elsewhere is gone
         raise
     for layer in manifest.layers:
-        if layer.kind in {"model", "projector", "adapter", "draft"}:
+        if layer.kind in FILE_KINDS:
             _header(job, layer)  # a base that is cut must not be handed on
     config = _base_config(job.library, manifest)
     own = job.draft.config
@@ -205,41 +203,6 @@ def _base_config(library: Library, manifest: Manifest) -> ModelConfig:
         return read_config(manifest.config.digest, library.blobs)
     except (NotFound, BadRequest, CorruptManifest):
         return ModelConfig()
-
-
-async def _read_files(
-    job: _Job, files: Mapping[str, str], what: str, models: list[SourceModel]
-) -> AsyncIterator[Progress]:
-    """Read uploaded files into `models`, telling each."""
-    blobs = job.library.blobs
-    if await to_thread.run_sync(file_type, files, blobs) is FileType.SAFETENSORS:
-        yield Progress(f"converting {'adapter' if what == 'adapter' else 'model'}")
-        _refuse_safetensors(files, "adapter_config.json" if what == "adapter" else "config.json")
-    if what == "adapter":
-        _refuse_repeated(files)
-    sources: list[SourceFile] = []
-    for path, digest in sorted(files.items()):
-        yield Progress("parsing GGUF")
-        sources.append(await to_thread.run_sync(read_source, path, digest, blobs))
-    models += await to_thread.run_sync(partial(assemble, sources, kind="draft" if what == "draft" else None))
-    for model in models:
-        if model.kind == "adapter":
-            check_adapter(model.files[0].header)
-
-
-def _refuse_repeated(adapters: Mapping[str, str]) -> None:
-    """An adapter that is given twice would change the model twice as much, which nobody means."""
-    names: dict[str, str] = {}
-    for name, digest in adapters.items():
-        if digest in names:
-            raise BadRequest(f'the adapters "{names[digest]}" and "{name}" are the same file; name it once')
-        names[digest] = name
-
-
-def _refuse_safetensors(files: Mapping[str, str], description: str) -> None:
-    if not any(PurePosixPath(path).name == description for path in files):
-        raise StoreError(f"open {description}: no such file or directory")
-    raise BadRequest("safetensors are not converted yet; convert the model to GGUF and create from that file")
 
 
 def _add_models(job: _Job, models: list[SourceModel]) -> None:
@@ -285,7 +248,7 @@ async def _read_part(
     job: _Job, files: Mapping[str, str] | None, what: str, models: list[SourceModel]
 ) -> AsyncIterator[Progress]:
     if files is not None:
-        async for report in _read_files(job, files, what, models):
+        async for report in read_files(job.library.blobs, files, what, models):
             yield report
 
 
