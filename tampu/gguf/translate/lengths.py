@@ -13,6 +13,8 @@ from tampu.gguf.translate.translation import Translation
 Keys = tuple[str, ...]
 _PER_BLOCK: Final = frozenset({"gemma4", "laguna", "lfm2", "nemotron_h", "nemotron_h_moe"})
 """Whose blocks may have heads and widths of their own; the others take those of the first for all."""
+MIXED: Final = frozenset({"qwen35", "qwen35moe", "qwen3next"})
+"""Who have blocks with a state, and full attention in an interval."""
 _USUAL_INTERVAL: Final = 4
 
 

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from tampu.errors import InvalidModelFile
+from tampu.gguf.translate.shapes import trimmed
 from tampu.gguf.translate.translation import Tensor, Translation
 
 _UNUSED: Final = frozenset({"I8", "I16", "I32", "I64", "F64", "Q8_1", "Q8_K"})
@@ -31,9 +32,7 @@ def check_number_types(made: Translation) -> None:
 
 
 def _wanted(name: str, tensor: Tensor) -> frozenset[str] | None:
-    dimensions = len(tensor.shape)
-    while dimensions > 1 and tensor.shape[dimensions - 1] == 1:
-        dimensions -= 1
+    dimensions = len(trimmed(tensor.shape))
     # Vectors are added to what is computed, or multiplied with it, and both of these must be of one type.
     if (dimensions == 1 and not _MULTIPLIED.fullmatch(name)) or _ALWAYS_SINGLE.fullmatch(name):
         return _SINGLE

@@ -9,7 +9,7 @@ from typing import Final
 
 from tampu.errors import InvalidModelFile
 from tampu.gguf.translate.facts import BOOL, I32, U32, items_of, kind_of, number_of, text_of
-from tampu.gguf.translate.lengths import Keys, Lengths
+from tampu.gguf.translate.lengths import MIXED, Keys, Lengths
 from tampu.gguf.translate.shapes import Shapes
 from tampu.gguf.translate.translation import Translation
 
@@ -26,8 +26,6 @@ _UNTURNED: Final = frozenset({"bert", "nemotron_h", "nemotron_h_moe"})
 _WITH_MERGES: Final = frozenset({"gemma4", "gpt2"})
 _MOST_GATING: Final = 4
 _WHOLLY_TURNED: Final = frozenset({"llama", "llama4", "mistral3"})
-_MIXED: Final = frozenset({"qwen35", "qwen35moe", "qwen3next"})
-"""Who have blocks with a state, and full attention in an interval."""
 _PATTERNED: Final = frozenset({"gemma3n", "gemma4", "laguna"})
 """Who read of each block whether its window slides."""
 _WINDOWED: Final = frozenset({*_PATTERNED, "gemma-embedding", "gemma3", "gpt-oss", "lfm2", "llama4", "olmo2"})
@@ -79,7 +77,7 @@ _KINDS: Final[dict[str, Kinds]] = {
     "lfm2": Kinds(_by_kept_heads, ("attention.head_count_kv",)),
     "llama4": Kinds(_in_turn, ("interleave_moe_layer_step",)),
     **dict.fromkeys(("nemotron_h", "nemotron_h_moe"), _WIDTHS),
-    **dict.fromkeys(_MIXED, Kinds(_by_interval, (_INTERVAL,))),
+    **dict.fromkeys(MIXED, Kinds(_by_interval, (_INTERVAL,))),
 }
 
 
@@ -99,7 +97,7 @@ def check_relations(made: Translation, blocks: Shapes) -> None:
     _check_experts(made)
     if own not in _UNTURNED:
         _check_turning(made, blocks)
-    if own in _MIXED:
+    if own in MIXED:
         _check_states(made)
     if own in _SHARING:
         _check_sharing(made, len(blocks))

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tampu.errors import InvalidModelFile
-from tampu.gguf.translate.lengths import LENGTHS, Length, Lengths
+from tampu.gguf.translate.lengths import LENGTHS, MIXED, Length, Lengths
 from tampu.gguf.translate.translation import Translation, shape_text
 
 Shapes = dict[int, dict[str, tuple[int, ...]]]
@@ -200,7 +200,6 @@ _OWN_OUTSIDE: Final[dict[str, _Table]] = {
         "rope_freqs.weight": "half_key",
     },
 }
-_MIXED: Final = frozenset({"qwen35", "qwen35moe", "qwen3next"})
 _RECURRENT_AT_ONCE: Final = "width state_all"
 
 
@@ -229,7 +228,7 @@ def check_shapes(made: Translation, blocks: Shapes) -> None:
         for name, shape in shapes.items():
             if name == "attn_gate.weight" and own == "laguna" and shape[-1] == LENGTHS["asked"].of(lengths):
                 continue  # a gate for each number rather than for each head
-            is_state = name == "attn_qkv.weight" and own in _MIXED and lengths.is_recurrent
+            is_state = name == "attn_qkv.weight" and own in MIXED and lengths.is_recurrent
             known = _RECURRENT_AT_ONCE if is_state else table.get(name)
             if known is not None:
                 _check(made, f"blk.{block}.{name}", shape, known, lengths)
@@ -253,7 +252,7 @@ def _outside(made: Translation, name: str) -> Lengths | None:
 def _check(made: Translation, name: str, shape: tuple[int, ...], words: str, lengths: Lengths) -> None:
     asked = [LENGTHS[word] for word in words.split()]
     wanted = tuple(length.of(lengths) for length in asked)
-    if _trimmed(shape) == _trimmed(wanted):
+    if trimmed(shape) == trimmed(wanted):
         return
     text = f'the tensor "{made.stored_name(name)}" has the shape {shape_text(shape)}, not {shape_text(wanted)}'
     absent = next(_absent(made, asked, shape, wanted), None)
@@ -270,8 +269,8 @@ def _absent(made: Translation, asked: list[Length], shape: tuple[int, ...], want
             yield stored
 
 
-def _trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Without the ones at its end, which say nothing."""
+def trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without the ones at its end, which say nothing."""
     end = len(shape)
     while end > 1 and shape[end - 1] == 1:
         end -= 1
