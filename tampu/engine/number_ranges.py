@@ -23,7 +23,9 @@ def at_least(bound: float, *, strictly: bool = False) -> str:
 def at_most(bound: float, *, strictly: bool = False) -> str:
     """Numbers without exponents that are not above `bound`."""
     number = Decimal(str(bound))
-    return f"(-{_POSITIVE}|{_up_to(number, strictly)})" if number >= 0 else "-" + _from(-number, strictly)
+    if number < 0 or (strictly and number == 0):  # -0 is not below 0
+        return "-" + _from(-number, strictly)
+    return f"(-{_POSITIVE}|{_up_to(number, strictly)})"
 
 
 def _from(bound: Decimal, strictly: bool) -> str:
@@ -32,12 +34,12 @@ def _from(bound: Decimal, strictly: bool) -> str:
 
 
 def _up_to(bound: Decimal, strictly: bool) -> str:
+    """Numbers from 0 up to `bound`, which is more than 0 if `strictly`."""
     whole, digits = _split(bound)
     parts = [f"{_whole_up_to(whole - 1)}{_FRACTION}"] if whole else []
     if digits or not strictly:
         parts.append(f"{whole}{_fractions_up_to(digits, strictly)}")
-    # A number that is not negative and below zero: there is none.
-    return _any_of(parts) if parts else "[^0-9]"
+    return _any_of(parts)
 
 
 def _split(number: Decimal) -> tuple[int, str]:

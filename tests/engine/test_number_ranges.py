@@ -25,6 +25,13 @@ def test_a_number_matches_where_it_is_within_the_bound(bound: float, steps: int,
     assert bool(re.fullmatch(at_most(bound, strictly=strictly), text)) == (is_below or is_within)
 
 
+@pytest.mark.parametrize("text", ["-0", "-0.0", "0", "0.0"])
+def test_zero_is_not_below_zero_however_it_is_written(text: str) -> None:
+    assert not re.fullmatch(at_most(0, strictly=True), text)
+    assert not re.fullmatch(at_least(0, strictly=True), text)
+    assert re.fullmatch(at_most(0), text)
+
+
 @pytest.mark.parametrize("number", [0, -1, 2**63 - 1, -(2**63), 2**63, 10**18])
 def test_integers_of_64_bits_can_be_written(number: int) -> None:
     assert re.fullmatch(INTEGER, str(number))
