@@ -83,7 +83,12 @@ class LineEditor:
     def _placeholder(self) -> StyleAndTextTuples:
         # What stays on the screen after Enter is what was typed; a search shows what it found in this place.
         app = get_app()
-        return [] if app.is_done or app.layout.is_searching else [(self._style, PLACEHOLDER)]
+        return [] if app.is_done or app.layout.is_searching else [(self._style, _fitting(PLACEHOLDER))]
+
+
+def _fitting(told: str) -> str:
+    """What of a placeholder stands on one row, behind the prompt and before the cell that the cursor may need."""
+    return told[: max(0, get_app().output.get_size().columns - len(PROMPT) - 1)]
 
 
 class _NextLine(Processor):
@@ -103,7 +108,7 @@ class _NextLine(Processor):
         is_empty_end = 0 < transformation_input.lineno == last == document.cursor_position_row
         if is_empty_end and not document.lines[last] and not get_app().is_done:
             told = PLACEHOLDER if document.text == self._pasted else NEXT_LINE
-            return Transformation([*fragments, (self._style, told)])
+            return Transformation([*fragments, (self._style, _fitting(told))])
         return Transformation(fragments)
 
 
