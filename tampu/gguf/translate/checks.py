@@ -147,7 +147,11 @@ def _check_tensors(made: Translation, needs: Needs) -> None:
     _check_outside(made, needs.outside)
     blocks = _blocks(made, _BLOCK)
     # Blocks that look ahead come last, and the engine does without them.
-    count = made.require_number(f"{own}.block_count") - max(0, made.number(f"{own}.nextn_predict_layers") or 0)
+    every = made.require_number(f"{own}.block_count")
+    if blocks and max(blocks) >= every:
+        key = made.stored_key(f"{own}.block_count")
+        raise InvalidModelFile(f'the key "{key}" is {every}, but there are tensors of block {max(blocks)}')
+    count = every - max(0, made.number(f"{own}.nextn_predict_layers") or 0)
     usual = {name for shapes in blocks.values() for name in shapes}
     # The first block that is not there ends this, however many the file says there are.
     for block in range(count):

@@ -166,6 +166,7 @@ LENGTHS: Final[dict[str, Length]] = {
     "tokens": Length(lambda of: of.tokens, ()),
     "kinds": Length(lambda of: of.kinds_of_tokens, ("tokenizer.ggml.token_type_count",)),
     "blocks": _said("block_count"),
+    "spread": _said("dense_2_feat_out"),
     "heads": _said("attention.head_count"),
     "key": Length(_key, _KEY),
     "half_key": Length(lambda of: _key(of) // 2, _KEY),

@@ -25,6 +25,8 @@ _UNTURNED: Final = frozenset({"bert", "nemotron_h", "nemotron_h_moe"})
 """Whose heads no position turns."""
 _WITH_MERGES: Final = frozenset({"gemma4", "gpt2"})
 _MOST_GATING: Final = 4
+_MOST_POOLING: Final = 4
+_ANY_POOLING: Final = 2**32 - 1
 _WHOLLY_TURNED: Final = frozenset({"llama", "llama4", "mistral3"})
 _PATTERNED: Final = frozenset({"gemma3n", "gemma4", "laguna"})
 """Who read of each block whether its window slides."""
@@ -95,6 +97,7 @@ def check_relations(made: Translation, blocks: Shapes) -> None:
     _check_stretching(made)
     _check_sections(made)
     _check_experts(made)
+    _check_pooling(made)
     if own not in _UNTURNED:
         _check_turning(made, blocks)
     if own in MIXED:
@@ -170,6 +173,12 @@ def _check_experts(made: Translation) -> None:
     used = made.number(f"{own}expert_group_used_count") or 0
     if groups > 1 and not 0 < used < groups:
         raise _wrong(made, f"{own}expert_group_used_count", f"must be from 1 to {groups - 1}")
+
+
+def _check_pooling(made: Translation) -> None:
+    key = f"{made.architecture}.pooling_type"
+    if _MOST_POOLING < (made.number(key) or 0) != _ANY_POOLING:
+        raise _wrong(made, key, f"must be from 0 to {_MOST_POOLING}")
 
 
 def check_kinds(made: Translation, blocks: Shapes) -> None:

@@ -186,6 +186,7 @@ _OWN: Final[dict[str, _Table]] = {
 }
 """Where an architecture has other tensors than usual, or gives them another shape."""
 _OWN_OUTSIDE: Final[dict[str, _Table]] = {
+    "gemma-embedding": {"dense_2.weight": "width spread", "dense_3.weight": "spread width"},
     "bert": {"position_embd.weight": "width context", "token_types.weight": "width kinds"},
     "gemma3n": {
         **dict.fromkeys(("altup_proj.weight", "altup_unembd_proj.weight"), "width width ways_but_one"),
