@@ -31,7 +31,7 @@ _ESCAPES: Final = {
 }
 
 UNEXPECTED_END: Final = "unexpected EOF"
-_UNEXPECTED_END_OF_TEXT: Final = "unexpected end of JSON input"
+UNEXPECTED_END_OF_TEXT: Final = "unexpected end of JSON input"
 
 
 class _Found(Exception):  # not an error of ours: it carries the answer out of the scanner
@@ -59,7 +59,7 @@ def whole_fault(text: bytes) -> str:
         scanner.value()
         scanner.end()
     except _Found as found:
-        return _UNEXPECTED_END_OF_TEXT if found.words == UNEXPECTED_END else found.words
+        return UNEXPECTED_END_OF_TEXT if found.words == UNEXPECTED_END else found.words
     return ""
 
 

@@ -82,7 +82,7 @@ def parse(raw: bytes) -> Any:
         raise _too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if len(raw) > _MOST_LENIENTLY:
-            raise BadRequest(f"json: {_fast_reader_s(error)}") from None
+            raise BadRequest(f"json: {_words_of_fast_reader(error)}") from None
         return _parse_leniently(raw)
 
 
@@ -108,7 +108,7 @@ def _parse_leniently(raw: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
-        fault = syntax_fault(raw) if len(raw) <= _MOST_WORDED else _fast_reader_s(error)
+        fault = syntax_fault(raw) if len(raw) <= _MOST_WORDED else _words_of_fast_reader(error)
         raise BadRequest(fault or f"json: {error}") from None
     return _without_surrogates(value)
 
@@ -127,7 +127,7 @@ def _finite(digits: str) -> float:
 _lenient = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
-def _fast_reader_s(error: Exception) -> str:
+def _words_of_fast_reader(error: Exception) -> str:
     """What the fast reader says, in the words that clients know where there are any."""
     text = str(error).removeprefix("JSON is malformed: ")
     return UNEXPECTED_END if "truncated" in text else _first_lower(text)

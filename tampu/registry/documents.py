@@ -3,7 +3,7 @@
 from typing import Final, TypeVar
 
 from tampu.errors import BadRequest, RegistryError
-from tampu.json_syntax import UNEXPECTED_END
+from tampu.json_syntax import UNEXPECTED_END, UNEXPECTED_END_OF_TEXT
 from tampu.wire import decode
 
 T = TypeVar("T")
@@ -16,4 +16,4 @@ def read_json(kind: type[T], content: bytes) -> T:
     try:
         return decode(kind, content)
     except BadRequest as error:
-        raise RegistryError("unexpected end of JSON input" if error.message in _CUT else error.message) from None
+        raise RegistryError(UNEXPECTED_END_OF_TEXT if error.message in _CUT else error.message) from None
