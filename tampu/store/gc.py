@@ -38,19 +38,27 @@ def open_folder(library: Library, *, prune_leftovers: bool, partial_age_s: float
     Unfinished downloads stay until nobody has gone on with them for `partial_age_s`.
     """
     for folder in (library.layout.blobs, library.layout.manifests):
-        _make(folder, library.layout.root)
+        _make(folder)
     with store_faults("opening the models folder"), library.manifests.lock.held():
         rename_old_blobs(library.layout.blobs)
     return prune(library, partial_age_s=partial_age_s) if prune_leftovers else Pruned(skipped="pruning is switched off")
 
 
-def _make(folder: Path, root: Path) -> None:
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         # Told to the person who starts the server, never to a client: the path is theirs.
         reason = (error.strerror or str(error)).lower()
-        raise StoreError(f"mkdir {root}: {reason}: ensure path elements are traversable") from error
+        named = _in_the_way(folder, error)
+        raise StoreError(f"mkdir {named}: {reason}: ensure path elements are traversable") from error
+
+
+def _in_the_way(folder: Path, error: OSError) -> object:
+    """What is named of a folder that cannot be made: a file in its way, else the first folder that could not be."""
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return next((path for path in (folder, *folder.parents) if path.is_symlink() or path.exists()), folder)
+    return error.filename
 
 
 def rename_old_blobs(folder: Path) -> None:

@@ -67,6 +67,14 @@ def test_a_place_that_is_no_folder_is_told_in_words(tmp_path: Path) -> None:
         open_folder(library_in(tmp_path / "models"), prune_leftovers=True)
 
 
+def test_a_folder_that_cannot_be_made_is_the_one_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError, match=r"^mkdir .*/file: not a directory: "):
+        open_folder(library_in(tmp_path / "file" / "x" / "models"), prune_leftovers=True)
+    with pytest.raises(StoreError, match=r"^mkdir /proc/nowhere: no such file or directory: "):
+        open_folder(library_in(Path("/proc/nowhere/x/models")), prune_leftovers=True)
+
+
 def test_nothing_that_is_used_goes(library: Library) -> None:
     put(library, "m", {"system": b"s", "license": b"l"})
     pruned = prune(library, now=time.time() + 10 * PARTIAL_AGE_S)
