@@ -26,6 +26,7 @@ def is_published(file: Translation) -> bool:
 def translate_text(made: Translation) -> None:
     made.become("glm4")
     sections = made.whole_numbers("glm4.rope.mrope_section")
+    made.origins["glm4.rope.dimension_sections"] = "glmocr.rope.mrope_section"
     if len(sections) == 3:
         made.facts["glm4.rope.dimension_sections"] = array(I32, [*sections, 0])
     made.copy("glm4.attention.key_length", "glm4.rope.dimension_count", as_u32)

@@ -27,6 +27,7 @@ _ALWAYS: Final[dict[str, Keys]] = {
         *(_WINDOW, f"{_WINDOW}_pattern", "attention.key_length_swa", "attention.value_length_swa"),
         "embedding_length_per_layer_input",
     ),
+    "glm4": (_SECTIONS,),
     "gpt-oss": (_WINDOW,),
     "laguna": (_EXPERTS_WIDTH, "leading_dense_block_count"),
     "lfm2": (_KEPT_HEADS, "shortconv.l_cache"),

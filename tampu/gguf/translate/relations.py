@@ -107,7 +107,11 @@ def check_relations(made: Translation, blocks: Shapes) -> None:
 
 
 def _check_heads(made: Translation, blocks: Iterable[int]) -> None:
-    """As many heads that ask share each of those that are asked."""
+    """As many heads that ask share each of those that are asked; all blocks of most architectures have the same."""
+    own = made.architecture
+    for name in ("attention.head_count", "attention.head_count_kv"):
+        if not Lengths(made, 0).is_own and len(set(made.numbers(f"{own}.{name}"))) > 1:
+            raise _wrong(made, f"{own}.{name}", "must be the same for all blocks")
     for block in blocks:
         lengths = Lengths(made, block)
         heads = lengths.number("attention.head_count")

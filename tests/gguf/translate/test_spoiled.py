@@ -225,6 +225,7 @@ def test_each_missing_key_is_named_before_an_engine_is_started(name: str, tmp_pa
 
 
 MISSING = [
+    ("glmocr", "glmocr.rope.mrope_section"),
     *(("gemma4", f"gemma4.attention.{key}") for key in ("key_length", "value_length", "head_count_kv")),
     ("gemma4", "gemma4.rope.dimension_count_swa"),
     ("glm4moelite", "glm4moelite.attention.key_length"),
@@ -257,6 +258,9 @@ WRONG: list[tuple[str, str, bytes, str]] = [
     ("qwen25vl", "qwen25vl.vision.attention.head_count", struct.pack("<II", 4, 3), "must divide 32"),
     ("qwen35", "qwen35.full_attention_interval", struct.pack("<II", 4, 2), "tensors of block"),
     ("qwen35", "qwen35.ssm.inner_size", struct.pack("<II", 4, 7), "times"),
+    ("embeddinggemma", "gemma3.pooling_type", struct.pack("<II", 4, 7), "must be from 0 to 4"),
+    ("embeddinggemma", "gemma3.block_count", struct.pack("<II", 4, 5), "tensors of block 5"),
+    ("glmocr", "glmocr.attention.head_count_kv", struct.pack("<IIQ3I", 9, 4, 3, 1, 2, 2), "the same for all blocks"),
     ("gemma3n", "tokenizer.ggml.tokens", struct.pack("<IIQ3I", 9, 4, 3, 1, 2, 3), "list of texts"),
 ]
 
