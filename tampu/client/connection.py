@@ -69,16 +69,19 @@ class Connector:
     def _trouble(self, method: str, target: str, error: OSError) -> str:
         address = self._address
         url = f"{address.url.removesuffix(address.path)}{target}"
-        return f'{method.capitalize()} "{url}": dial tcp: {_reason(error, address.connect_host)}'
+        return f'{method.capitalize()} "{url}": dial tcp{_reason(error, address)}'
 
 
-def _reason(error: OSError, host: str) -> str:
-    """What the system says, in the words of Ollama where a name leads nowhere, which people look for."""
+def _reason(error: OSError, address: Address) -> str:
+    """What the system says; that a name leads nowhere, or nobody listens, in the words that people know from Ollama."""
     said = (error.strerror or str(error) or type(error).__name__).lower()
+    if isinstance(error, ConnectionRefusedError):
+        host = f"[{address.connect_host}]" if ":" in address.connect_host else address.connect_host
+        return f" {host}:{address.port}: connect: {said}"
     if not isinstance(error, socket.gaierror):
-        return said
+        return f": {said}"
     nowhere = error.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
-    return f"lookup {host}: {'no such host' if nowhere else said}"
+    return f": lookup {address.connect_host}: {'no such host' if nowhere else said}"
 
 
 def _send(
