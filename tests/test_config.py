@@ -74,7 +74,9 @@ def test_a_type_of_cache_that_does_not_exist_is_the_default_and_told() -> None:
     assert read(OLLAMA_KV_CACHE_TYPE="Q8_0").kv_cache_type == "q8_0"
     wrong = read(OLLAMA_KV_CACHE_TYPE="q9_9")
     assert wrong.kv_cache_type == "f16"
-    assert wrong.warnings == ("invalid environment variable, using default key=OLLAMA_KV_CACHE_TYPE value=q9_9",)
+    (warning,) = wrong.warnings
+    assert warning.startswith("invalid environment variable, using default key=OLLAMA_KV_CACHE_TYPE value=q9_9 ")
+    assert 'allowed="one of f32, f16, bf16, q8_0,' in warning
 
 
 def test_a_number_that_is_none_is_the_default() -> None:

@@ -133,7 +133,7 @@ def _check(sampling: Sampling) -> None:
 
 
 def _refused(option: str, allowed: str, value: float) -> EngineRefused:
-    return EngineRefused(HTTPStatus.BAD_REQUEST, f'option "{option}" must be {allowed}, got {value:g}')
+    return EngineRefused(HTTPStatus.BAD_REQUEST, f'option "{option}" must be {allowed}, got {value:.15g}')
 
 
 def _bias(token: int, bias: float) -> list[Any]:

@@ -80,8 +80,18 @@ DAMAGES: dict[str, Callable[[Store], object]] = {
 
 EXPLAINED = (
     # path, what is recorded, what we say, the line of docs/differences.md
-    ("", r"500 (invalid character .*|EOF)", r"500 the manifest of keep:latest is damaged: .*", "Errors of JSON are in"),
-    ("", r"500 invalid character .*", r"500 the config sha256:\w+ is damaged: .*", "Errors of JSON are in our words"),
+    (
+        "",
+        r"500 (invalid character .*|EOF)",
+        r"500 the manifest of keep:latest is damaged: .*",
+        "A damaged file of the store",
+    ),
+    (
+        "",
+        r"500 invalid character .*",
+        r"500 the config sha256:\w+ is damaged: .*",
+        "A damaged file of the store",
+    ),
     (
         "",
         r"500 stat \{MODELS\}/blobs/(.*)",

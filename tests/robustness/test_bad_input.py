@@ -60,7 +60,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "numbers": (GENERATE, lambda: b'{"model":"fine","prompt":"x","context":[' + b"1," * 20 * MIB + b"1]}", "2000000"),
     "texts": (EMBED, lambda: b'{"model":"vectors","input":[' + b'"a",' * 10 * MIB + b'"b"]}', "2000000 values"),
     "too many texts": (EMBED, lambda: body(model="vectors", input=["a"] * 70_000), "at most 65536"),
-    "deep objects": (GENERATE, lambda: nested(b'{"a":', b"}", 10_000), "nested too deeply"),
+    "deep objects": (GENERATE, lambda: nested(b'{"a":', b"}", 10_000), "exceeded max depth"),
     "deep arrays": (GENERATE, lambda: b"[" * MIB, "nested too deeply"),
     "deep schema": (GENERATE, lambda: nested(b'{"items":', b"}", 400), "nested more than 100 levels"),
     "large schema": (GENERATE, lambda: body(format={"enum": [], "properties": {f"p{n}": {} for n in range(30_000)}}),
@@ -80,7 +80,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "option of a wrong type": (GENERATE, lambda: body(options={"top_k": "x" * MIB}), "top_k"),
     "a million stops": (GENERATE, lambda: body(options={"stop": [f"s{n}" for n in range(1_000_000)]}), "at most 10000"),
     "uncounted items": (GENERATE, lambda: body(format={"items": {"minItems": 10**8}}), "items of arrays"),
-    "number without end": (GENERATE, lambda: b'{"model":"fine","prompt":"x","options":{"top_p":1e999}}', "range"),
+    "number without end": (GENERATE, lambda: b'{"model":"fine","prompt":"x","options":{"top_p":1e999}}', "1e999"),
     "integer without end": (GENERATE, lambda: body(options={"min_p": 10**400}), "min_p"),
 }  # fmt: skip
 LARGEST = (
@@ -99,7 +99,7 @@ TAKEN: dict[str, tuple[str, Callable[[], bytes]]] = {
     "huge options": (GENERATE, lambda: body(options=dict.fromkeys(("num_ctx", "num_predict", "top_k", "seed"), 2**62))),
     "negative options": (
         GENERATE,
-        lambda: body(options=dict.fromkeys(("num_keep", "top_k", "seed", "min_p"), -(2**40))),
+        lambda: body(options=dict.fromkeys(("num_predict", "top_k", "seed", "min_p"), -(2**40))),
     ),
     "1 MB text": (EMBED, lambda: body(model="vectors", input="w" * MIB)),
     "10,000 texts": (EMBED, lambda: body(model="vectors", input=[f"word {n}" for n in range(10_000)])),

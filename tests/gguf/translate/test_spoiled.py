@@ -126,9 +126,9 @@ def test_one_wrong_thing_is_refused_in_words_or_does_not_matter(name: str, spoil
         spoiled = Spoiled(name)
         spoil(chance_of(name, seed), spoiled.facts, spoiled.table)
         path = spoiled.write(tmp_path / "spoiled.gguf")
-        start = time.process_time()
+        start = time.thread_time()
         made = planned(path)
-        assert time.process_time() - start < 1
+        assert time.thread_time() - start < 1
         assert made != ""
         for view in made if isinstance(made, list) else ():
             assert view.nbytes < 3 * path.stat().st_size + (1 << 16)
