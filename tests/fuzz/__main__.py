@@ -7,6 +7,7 @@ run plays again. Ends with another status than 0 then.
 """
 
 import argparse
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -33,7 +34,9 @@ def main() -> None:
     keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tampu-fuzz-") as folder:
         limits = {"max_total_time": options.seconds, "runs": options.runs, "seed": options.seed}
-        limits |= {"max_len": target.longest, "timeout": LONGEST_S, "rss_limit_mb": MOST_MEMORY_MB}
+        # What a process took at most begins with what its parent took: Linux hands that on.
+        inherited_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+        limits |= {"max_len": target.longest, "timeout": LONGEST_S, "rss_limit_mb": inherited_mb + MOST_MEMORY_MB}
         arguments = [f"-{name}={value}" for name, value in limits.items()]
         arguments += [f"-artifact_prefix={keep}/", f"-dict={_dictionary(Path(folder), target)}", "-print_final_stats=1"]
         atheris.Setup([sys.argv[0], *arguments, str(_corpus(Path(folder), target))], target.run)

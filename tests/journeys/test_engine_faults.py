@@ -91,7 +91,14 @@ def said(lines: list[Any]) -> str:
 
 def engines(served: Served) -> list[psutil.Process]:
     """The processes below the server."""
-    return [child for child in psutil.Process(served.process.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in psutil.Process(served.process.pid).children() if _lives(child)]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def assert_nothing_is_left(served: Served) -> None:
