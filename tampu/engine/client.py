@@ -1,7 +1,9 @@
 """Talks to one engine over its socket: the `Engine` of the rest of the code."""
 
 import asyncio
+import errno
 import itertools
+import os
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -42,12 +44,14 @@ from tampu.engine.reuse import NO_REUSE, Reuse
 from tampu.engine.schema_proof import ProvenEvents, SchemaProof
 from tampu.engine.sse import EventReader, EventTooLong
 from tampu.engine.vectors import VectorsAnswer, vectors_body
-from tampu.errors import EngineCrashed, EngineRefused
+from tampu.errors import EngineCrashed, EngineRefused, Overloaded
 from tampu.generation import Think
 from tampu.messages import Message, Tool, without_images
 
 CRASHED: Final = "an error was encountered while running the model: unexpected EOF"
 _LOG_SILENCE_S: Final = 30.0
+_WE_LACK: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What a connection fails with for want of something on our side: the engine is well, and others use it."""
 
 T = TypeVar("T")
 
@@ -307,6 +311,9 @@ class EngineClient:
                         raise refusal(status, (await answer.read()).decode("utf-8", "replace"))
                     yield answer
         except OSError as error:
+            if error.errno in _WE_LACK:
+                why = os.strerror(error.errno).lower()
+                raise Overloaded(f"the server cannot open another connection: {why}; try again later") from error
             raise self._crashed() from error
         except UnreadableReply as error:
             raise self._crashed(str(error)) from None

@@ -21,6 +21,7 @@ from tampu.server.activity import Activity
 from tampu.server.app import Replaceable, build_app
 from tampu.server.bindings import bind_operations
 from tampu.server.listen import listen
+from tampu.server.open_files import allow_many
 from tampu.server.passed_over import PassedOver
 from tampu.server.server import Server
 from tampu.server.settings_watch import Reread, SettingsWatch
@@ -45,6 +46,7 @@ def serve(settings: Settings, *, exits_when_idle: bool = False, reread: Reread =
     `exits_when_idle`: also return after `settings.idle_exit_s` without requests (a server that a command started).
     `reread`: how the settings are read anew when their file changes and on SIGHUP.
     """
+    allow_many()
     recent = RecentLines()
     with logging_to(level=settings.log_level, recent=recent), listen(settings.address) as listener:
         _introduce(settings)

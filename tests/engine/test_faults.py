@@ -1,8 +1,10 @@
 """Engines that fail in every way: a binary that plays faults stands in for llama-server."""
 
 import os
+import resource
 import signal
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from tampu.engine.client import CRASHED
 from tampu.engine.process import STUCK, start_engine
 from tampu.engine.protocol import EngineEnd, EngineEvent, EngineText
 from tampu.engine.spec import EngineSpec, Placement
-from tampu.errors import EngineCrashed, EngineError, EngineOutOfMemory, EngineRefused, EngineStartFailed
+from tampu.errors import EngineCrashed, EngineError, EngineOutOfMemory, EngineRefused, EngineStartFailed, Overloaded
 from tests.engine.running import asking, events_of, running, text_of
 from tests.fakes.engine_program import TOKENS, write_fake_engine
 
@@ -185,3 +187,23 @@ async def test_the_end_of_the_process_is_noticed_while_nobody_asks(settings: Set
         os.kill(child.pid, signal.SIGKILL)
         await child.wait_useless()
         assert not child.is_alive
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Inside, this process can open nothing."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_an_engine_that_cannot_be_reached_for_want_of_files_is_not_to_blame(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with running(model("none", tmp_path), settings=settings) as child:
+        with no_more_files(), pytest.raises(Overloaded, match="cannot open another connection: too many open files"):
+            await events_of(child.engine.complete(asking("x")))
+        assert text_of(await events_of(child.engine.complete(asking("x")))) == ALL
