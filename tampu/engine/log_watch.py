@@ -119,6 +119,11 @@ _SIGNS: Final[tuple[_Sign, ...]] = tuple(
             "the projector {} cannot be loaded: {}",
             _start_failed,
         ),
+        (
+            r"GGML_ASSERT\(id_to_token\.size\(\) == token_to_id\.size\(\)\) failed",
+            'the key "tokenizer.ggml.tokens" of the model file has a token twice; pull or create the model again',
+            _start_failed,
+        ),
         (r"GGML_ASSERT\((.{1,200})\) failed", "the engine gave up on a check of its own: {}", _start_failed),
         (r"couldn't bind", "the engine cannot open its socket", _start_failed),
         (r"No module named '?xllamacpp|ImportError: (.{1,200})", "the engine library cannot be loaded", _start_failed),

@@ -52,6 +52,11 @@ STAMP = "0.00.004.432 E "
             "the engine gave up on a check of its own: n_outputs_max <= cparams.n_outputs_max",
         ),
         (
+            "/build/src/llama-vocab.cpp:2665: GGML_ASSERT(id_to_token.size() == token_to_id.size()) failed",
+            EngineStartFailed,
+            'the key "tokenizer.ggml.tokens" of the model file has a token twice; pull or create the model again',
+        ),
+        (
             (
                 "mtmd_init_from_file: error: mismatch between text model (n_embd = 160) and mmproj (n_embd = 48)\n"
                 "hint: you may be using wrong mmproj\n\n"

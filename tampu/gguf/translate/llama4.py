@@ -30,6 +30,7 @@ def translate_projector(made: Translation) -> None:
     made.default("clip.use_gelu", flag(True))
     made.facts["clip.projector_type"] = made.facts["clip.vision.projector_type"] = words("llama4")
     made.rename("v.positional_embedding_vlm", "v.position_embd.weight")
+    made.widen("v.position_embd.weight")
     made.replace(
         # Before the like-named parts of blocks.
         ("v.vision_adapter.mlp.fc1", "mm.model.mlp.1"),

@@ -69,6 +69,8 @@ _MERGER: Final[_Table] = {
     **_pair("mm.2", "joined text", "text"),
     "v.position_embd.weight": "width square",
 }
+_SHUFFLED: Final = "shuffled mixed"
+"""Of what takes a square of patches as one."""
 _OF_KINDS: Final[dict[str, _Table]] = {
     "deepseekocr": {
         "v.class_embd": "width",
@@ -108,7 +110,7 @@ _OF_KINDS: Final[dict[str, _Table]] = {
         "v.class_embd": "width",
         "v.position_embd.weight": "width patches_and_one",
         "v.patch_embd.weight": "flat_patch width",
-        "mm.model.mlp.1.weight": "shuffled mixed",
+        "mm.model.mlp.1.weight": _SHUFFLED,
         "mm.model.mlp.2.weight": "mixed seen",
         "mm.model.fc.weight": "seen text",
     },
@@ -116,7 +118,7 @@ _OF_KINDS: Final[dict[str, _Table]] = {
         "v.class_embd": "width *",
         "v.position_embd.weight": "width patches",
         "mm.model.mlp.0.weight": "shuffled",
-        "mm.model.mlp.1.weight": "shuffled mixed",
+        "mm.model.mlp.1.weight": _SHUFFLED,
         "mm.model.mlp.3.weight": "mixed text",
     },
     "pixtral": {
@@ -150,6 +152,8 @@ def check_seen_shapes(made: Translation, kind: str) -> None:
     known = _lengths(made)
     _check_heads(made, known)
     outside = {**_COMMON, **_OF_KINDS.get(kind, _NONE)}
+    if _SHUFFLED in outside.values():
+        _check_side(made, known)
     block = {**_BLOCK, **_SWAPPED} if kind == "gemma3" else _BLOCK
     inside = {"v.blk.": block, "v.sam.blk.": _FIRST_BLOCK, "v.deepstack.": _DEEP}
     for name in made.tensors:
@@ -165,7 +169,7 @@ def _lengths(made: Translation) -> dict[str, int]:
         return usual if found is None else found
 
     width, patch, first = number("embedding_length"), number("patch_size"), number("sam.embedding_length")
-    patches = (number("image_size") // patch) ** 2 if patch else 0
+    side = number("image_size") // patch if patch else 0
     merge, shuffle = number("spatial_merge_size", _FALLBACK_MERGE), number("projector.scale_factor")
     colours = number("num_channels", 3)
     return {
@@ -176,18 +180,27 @@ def _lengths(made: Translation) -> dict[str, int]:
         "width_thrice": 3 * width,
         "patch": patch,
         "flat_patch": patch * patch * colours,
-        "patches": patches,
-        "patches_and_one": patches + 1,
+        "side_patches": side,
+        "patches": side**2,
+        "patches_and_one": side**2 + 1,
         "colours": colours,
         "head": width // max(1, number("attention.head_count")),
         "text": number("projection_dim"),
         "merge": merge,
         "merged": merge * merge * width,
+        "shuffle": shuffle,
         "shuffled": shuffle * shuffle * width,
         "first": first,
         "first_thrice": 3 * first,
         "first_head": first // max(1, number("sam.head_count")),
     }
+
+
+def _check_side(made: Translation, known: Mapping[str, int]) -> None:
+    side, factor = known["side_patches"], known["shuffle"]
+    if factor and side % factor:
+        key = made.stored_key("clip.vision.image_size")
+        raise InvalidModelFile(f'the key "{key}" makes sides of {side} patches, which must be a multiple of {factor}')
 
 
 def _check_heads(made: Translation, known: Mapping[str, int]) -> None:

@@ -143,3 +143,15 @@ def test_what_the_engine_takes_is_planned(facts: dict[str, bytes], tmp_path: Pat
     made.facts |= facts
     path = made.write(tmp_path / "made.gguf")
     assert text_view(path, read_header(path)) is not None
+
+
+def test_places_in_halves_are_widened_for_an_engine_that_only_adds_singles(tmp_path: Path) -> None:
+    stored = Spoiled("llama4")
+    stored.table = [
+        (name, shape, 1 if name == "v.positional_embedding_vlm" else kind, offset)
+        for name, shape, kind, offset in stored.table
+    ]
+    path = stored.write(tmp_path / "halves.gguf")
+    view = projector_view(path, read_header(path))
+    assert view is not None
+    assert {each.type.label for each in view.tensors if each.name == "v.position_embd.weight"} == {"F32"}

@@ -261,6 +261,7 @@ WRONG: list[tuple[str, str, bytes, str]] = [
     ("embeddinggemma", "gemma3.pooling_type", struct.pack("<II", 4, 7), "must be from 0 to 4"),
     ("embeddinggemma", "gemma3.block_count", struct.pack("<II", 4, 5), "tensors of block 5"),
     ("glmocr", "glmocr.attention.head_count_kv", struct.pack("<IIQ3I", 9, 4, 3, 1, 2, 2), "the same for all blocks"),
+    ("nemotron_h_omni", "nemotron_h_omni.vision.image_size", struct.pack("<II", 4, 31), "sides of 3 patches"),
     ("gemma3n", "tokenizer.ggml.tokens", struct.pack("<IIQ3I", 9, 4, 3, 1, 2, 3), "list of texts"),
 ]
 
