@@ -11,8 +11,11 @@ Parameter = str | int | float | bool | list[str] | list[int]
 
 COMPLETION_BATCH: Final = 512
 EMBEDDING_BATCH: Final = 2048
+LONGEST_GUESS: Final = 64
+"""Tokens guessed at once; the engine's own limit where it guesses what repeats. More are never all right."""
 EMBEDDING_SLOTS: Final = 16
 """Texts that may share one batch. They also share the cache, which lasts for no longer than a text is read."""
+_WARM_UP_TOKENS: Final = 2
 BOUND_SPINS: Final = "3000"
 FREE_SPINS: Final = "300"
 _THREAD_VARIABLES: Final = ("OMP_PROC_BIND", "OMP_PLACES", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
@@ -52,8 +55,13 @@ def batch_size(spec: EngineSpec, placement: Placement) -> int:
     automatic = min(EMBEDDING_BATCH, placement.num_ctx) if spec.embedding else COMPLETION_BATCH
     given = spec.num_batch if spec.num_batch is not None and spec.num_batch > 0 else 0
     wanted = given or max(automatic, placement.computed_batch)
-    # The engine aborts where a batch cannot hold one token of every slot.
-    return max(wanted, placement.slots)
+    # The engine aborts where a batch cannot hold one token of every slot, or the two that it warms up with.
+    return max(wanted, placement.slots, _WARM_UP_TOKENS)
+
+
+def longest_guess(spec: EngineSpec, placement: Placement) -> int:
+    """Tokens that each slot may guess at once; the engine aborts where a batch cannot hold those of all slots."""
+    return min(LONGEST_GUESS, batch_size(spec, placement) // placement.slots - 1)
 
 
 def engine_parameters(
@@ -104,7 +112,7 @@ def engine_parameters(
     }
     if placement.device_bytes:
         parameters["devices"] = [name for name, _ in placement.device_bytes]
-    return parameters | _threads(spec, placement) | _optional_parameters(spec)
+    return parameters | _threads(spec, placement) | _optional_parameters(spec) | _draft(spec, placement)
 
 
 def _slots(spec: EngineSpec, placement: Placement, *, is_unified: bool) -> int:
@@ -154,12 +162,19 @@ def _optional_parameters(spec: EngineSpec) -> dict[str, Parameter]:
         parameters |= {name: count for name, count in limits.items() if count is not None}
     if spec.adapter_paths:
         parameters["lora_adapters"] = [str(path) for path in spec.adapter_paths]
-    if spec.draft_num_predict > 0:
-        parameters["speculative.types"] = [f"COMMON_SPECULATIVE_TYPE_DRAFT_{spec.draft_kind.upper()}"]
-        parameters["speculative.draft.n_max"] = spec.draft_num_predict
-    if spec.draft_num_predict > 0 and spec.draft_path is not None:
-        parameters["speculative.draft.mparams.path"] = str(spec.draft_path)
     return parameters
+
+
+def _draft(spec: EngineSpec, placement: Placement) -> dict[str, Parameter]:
+    """What guesses, and how far; nothing where no guess fits beside the tokens of all slots."""
+    length = min(spec.draft_num_predict, longest_guess(spec, placement))
+    if length <= 0:
+        return {}
+    model: dict[str, Parameter] = {}
+    if spec.draft_path is not None:
+        model["speculative.draft.mparams.path"] = str(spec.draft_path)
+    kind = f"COMMON_SPECULATIVE_TYPE_DRAFT_{spec.draft_kind.upper()}"
+    return {"speculative.types": [kind], "speculative.draft.n_max": length, **model}
 
 
 def compute_environment(environment: Mapping[str, str], *, is_bound: bool) -> dict[str, str]:

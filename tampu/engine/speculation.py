@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tampu.engine.parameters import Parameter, batch_size
+from tampu.engine.parameters import LONGEST_GUESS, Parameter, longest_guess
 from tampu.engine.protocol import EngineEnd
 from tampu.engine.spec import EngineSpec, Placement
 
@@ -20,7 +20,8 @@ ENOUGH_GUESSES: Final = 1024
 """Fewer prove nothing."""
 _ENOUGH_TOKENS: Final = 256
 """So many must have been timed, alone and in batches, before a time is believed."""
-_LONGEST_GUESS: Final = 64
+_SHORTEST_GUESS: Final = 48
+"""Shorter ones this kind of guessing does not make, by the engine's own limit."""
 _BATCH_TOKENS: Final = 32
 """A prompt of which fewer tokens were read anew says little about the time of a token in a batch."""
 
@@ -80,6 +81,8 @@ def guessing_parameters(spec: EngineSpec, placement: Placement) -> dict[str, Par
     # An answer that fills a context which is not shifted would end early, by as much as was guessed.
     if not spec.context_shift:
         return {}
-    if batch_size(spec, placement) < placement.slots * (1 + _LONGEST_GUESS):
+    length = longest_guess(spec, placement)
+    if length < _SHORTEST_GUESS:
         return {}
-    return {"speculative.types": ["COMMON_SPECULATIVE_TYPE_NGRAM_MOD"]}
+    shortened: dict[str, Parameter] = {} if length == LONGEST_GUESS else {"speculative.ngram_mod.n_max": length}
+    return {"speculative.types": ["COMMON_SPECULATIVE_TYPE_NGRAM_MOD"], **shortened}

@@ -96,8 +96,32 @@ def test_batches(spec: EngineSpec, num_ctx: int, batch: int) -> None:
     assert batch_size(spec, Placement(num_ctx=num_ctx)) == batch
 
 
-def test_a_batch_holds_a_token_of_every_slot() -> None:
+def test_a_batch_holds_a_token_of_every_slot_and_those_of_the_warm_up() -> None:
     assert batch_size(EngineSpec(model_path=Path("/m"), num_batch=1), Placement(num_ctx=64, slots=4)) == 4
+    assert batch_size(EngineSpec(model_path=Path("/m"), num_batch=1), Placement(num_ctx=64)) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "num_batch", "slots", "guessed"),
+    [
+        (5, None, 4, 5),
+        (200, None, 1, 64),
+        (200, None, 4, 64),
+        (2**31 - 1, None, 8, 63),
+        (200, None, 16, 31),
+        (9, 8, 4, 1),
+        (9, 7, 4, None),
+        (9, 1, 1, 1),
+        (0, None, 1, None),
+    ],
+)
+def test_the_guesses_of_all_slots_fit_into_a_batch(
+    asked: int, num_batch: int | None, slots: int, guessed: int | None
+) -> None:
+    spec = EngineSpec(model_path=Path("/m"), draft_path=Path("/d"), draft_num_predict=asked, num_batch=num_batch)
+    made = bundled(spec, Placement(num_ctx=4096, slots=slots))
+    assert made.get("speculative.draft.n_max") == guessed
+    assert ("speculative.types" in made) is ("speculative.draft.mparams.path" in made) is (guessed is not None)
 
 
 def test_flags_of_a_binary() -> None:

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 
 from tampu.config import Settings
 from tampu.engine.abilities import Program
+from tampu.engine.process import ChildEngine
 from tampu.engine.protocol import EngineEnd, StopKind
 from tampu.engine.reuse import reuse_of
 from tampu.engine.spec import EngineSpec, Placement
@@ -69,6 +71,14 @@ def test_who_never_guesses(spec: EngineSpec) -> None:
     assert guessing_parameters(spec, PLACE) == {}
 
 
+@pytest.mark.parametrize(("slots", "length"), [(1, None), (4, None), (8, 63), (10, 50)])
+def test_guesses_are_shortened_to_what_a_batch_holds_of_all_slots(slots: int, length: int | None) -> None:
+    made = guessing_parameters(SPEC, replace(PLACE, slots=slots))
+    assert made["speculative.types"] == ["COMMON_SPECULATIVE_TYPE_NGRAM_MOD"]
+    assert made.get("speculative.ngram_mod.n_max") == length
+    assert guessing_parameters(SPEC, replace(PLACE, slots=16)) == {}
+
+
 def test_a_model_on_which_it_does_not_pay_is_loaded_without() -> None:
     asked, payoffs = Settings(speculation=True), Payoffs()
     assert "speculative.types" not in reuse_of(SPEC, PLACE, Settings(), payoffs, BUNDLED).parameters
@@ -91,6 +101,22 @@ async def test_guesses_are_made_and_change_no_text_also_where_the_context_is_shi
         text, end = await answer(child, "<|s3|>", num_predict=600)
         assert (text, end.completion_tokens) == (plain, 600)
         assert end.drafted_tokens >= end.accepted_tokens > 200
+
+
+@pytest.mark.anyio
+async def test_as_many_guesses_as_anybody_asks_for_end_no_engine() -> None:
+    model = recorded_model("scripted")
+    ends: list[EngineEnd] = []
+
+    async def ask(child: ChildEngine) -> None:
+        ends.append((await answer(child, "<|s3|>", num_predict=300))[1])
+
+    async with running(model, num_ctx=512, slots=8, draft_path=model, draft_num_predict=2**31 - 1) as child:
+        async with anyio.create_task_group() as group:
+            for _ in range(8):
+                group.start_soon(ask, child)
+        assert [end.completion_tokens for end in ends] == [300] * 8
+        assert all(end.accepted_tokens > 100 for end in ends)
 
 
 @pytest.mark.anyio
