@@ -1,13 +1,13 @@
 """Every surprise of Ollama that is known has a test, or a line that says what we do instead. See surprises.toml."""
 
 import ast
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.differences import lines
 from tests.journeys.agreement import STAGES
 from tests.recordings import recording
 
@@ -26,7 +26,7 @@ def test_a_surprise_is_held_by_something(name: str, entry: dict[str, Any]) -> No
     assert {"played", "test", "line", "waits"} & entry.keys(), name
     assert [step for step in entry.get("played", ()) if not is_played(step)] == []
     assert [test for test in entry.get("test", ()) if not exists(test)] == []
-    assert [line for line in entry.get("line", ()) if f"- **{line}**:" not in differences()] == []
+    assert [line for line in entry.get("line", ()) if line not in lines()] == []
 
 
 def is_played(text: str) -> bool:
@@ -39,7 +39,3 @@ def exists(text: str) -> bool:
     path, _, name = text.partition("::")
     tree = ast.parse((ROOT / path).read_text())
     return any(isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name for node in tree.body)
-
-
-def differences() -> str:
-    return re.sub(r"\s+\Z", "", (ROOT / "docs" / "differences.md").read_text())

@@ -39,8 +39,9 @@ def part_of(file: str, name: str) -> str:
     return "cli, not built yet" if is_later(file, name) else "cli"
 
 
-def is_explained(file: str, name: str) -> bool:
-    return any((file, name) == each[1:] for each in explained_cases())
+def lines_for(file: str, name: str) -> list[str]:
+    """The lines of docs/differences.md that explain a case, or leave it for later."""
+    return [line for line, *case in explained_cases() if case == [file, name]]
 
 
 def explained_cases() -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,6 @@
 """The recorded command lines and sessions, played with the tools that recorded them, under Ollama's name."""
 
 import contextlib
-import re
 import socket
 import sys
 from collections.abc import Iterator
@@ -13,16 +12,16 @@ import pytest
 from tests.architecture.source import ROOT
 from tests.cli.recorded import (
     EXPLAINED,
-    LATER,
     Tools,
     cases_of,
     explained_cases,
-    is_explained,
     is_later,
+    lines_for,
     part_of,
     tools_in,
 )
 from tests.cli.retold import retold
+from tests.differences import lines
 from tests.journeys.rewritten import Terms
 from tests.recordings import recording, unpack
 from tests.tally import Tally
@@ -88,8 +87,8 @@ def test_recorded_command_lines(tools: Tools, tally: Tally, group: str) -> None:
 
 
 def _count(tally: Tally, file: str, name: str, *, differs: bool) -> None:
-    is_known = is_later(file, name) or (not differs and is_explained(file, name))
-    tally.add(part_of(file, name), 1, explained=int(is_known), differ=int(differs and not is_known))
+    known = lines_for(file, name) if is_later(file, name) or not differs else []
+    tally.add(part_of(file, name), 1, [known] if known else [], differ=int(differs and not known))
 
 
 def _needs_the_usual_port(case: dict[str, object]) -> bool:
@@ -135,8 +134,6 @@ def test_recorded_sessions(
 
 
 def test_every_rule_has_its_line_and_meets_a_case() -> None:
-    text = (ROOT / "docs" / "differences.md").read_text()
-    lines = set(re.findall(r"^- \*\*(.*?)\*\*:", text, re.MULTILINE))
-    assert set(EXPLAINED) - {LATER} <= lines
+    assert set(EXPLAINED) <= set(lines())
     met = {(line, file) for line, file, _ in explained_cases()}
     assert met == {(line, rule["file"]) for line, table in EXPLAINED.items() for rule in table["rules"]}

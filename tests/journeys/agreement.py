@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -23,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from tests.described import wrongly_told
+from tests.differences import kind
 from tests.journeys.conftest import serving
 from tests.journeys.rewritten import Terms
 from tests.recordings import GOLDEN, recording, unpack
@@ -146,7 +148,8 @@ class Result:
 
     part: str
     cases: int = 0
-    explained: int = 0
+    explained: dict[str, set[str]] = field(default_factory=dict)
+    """Of each case that differs on purpose, the explanations that it took."""
     seconds: float = 0.0
     differing: dict[str, list[str]] = field(default_factory=dict)
     undescribed: dict[str, list[str]] = field(default_factory=dict)
@@ -154,10 +157,16 @@ class Result:
     used: set[Rule] = field(default_factory=set)
 
     @property
+    def lines(self) -> list[list[str]]:
+        """Of each explained case the lines that explain it, sorted."""
+        return [sorted(names) for names in self.explained.values()]
+
+    @property
     def row(self) -> str:
-        agreeing = self.cases - self.explained - len(self.differing)
-        counts = f"{self.cases:6} {agreeing:6} {self.explained:9} {len(self.differing):7}"
-        return f"{self.part:24} {counts} {self.seconds:8.1f}"
+        agreeing = self.cases - len(self.explained) - len(self.differing)
+        counts = f"{self.cases:6} {agreeing:6} {len(self.explained):9} {len(self.differing):7}"
+        told = ", ".join(f"{count} {name}" for name, count in sorted(Counter(map(kind, self.lines)).items()))
+        return f"{self.part:24} {counts} {self.seconds:8.1f}  {told}".rstrip()
 
 
 HEADER = f"{'part':24} {'cases':>6} {'agree':>6} {'explained':>9} {'differ':>7} {'seconds':>8}"
@@ -219,11 +228,12 @@ def replay(part: str, url: str, golden: Path, known: Sequence[Explanation], term
             got = rule.seen(step, got)
         found = _TOOL.compare(_reduced(step, reducing), got)
         covering = {line: next((rule for rule in rules if rule.covers(step, got, line)), None) for line in found}
-        result.used |= reducing | {rule for rule in covering.values() if rule is not None}
+        taken = reducing | {rule for rule in covering.values() if rule is not None}
+        result.used |= taken
         if unexplained := [line for line, rule in covering.items() if rule is None]:
             result.differing[step["name"]] = unexplained
         elif found or reducing:
-            result.explained += 1
+            result.explained[step["name"]] = {rule.explanation for rule in taken}
     result.seconds = time.monotonic() - start
     return result
 

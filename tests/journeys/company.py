@@ -100,7 +100,7 @@ def together(results: Sequence[Sequence[Result]]) -> list[Result]:
     """One result for each part: the worst of any client, with all that differed for any."""
     joined = []
     for of_part in zip(*results, strict=True):
-        worst = Result(of_part[0].part, of_part[0].cases, max(each.explained for each in of_part))
+        worst = Result(of_part[0].part, of_part[0].cases, max((each.explained for each in of_part), key=len))
         worst.seconds = max(each.seconds for each in of_part)
         for number, each in enumerate(of_part):
             worst.differing |= {f"client {number}: {step}": lines for step, lines in each.differing.items()}

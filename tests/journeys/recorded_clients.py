@@ -87,7 +87,7 @@ def _compare(step: Mapping[str, Any], want: Any, got: Any, rules: Sequence[Rule]
     if unexplained := [line for line, rule in covering.items() if rule is None]:
         result.differing[step["name"]] = unexplained
     elif lines:
-        result.explained += 1
+        result.explained[step["name"]] = {rule.explanation for rule in covering.values() if rule is not None}
 
 
 def masked(value: Any, key: str = "") -> Any:

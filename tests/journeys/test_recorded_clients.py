@@ -25,5 +25,5 @@ def speaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.mark.parametrize("name", CLIENTS)
 def test_a_client_library_gets_what_was_recorded(name: str, speaking: Served, tally: Tally) -> None:
     result = play(name, speaking.url, speaking.environment, KNOWN)
-    tally.add(result.part, result.cases, result.explained, len(result.differing))
+    tally.add(result.part, result.cases, result.lines, len(result.differing))
     assert complaints([result], KNOWN) == []

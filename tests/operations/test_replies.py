@@ -36,6 +36,6 @@ def test_recorded(row, record_property):
     theirs = (row["whole"]["content"], row["whole"].get("thinking", ""), calls_of(row["whole"]))
     rule = explanation(Reply(row["model_says"], ("<think>", "</think>", tag)), theirs, ours)
     if rule:
-        record_property("explained", True)
+        record_property("explained", [rule])
     assert rule is not None, (ours, theirs)
     assert read(list(row["model_says"])) == ours

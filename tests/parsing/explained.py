@@ -6,8 +6,9 @@ A rule looks at the reply and at both readings, never at the name of a case; the
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
+
+from tests.differences import lines
 
 Reading = tuple[str, str, list[Any]]
 """Content, thinking, calls as (index, name, arguments)."""
@@ -98,5 +99,4 @@ def explanation(reply: Reply, theirs: Reading, ours: Reading, rules: Rules = RUL
 
 def documented(rules: Rules = RULES) -> set[str]:
     """The names of rules that stand in the documents."""
-    text = (Path(__file__).parents[2] / "docs" / "differences.md").read_text()
-    return {name for name in rules if f"- **{name}**:" in text}
+    return {name for name in rules if name in lines()}

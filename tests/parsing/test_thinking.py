@@ -21,7 +21,7 @@ def test_recorded(row, record_property):
     reply = Reply(row["text"], (row["opening"], row["closing"]))
     rule = explanation(reply, theirs, ours)
     if rule:
-        record_property("explained", True)
+        record_property("explained", [rule])
     assert rule in {"", "Text held back is delivered"}, (ours, theirs)
     assert read(list(row["text"])) == ours
 

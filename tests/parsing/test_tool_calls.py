@@ -30,7 +30,7 @@ def test_recorded(row, record_property):
     ours, theirs = read([row["text"]]), (row["content"], "", calls)
     rule = explanation(Reply(row["text"], (row["tag"],)), theirs, ours)
     if rule:
-        record_property("explained", True)
+        record_property("explained", [rule])
     assert rule is not None, (ours, theirs)
     assert read(list(row["text"])) == ours
 
