@@ -57,7 +57,7 @@ def _read_call(text: str, *, schemas: Schemas, is_open: bool) -> list[ReadCall]:
     name = name.removeprefix(_PREFIX).strip()
     known = schemas.arguments(name)
     texts = [key for key in known if "string" in schemas.types(name, key)]
-    notation = Notation(opening=_CALL, mark=_MARK, texts=texts, keys=known, may_be_cut=is_open)
+    notation = Notation(opening=_CALL, mark=_MARK, texts=texts, keys=known, may_be_cut=True)
     reader = Reader(brace + arguments, notation)
     found = reader.read()
     return [ReadCall(name, found, rest=reader.rest if is_open else "")]

@@ -49,6 +49,16 @@ def read(name, text, *, think=None, last=None, tools=TOOLS):
         ),
         ("qwen3-coder", "<tool_call><function=stop></function>Then.</tool_", "Then.</tool_", [("stop", {})]),
         ("gemma4", "<|tool_call>call:stop{}<tool_cal|> Then.", "<tool_cal|> Then.", [("stop", {})]),
+        # The call is over, but for brackets; what lacks a value is none.
+        ("gemma4", '<|tool_call>call:book{name:<|"|>a {b} c<tool_call|>!', "!", [("book", {"name": "a {b} c"})]),
+        (
+            "gemma4",
+            '<|tool_call>call:book{name:<|"|>a<|"|>,seat:3<tool_call|>',
+            "",
+            [("book", {"name": "a", "seat": 3})],
+        ),
+        ("gemma4", "<|tool_call>call:book{seat:[1,{a:2}<tool_call|>", "", [("book", {"seat": [1, {"a": 2}]})]),
+        ("gemma4", "<|tool_call>call:book{seat:<tool_call|>", "<|tool_call>call:book{seat:<tool_call|>", []),
         ("functiongemma", "<start_function_call>call:stop{}} Then.<end", "Then.<end", [("stop", {})]),
         # Escapes stay in a text, and count in a list; keys may hold blanks.
         (
