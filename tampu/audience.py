@@ -43,10 +43,14 @@ KEEPS_UP: Final = _KeepsUp()
 
 @dataclass(frozen=True, slots=True)
 class Audience(Generic[EventT_contra]):
-    """Whom to tell, and how fast. `Audience(seen.append)` just collects."""
+    """Whom to tell, and how fast. `Audience(seen.append)` just collects.
+
+    `forget` takes back all that was told, for it to be told anew; None where some of it may have gone on.
+    """
 
     tell: Callable[[EventT_contra], None]
     pace: Pace = KEEPS_UP
+    forget: Callable[[], None] | None = None
 
 
 class Telling(AsyncGenerator[EventT, None]):

@@ -115,6 +115,11 @@ class Said:
     has_begun: bool = False
     has_fitted: bool = False
 
+    def forget(self) -> None:
+        """Nothing was said: it begins anew."""
+        self.raw.clear()
+        self.has_begun = self.has_fitted = False
+
 
 async def read_answer(
     answer: Telling[EngineEvent],

@@ -7,7 +7,7 @@ The rules of the path, in order (the numbers stand beside the code):
 4. An empty request ends once the model is loaded.
 5. The prompt goes to the engine as it is. Only where the engine says that it is too long is it made to fit, and the
    last event says what was left out: no second tokenizing on the usual path, nothing dropped in silence.
-6. An engine that dies before it has said anything costs the caller nothing: a new one is asked once.
+6. An engine that dies before any of its words has left costs the caller nothing: a new one is asked once.
 """
 
 import json
@@ -72,7 +72,15 @@ async def _generate(
     _check_bias(selection)
     said = Said()
     work = partial(_answer, services, selection, arrival, said, audience)
-    await again_if_it_crashes(work, unless=lambda: said.has_begun)  # 6
+    await again_if_it_crashes(work, unless=lambda: not _is_untold(said, audience))  # 6
+
+
+def _is_untold(said: Said, audience: Audience[GenerationEvent]) -> bool:
+    """Whether the answer can begin anew; what was said of it is then forgotten."""
+    if said.has_begun and audience.forget is not None:
+        audience.forget()
+        said.forget()
+    return not said.has_begun
 
 
 async def _answer(

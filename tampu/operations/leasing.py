@@ -36,7 +36,8 @@ async def lease_for(
 
 async def again_if_it_crashes(work: Callable[[], Awaitable[T]], *, unless: Callable[[], bool] = lambda: False) -> T:
     """What `work` gives. It leases an engine; as long as it has told its caller nothing, a crash costs a second try and
-    no error. A second crash is raised, for the request may be what the engine dies of. `unless`: it has told something.
+    no error. A second crash is raised, for the request may be what the engine dies of. `unless`: it has told something
+    that cannot be taken back; asked once, after a crash.
     """
     try:
         return await work()

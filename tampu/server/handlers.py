@@ -181,7 +181,7 @@ async def _stream(exchange: Exchange, writer: EventWriter[EventT], events: Async
 
 async def _join(exchange: Exchange, writer: EventWriter[EventT], events: AsyncIterator[EventT]) -> None:
     seen: list[EventT] = []
-    await tell_all(events, Audience(seen.append))
+    await tell_all(events, Audience(seen.append, forget=seen.clear))
     await exchange.reply(writer.whole(seen))
 
 

@@ -144,6 +144,31 @@ def test_what_fails_in_the_middle_is_the_last_line(faulty: Served, fault: str) -
     assert_nothing_is_left(faulty)
 
 
+_HELLO = [{"role": "user", "content": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("fault", "path", "body"),
+    [
+        ("die-at-3", "/api/generate", {"prompt": "x"}),
+        ("die-at-37", "/v1/chat/completions", {"messages": _HELLO}),
+        ("no-end", "/v1/messages", {"messages": _HELLO, "max_tokens": 60}),
+        ("nonsense-at-3", "/api/chat", {"messages": _HELLO}),
+    ],
+)
+def test_an_answer_that_goes_out_whole_is_begun_anew(
+    faulty: Served, fault: str, path: str, body: dict[str, Any]
+) -> None:
+    """Its client has seen nothing of it when the engine dies."""
+    fault = f"{fault}-but-once"
+    store(faulty, fault, template="{{ .Prompt }}")
+    status, raw = faulty.request("POST", path, {"model": fault, "stream": False, **body})
+    assert (status, raw.decode().count(ALL.strip())) == (200, 1), raw.decode()
+    assert raw.decode().count("0 1 2 ") == 1
+    faulty.ask("/api/generate", {"model": fault, "keep_alive": 0})
+    assert_nothing_is_left(faulty)
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
