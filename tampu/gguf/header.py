@@ -1,7 +1,7 @@
 """What the header of a GGUF file says, as values: metadata, tensors, sizes. Plain data; `reader.py` makes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tampu.gguf.tensor_types import GgmlType
@@ -11,10 +11,14 @@ ByteOrder = Literal["little", "big"]
 
 @dataclass(frozen=True, slots=True)
 class ArraySummary:
-    """An array that was skipped: the type of its items (`string`, `uint32` ...) and how many there are."""
+    """An array that was skipped: the type of its items (`string`, `uint32` ...) and how many there are.
+
+    `place`: which bytes of the file they take.
+    """
 
     type: str
     count: int
+    place: range = field(default=range(0), compare=False)
 
 
 Scalar = bool | int | float | str

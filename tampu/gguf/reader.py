@@ -146,8 +146,9 @@ class _HeaderReader:
         name, code = _NUMBERS[kind]
         item_bytes = self._numbers[code].size
         if not is_listed:
+            start = self._source.position
             self._source.skip(count * item_bytes)
-            return ArraySummary(name, count)
+            return ArraySummary(name, count, range(start, self._source.position))
         items = struct.unpack(f"{self._order}{count}{code}", self._source.take(count * item_bytes))
         return list(map(_READINGS.get(kind, _unchanged), items))
 
@@ -164,8 +165,9 @@ class _HeaderReader:
         if is_listed:
             texts: list[Scalar] = [self._string() for _ in range(count)]
             return texts
+        start = self._source.position
         self._skip_strings(count)
-        return ArraySummary("string", count)
+        return ArraySummary("string", count, range(start, self._source.position))
 
     def _skip_strings(self, count: int) -> None:
         """Step over `count` strings. The loop is the hot path of the reader: 260,000 of them in about 15 ms."""

@@ -17,6 +17,7 @@ from tampu.gguf.header import Header
 from tampu.gguf.metadata import architecture_of
 from tampu.gguf.translate.plan import View
 from tampu.gguf.translate.planning import holds_projector, projector_view, text_view
+from tampu.gguf.vocabulary import check_stored_vocabulary
 from tampu.hardware.memory import available_memory
 from tampu.store.faults import store_faults
 from tampu.store.library import Library
@@ -40,12 +41,12 @@ def plan_model(files: Sequence[tuple[Path, Header]], header: Header, *, translat
     """
     stored_bytes = sum(tensor.nbytes for tensor in header.tensors)
     has_projector = holds_projector(header)
-    if not translates:
-        return Planned(header, stored_bytes, has_projector)
+    (path, first), *others = files
     with _reading():
-        (path, first), *others = files
-        text_part = text_view(path, first, others)
-        projector = projector_view(path, first, others) if has_projector else None
+        text_part = text_view(path, first, others) if translates else None
+        projector = projector_view(path, first, others) if translates and has_projector else None
+        if text_part is None:
+            check_stored_vocabulary(path, first)
     if text_part is None:
         return Planned(header, stored_bytes, has_projector)
     metadata = {**header.metadata, "general.architecture": text_part.architecture}

@@ -4,8 +4,9 @@ import base64
 import binascii
 
 from tampu.errors import InvalidModelFile
-from tampu.gguf.translate.facts import TEXT, array, items_of, texts_of
+from tampu.gguf.translate.facts import TEXT, array, items_of
 from tampu.gguf.translate.translation import Translation
+from tampu.gguf.vocabulary import texts_in
 
 _KEY = "tokenizer.ggml.precompiled_charsmap"
 _MOST_LETTERS = 2 << 20
@@ -23,7 +24,7 @@ def translate_text(made: Translation) -> None:
     items = items_of(made.facts[_KEY])
     if items is None or items.count > _MOST_LETTERS:
         raise InvalidModelFile(f'the key "{_KEY}" is too long')
-    letters = list(texts_of(items))
+    letters = texts_in(items.body, items.count)
     if any(len(letter) != 1 for letter in letters):
         raise InvalidModelFile(f'the key "{_KEY}" must be a list of single letters')
     encoded = b"".join(letters).partition(b"=")[0]

@@ -21,10 +21,20 @@ from tampu.gguf.translate.needs import (
     Needs,
 )
 from tampu.gguf.translate.number_types import check_number_types
-from tampu.gguf.translate.relations import check_kinds, check_relations
+from tampu.gguf.translate.relations import check_kinds, check_pattern, check_relations
 from tampu.gguf.translate.seen_shapes import check_seen_shapes
 from tampu.gguf.translate.shapes import Shapes, check_shapes
 from tampu.gguf.translate.translation import MOST_LENGTH, Translation, shape_text
+from tampu.gguf.vocabulary import (
+    KINDS,
+    MOST_TOKENS,
+    SCORES,
+    TOKENIZER,
+    TOKENS,
+    bytes_among,
+    check_vocabulary,
+    texts_in,
+)
 
 _SIZES: Final = ("embedding_length", "attention.head_count", "feed_forward_length", "block_count", "projection_dim")
 _COLOURS: Final = ("image_mean", "image_std")
@@ -95,11 +105,10 @@ def _check_per_block(made: Translation, key: str, blocks: int) -> None:
 
 
 def _check_vocabulary(made: Translation) -> None:
-    tokens = _items(made, "tokenizer.ggml.tokens")
+    tokens = _items(made, TOKENS)
     if tokens is None or tokens.kind != TEXT or not tokens.count:
-        raise InvalidModelFile('the key "tokenizer.ggml.tokens" must be a list of texts')
-    for name in ("scores", "token_type"):
-        key = f"tokenizer.ggml.{name}"
+        raise InvalidModelFile(f'the key "{TOKENS}" must be a list of texts')
+    for key in (SCORES, KINDS):
         if key not in made.facts:
             continue
         items = _items(made, key)
@@ -110,6 +119,14 @@ def _check_vocabulary(made: Translation) -> None:
     if table is not None and table.shape[1:] != (tokens.count,):
         text = f"has the shape {shape_text(table.shape)}, which does not go with {tokens.count} tokens"
         raise InvalidModelFile(f'the tensor "token_embd.weight" {text}')
+    _check_tokens(made, tokens)
+
+
+def _check_tokens(made: Translation, tokens: Items) -> None:
+    if tokens.count <= MOST_TOKENS:
+        kinds = _items(made, KINDS)
+        bytes_at = bytes_among(kinds.body) if kinds is not None and kinds.kind == I32 else iter(())
+        check_vocabulary(made.text(TOKENIZER) or "", texts_in(tokens.body, tokens.count), bytes_at)
 
 
 def _items(made: Translation, key: str) -> Items | None:
@@ -159,6 +176,7 @@ def _check_tensors(made: Translation, needs: Needs) -> None:
             raise _without(made, f"blk.{block}.{name}")
     blocks = {block: shapes for block, shapes in blocks.items() if block < count}
     check_keys(made, blocks)
+    check_pattern(made, len(blocks))
     check_kinds(made, blocks)
     check_shapes(made, blocks)
     check_relations(made, blocks)

@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,15 +87,6 @@ def numbers_of(fact: bytes) -> list[Number] | None:
     if items is None or items.kind not in _CODES or items.count > _MOST_NUMBERS:
         return None
     return list(struct.unpack(f"<{items.count}{_CODES[items.kind]}", items.body))
-
-
-def texts_of(items: Items) -> Iterator[bytes]:
-    """The texts of an array of texts."""
-    at, body, length_at = 0, items.body, struct.Struct("<Q").unpack_from
-    for _ in range(items.count):
-        (length,) = length_at(body, at)
-        yield body[at + 8 : at + 8 + length]
-        at += 8 + length
 
 
 def text_at(items: Items, index: int) -> bytes | None:

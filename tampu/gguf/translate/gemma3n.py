@@ -2,8 +2,9 @@
 
 import re
 
-from tampu.gguf.translate.facts import I32, TEXT, U32, array, items_of, texts_of, words
+from tampu.gguf.translate.facts import I32, TEXT, U32, array, items_of, words
 from tampu.gguf.translate.translation import Translation
+from tampu.gguf.vocabulary import texts_in
 
 _TABLE, _PER_LAYER = "token_embd.weight", "per_layer_token_embd.weight"
 _TOKENS, _TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
@@ -38,7 +39,7 @@ def _mend_types(made: Translation) -> None:
     if tokens is None or tokens.kind != TEXT or types is None or types.kind != I32:
         return
     kinds = made.numbers(_TYPES)
-    for index, token in zip(range(len(kinds)), texts_of(tokens), strict=False):
+    for index, token in zip(range(len(kinds)), texts_in(tokens.body, tokens.count), strict=False):
         if token[:1] != _MARK:  # nearly all of a quarter of a million
             continue
         if _BYTE_TOKEN.fullmatch(token):

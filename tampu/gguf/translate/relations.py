@@ -28,10 +28,16 @@ _MOST_GATING: Final = 4
 _MOST_POOLING: Final = 4
 _ANY_POOLING: Final = 2**32 - 1
 _WHOLLY_TURNED: Final = frozenset({"llama", "llama4", "mistral3"})
-_PATTERNED: Final = frozenset({"gemma3n", "gemma4", "laguna"})
-"""Who read of each block whether its window slides."""
-_WINDOWED: Final = frozenset({*_PATTERNED, "gemma-embedding", "gemma3", "gpt-oss", "lfm2", "llama4", "olmo2"})
+_PATTERNED: Final = frozenset(
+    {"gemma-embedding", "gemma3", "gemma3n", "gemma4", "gpt-oss", "laguna", "llama4", "olmo2"}
+)
+"""Who read of each block whether its window slides, or in which interval one does not."""
+_LISTED: Final = frozenset({"gemma4"})
+"""Who read it of each block only."""
+_WINDOWED: Final = frozenset({*_PATTERNED, "lfm2"})
 """Who read how long a window is."""
+_WITHOUT: Final[dict[str, tuple[int | None, ...]]] = {"gemma3": (None, 0), "llama4": (0,), "olmo2": (None, 0)}
+"""Lengths of a window with which there is none; others always have one."""
 _STRETCHES: Final = frozenset({"none", "linear", "yarn", "longrope"})
 _SHARING: Final = frozenset({"gemma4"})
 """Whose last blocks may share what those before them remember."""
@@ -93,7 +99,6 @@ def check_relations(made: Translation, blocks: Shapes) -> None:
         raise InvalidModelFile('the key "tokenizer.ggml.merges" is missing')
     _check_heads(made, blocks)
     _check_window(made)
-    _check_pattern(made, len(blocks))
     _check_stretching(made)
     _check_sections(made)
     _check_experts(made)
@@ -126,13 +131,25 @@ def _check_window(made: Translation) -> None:
         raise _wrong(made, key, f"must be below {_MOST_WINDOW}")
 
 
-def _check_pattern(made: Translation, count: int) -> None:
-    key = f"{made.architecture}.{_WINDOW}_pattern"
-    if made.architecture not in _PATTERNED or key not in made.facts or kind_of(made.facts[key]) == U32:
+def check_pattern(made: Translation, count: int) -> None:
+    """Raise InvalidModelFile, naming the key, where it is not told of each of so many blocks whether its window slides.
+
+    The windows of some blocks must slide where there are any.
+    """
+    own = made.architecture
+    key = f"{own}.{_WINDOW}_pattern"
+    if own not in _PATTERNED or key not in made.facts or made.number(f"{own}.{_WINDOW}") in _WITHOUT.get(own, ()):
         return
     items = items_of(made.facts[key])
-    if items is None or items.kind not in {U32, I32, BOOL} or not items.count == count > 0:
+    if items is None and own not in _LISTED:
+        if kind_of(made.facts[key]) != U32 or made.number(key) == 1:
+            raise _wrong(
+                made, key, f"must be a whole number of 32 bits, not 1, or a list of {count} times true or false"
+            )
+    elif items is None or items.kind not in {U32, I32, BOOL} or not items.count == count > 0:
         raise _wrong(made, key, f"must be a list of {count} times true or false")
+    elif not any(made.numbers(key)):
+        raise _wrong(made, key, "must be true of one block at least")
 
 
 def _check_stretching(made: Translation) -> None:

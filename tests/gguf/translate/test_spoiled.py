@@ -5,7 +5,7 @@ import re
 import struct
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -246,10 +246,26 @@ def test_a_length_that_nothing_else_tells_is_named(name: str, key: str, tmp_path
     assert key in made
 
 
+def text_list(texts: Iterable[str]) -> bytes:
+    written = [struct.pack("<Q", len(text)) + text.encode() for text in texts]
+    return struct.pack("<IIQ", 9, 8, len(written)) + b"".join(written)
+
+
 WRONG: list[tuple[str, str, bytes, str]] = [
     ("gemma4", "gemma4.rope.dimension_count", struct.pack("<II", 4, 7), "even number"),
     ("gemma4", "gemma4.attention.shared_kv_layers", struct.pack("<II", 4, 1), "shared_kv_layers"),
     ("gemma3-text", "gemma3.attention.sliding_window", struct.pack("<II", 4, 2**31 - 1), "must be below"),
+    *(
+        (name, f"{name}.attention.sliding_window_pattern", fact, words)
+        for name in ("laguna", "olmo3")
+        for fact, words in (
+            (text_fact("odd"), "must be a whole number"),
+            (struct.pack("<II", 4, 1), "must be a whole number of 32 bits, not 1"),
+            (struct.pack("<IIQ", 9, 7, 0), "must be a list of 4 times"),
+            (struct.pack("<IIQ4?", 9, 7, 4, *[False] * 4), "must be true of one block"),
+        )
+    ),
+    ("gemma4", "gemma4.attention.sliding_window_pattern", struct.pack("<II", 4, 2), "must be a list"),
     ("glm4moelite", "glm4moelite.expert_gating_func", struct.pack("<II", 4, 7), "must be from 0 to 4"),
     ("laguna", "laguna.rope.scaling.type", text_fact("odd"), "must be one of"),
     ("llama4", "llama4.rope.dimension_count", struct.pack("<II", 4, 8), "even number"),
@@ -263,6 +279,7 @@ WRONG: list[tuple[str, str, bytes, str]] = [
     ("glmocr", "glmocr.attention.head_count_kv", struct.pack("<IIQ3I", 9, 4, 3, 1, 2, 2), "the same for all blocks"),
     ("nemotron_h_omni", "nemotron_h_omni.vision.image_size", struct.pack("<II", 4, 31), "sides of 3 patches"),
     ("gemma3n", "tokenizer.ggml.tokens", struct.pack("<IIQ3I", 9, 4, 3, 1, 2, 3), "list of texts"),
+    ("gemma3n", "tokenizer.ggml.tokens", text_list(f"t{at % 483}" for at in range(484)), '"t0" twice, at 0 and 483'),
 ]
 
 
