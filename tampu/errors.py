@@ -4,6 +4,7 @@ TampuError                       500
   BadRequest                     400   the caller's request cannot be honoured as written
     InvalidName                        a model name that the grammar does not allow
     InvalidParameter                   an option or field with a wrong type or value
+    AddressedPicture                   a picture named by its address, where nothing may be fetched
     InvalidOutputFormat                a format that is neither "json" nor a schema
     InvalidTemplate                    a template that does not parse
     InvalidModelfile                   a Modelfile that does not parse; knows the line
@@ -77,6 +78,13 @@ class InvalidName(BadRequest):
 
 class InvalidParameter(BadRequest):
     """An option or field whose value has a wrong type or is out of range."""
+
+
+class AddressedPicture(BadRequest):
+    """A picture that is named by its address, where nothing may be fetched."""
+
+    def __init__(self) -> None:
+        super().__init__("image URLs are not currently supported, please use base64 encoded data instead")
 
 
 class InvalidOutputFormat(BadRequest):

@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from tampu.errors import BadRequest, MissingCapability
+from tampu.errors import AddressedPicture, BadRequest, MissingCapability
 from tampu.generation import Capability, ChatInput, CompletionInput, GenerationRequest
 from tampu.media import MediaKind, kind_of, sample_rate_of, size_of
 from tampu.messages import ImageAddress
@@ -53,7 +53,7 @@ async def with_readable_media(
     """
     addresses = [(place, data) for place, data in _all_media(request) if isinstance(data, ImageAddress)]
     if addresses and fetch is None:
-        raise BadRequest("image URLs are not currently supported, please use base64 encoded data instead")
+        raise AddressedPicture
     if request.debug_render_only or request.is_empty or not any(True for _ in _all_media(request)):
         return request
     _require_capabilities(request, capabilities)

@@ -226,7 +226,7 @@ def replay(part: str, url: str, golden: Path, known: Sequence[Explanation], term
         reducing = {rule for rule in rules if rule.reduced(step) is not step or rule.seen(step, got) is not got}
         for rule in reducing:
             got = rule.seen(step, got)
-        found = _TOOL.compare(_reduced(step, reducing), got)
+        found = _TOOL.compare(_of_any_version(_reduced(step, reducing)), got)
         covering = {line: next((rule for rule in rules if rule.covers(step, got, line)), None) for line in found}
         taken = reducing | {rule for rule in covering.values() if rule is not None}
         result.used |= taken
@@ -256,6 +256,13 @@ def _reduced(step: Mapping[str, Any], rules: Iterable[Rule]) -> Mapping[str, Any
     for rule in rules:
         step = rule.reduced(step)
     return step
+
+
+def _of_any_version(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The step, where it tells a version with any: the recorded program was a build that calls itself 0.0.0."""
+    if step["response"].get("body") != {"version": "0.0.0"}:
+        return step
+    return {**step, "loose": [*step.get("loose", ()), "version"]}
 
 
 def _joined(answer: Mapping[str, Any]) -> Any:

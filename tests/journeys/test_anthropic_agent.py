@@ -197,5 +197,5 @@ def test_pictures_from_users_and_from_tools(working: Served, model: str) -> None
             texts.add(str(seen.content))
         assert len(texts) > 3
         url = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}
-        with pytest.raises(anthropic.BadRequestError, match="image URLs are not currently supported"):
+        with pytest.raises(anthropic.BadRequestError, match="Only base64 images are supported"):
             client.messages.create(**asked(url, max_tokens=8))

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tampu.api.anthropic.conversation import MessageBody, read_conversation
-from tampu.api.anthropic.errors import MESSAGES
+from tampu.api.anthropic.errors import MESSAGES, SEARCH
 from tampu.api.anthropic.tools import ToolBody, ToolChoiceBody, read_choice, read_offer
 from tampu.api.fields import read_keep_alive
 from tampu.api.words import check_reference
@@ -139,7 +139,7 @@ def _asked(
         truncate=body.truncate,
         **settings,
     )
-    check_reference(body.model, MESSAGES)
+    check_reference(body.model, SEARCH if offer.searches else MESSAGES)
     shows_thoughts = body.thinking.display != "omitted"
     return Asked(request, request_id, stops, _caches(body), offer.searches, shows_thoughts)
 

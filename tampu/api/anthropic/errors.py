@@ -5,11 +5,13 @@ import secrets
 from tampu.api.dialect import JSON, JSON_UTF8, Reply
 from tampu.api.framing import sse
 from tampu.api.words import RouteWords, error_status, error_text, hints
-from tampu.errors import BadRequest, PromptTooLong, TampuError
+from tampu.errors import AddressedPicture, BadRequest, Forbidden, PromptTooLong, TampuError
 from tampu.wire import encode
 
 MESSAGES = RouteWords()
+SEARCH = RouteWords(no_cloud="ollama cloud is disabled: web search is unavailable")
 MODELS = RouteWords(absent="model: {name}")
+_UNREAD = (AddressedPicture, BadRequest, Forbidden)
 
 _TYPES = {
     401: "authentication_error",
@@ -28,9 +30,9 @@ def new_request_id(known: str = "") -> str:
 
 
 def anthropic_error(error: TampuError, words: RouteWords, request_id: str = "") -> Reply:
-    """The error as a whole answer. As in Ollama, what cannot be read is told with a charset, all else without."""
+    """The error as a whole answer. As in Ollama, what reaches no model is told with a charset, all else without."""
     request_id = request_id or new_request_id()
-    kind = JSON_UTF8 if type(error) is BadRequest else JSON
+    kind = JSON_UTF8 if type(error) in _UNREAD else JSON
     headers = (*hints(error), ("request-id", request_id))
     return Reply(error_status(error, words), _body(error, words, request_id), kind, headers)
 
@@ -54,5 +56,7 @@ def _text(error: TampuError, words: RouteWords) -> str:
             return (
                 f"prompt is too long: {tokens} tokens > {limit} maximum; send less, or give the model a larger num_ctx"
             )
+        case AddressedPicture():
+            return "invalid image source type: url. Only base64 images are supported."
         case _:
             return error_text(error, words)

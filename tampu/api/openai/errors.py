@@ -6,7 +6,7 @@ from functools import partial
 from tampu.api.dialect import JSON, JSON_UTF8, Reply
 from tampu.api.framing import sse
 from tampu.api.words import RouteWords, error_status, error_text, hints
-from tampu.errors import BadRequest, PromptTooLong, TampuError
+from tampu.errors import AddressedPicture, BadRequest, PromptTooLong, TampuError
 from tampu.wire import encode
 
 CHAT = RouteWords()
@@ -19,13 +19,14 @@ MODEL = RouteWords(
 )
 LIST = RouteWords()
 
+_UNREAD = (AddressedPicture, BadRequest)
 _TYPES = {400: "invalid_request_error", 404: "not_found_error"}
 _OTHER_TYPE = "api_error"
 
 
 def openai_error(error: TampuError, words: RouteWords) -> Reply:
     """The error as a whole answer. As in Ollama, what cannot be read is told with a charset, all else without."""
-    kind = JSON_UTF8 if type(error) is BadRequest else JSON
+    kind = JSON_UTF8 if type(error) in _UNREAD else JSON
     return Reply(error_status(error, words), _body(error, words), kind, hints(error))
 
 
