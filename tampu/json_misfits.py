@@ -36,8 +36,12 @@ class _Misfit:
     path: tuple[str, ...] = ()
     ends: bool = False
     """Whether nothing behind it was looked at."""
+    words: str = ""
+    """All that is told, where a value that reads itself has words of its own."""
 
     def __str__(self) -> str:
+        if self.words:
+            return self.words
         place = f"Go struct field {self.struct}.{'.'.join(self.path)} of type" if self.struct else "Go value of type"
         return f"json: cannot unmarshal {self.value} into {place} {self.kind}"
 
@@ -46,6 +50,9 @@ _reader = json.JSONDecoder(object_pairs_hook=_Object, parse_int=_Number, parse_f
 _NAMES: Final[dict[Any, str]] = {str: "string", bool: "bool", int: "int", float: "float64", Any: "interface {}"}
 _INT64: Final = 2**63
 _DIGITS = re.compile(r"-?[0-9]{1,19}")
+READS_ITSELF: Final = msgspec.Meta(extra={"reads_itself": True})
+"""Marks a map, or texts that may be written as one text, as values of which rule 2 speaks."""
+_NO_MAP: Final = "Value looks like object, but can't find closing '}' symbol"
 
 
 def type_fault(raw: bytes, kind: Any) -> str:
@@ -69,9 +76,12 @@ def _told(misfits: Iterable[_Misfit]) -> _Misfit | None:
 
 
 def _misfits(value: Any, kind: Any, struct: str = "", path: tuple[str, ...] = ()) -> Iterator[_Misfit]:
-    plain = _without_none(kind)
     if value is None:
         return
+    if READS_ITSELF in get_args(kind):
+        yield from _alone(_of_marked(value, _longest_form(kind)), struct, path)
+        return
+    plain = _without_none(kind)
     if plain is Any:
         yield from (_Misfit(f"number {number}", "float64", struct, path) for number in _too_large(value))
         return
@@ -106,13 +116,26 @@ def _too_large(value: Any) -> Iterator[str]:
 
 def _in_struct(value: Any, kind: type[msgspec.Struct], struct: str, path: tuple[str, ...]) -> Iterator[_Misfit]:
     if getattr(kind, "reads_itself", False):
-        own = _told(_members(value, kind, "", ()) if isinstance(value, _Object) else [_no_object(value, "api.Alias")])
-        if own is not None:
-            yield _Misfit(own.value, own.kind, struct, (*path, *own.path), ends=True)
+        own = _members(value, kind, "", ()) if isinstance(value, _Object) else [_no_object(value, "api.Alias")]
+        yield from _alone(own, struct, path)
     elif isinstance(value, _Object):
         yield from _members(value, kind, _name(kind).rpartition(".")[2], path)
     else:
         yield _no_object(value, _name(kind), struct, path)
+
+
+def _alone(own: Iterable[_Misfit], struct: str, path: tuple[str, ...]) -> Iterator[_Misfit]:
+    """What is told of a value that reads itself, `own` being what it finds."""
+    told = _told(own)
+    if told is not None:
+        yield _Misfit(told.value, told.kind, struct, (*path, *told.path), ends=True, words=told.words)
+
+
+def _of_marked(value: Any, kind: Any) -> Iterator[_Misfit]:
+    if get_origin(kind) is dict and not isinstance(value, _Object):
+        yield _Misfit("", "", words=_NO_MAP)
+    elif get_origin(kind) is dict or isinstance(value, _Number) or not isinstance(value, str):
+        yield from _misfits(value, kind)
 
 
 def _no_object(value: Any, kind: str, struct: str = "", path: tuple[str, ...] = ()) -> _Misfit:
@@ -164,6 +187,12 @@ def _without_none(kind: Any) -> Any:
         kinds = [each for each in get_args(kind) if each is not types.NoneType]
         return _without_none(kinds[0]) if len(kinds) == 1 else Any
     return kind
+
+
+def _longest_form(kind: Any) -> Any:
+    """Of an annotated kind the branch that it is read as in the end: the map, or the list of texts."""
+    branches = [each for each in get_args(get_args(kind)[0]) if each is not types.NoneType]
+    return branches[-1] if get_origin(get_args(kind)[0]) in {Union, types.UnionType} else get_args(kind)[0]
 
 
 def _name(kind: Any) -> str:

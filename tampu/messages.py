@@ -4,16 +4,18 @@ These are the types that every dialect decodes into. They carry JSON names becau
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
+
+from tampu.json_misfits import READS_ITSELF
 
 
 class ToolCallFunction(msgspec.Struct, frozen=True):
     """The function of a call; `arguments` keep the order in which the model wrote them."""
 
     name: str = ""
-    arguments: dict[str, Any] = msgspec.field(default_factory=dict)
+    arguments: Annotated[dict[str, Any], READS_ITSELF] = msgspec.field(default_factory=dict)
     index: int = 0
 
 
@@ -31,22 +33,24 @@ class ToolProperty(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     any_of: list["ToolProperty"] = msgspec.field(default_factory=list, name="anyOf")
-    type: str | list[str] = msgspec.field(default_factory=list)
+    type: Annotated[str | list[str], READS_ITSELF] = msgspec.field(default_factory=list)
     items: Any = None
     description: str = ""
     enum: list[Any] = msgspec.field(default_factory=list)
-    properties: dict[str, "ToolProperty"] | None = None
+    properties: Annotated[dict[str, "ToolProperty"] | None, READS_ITSELF] = None
     required: list[str] = msgspec.field(default_factory=list)
 
 
 class ToolParameters(msgspec.Struct, frozen=True):
     """The schema of a tool's arguments; `properties` is None where the request left it out."""
 
+    go_name: ClassVar = "ToolFunctionParameters"
+
     type: str = ""
     defs: Any = msgspec.field(default=None, name="$defs")
     items: Any = None
     required: list[str] = msgspec.field(default_factory=list)
-    properties: dict[str, ToolProperty] | None = None
+    properties: Annotated[dict[str, ToolProperty] | None, READS_ITSELF] = None
 
 
 class ToolFunction(msgspec.Struct, frozen=True):

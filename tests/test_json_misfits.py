@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tampu.errors import BadRequest
-from tampu.json_misfits import type_fault
+from tampu.json_misfits import READS_ITSELF, type_fault
 from tampu.wire import Int64, decode
 
 
@@ -31,6 +31,11 @@ class Part(msgspec.Struct):
     size: Annotated[int, msgspec.Meta(title="int64")] = 0
 
 
+class Shape(msgspec.Struct):
+    kinds: Annotated[str | list[str], READS_ITSELF] = ""
+    inner: Annotated[dict[str, "Shape"] | None, READS_ITSELF] = None
+
+
 class Body(msgspec.Struct):
     go_name: ClassVar = "PlayRequest"
 
@@ -43,6 +48,7 @@ class Body(msgspec.Struct):
     lines: list[Line] = []
     leaf: Leaf | None = None
     parts: tuple[Part, ...] = ()
+    shape: Shape | None = None
 
 
 class Nameless(msgspec.Struct):
@@ -75,6 +81,13 @@ class Nameless(msgspec.Struct):
         ('{"parts":1}', "number into Go struct field PlayRequest.parts of type []part.Part"),
         ('{"parts":[1]}', "number into Go struct field PlayRequest.parts of type part.Part"),
         ('{"parts":[{"size":"1"}]}', "string into Go struct field Part.parts.size of type int64"),
+        ('{"shape":{"kinds":1}}', "number into Go struct field Shape.shape.kinds of type []string"),
+        ('{"shape":{"kinds":["a",{}]}}', "object into Go struct field Shape.shape.kinds of type string"),
+        ('{"model":1,"shape":{"inner":{"x":[]}}}', "array into Go struct field Shape.shape.inner of type api.Shape"),
+        (
+            '{"shape":{"inner":{"x":{"inner":{"y":{"kinds":true}}}}}}',
+            "bool into Go struct field Shape.shape.inner.inner.kinds of type []string",
+        ),
         ('{"stream":1,"model":2}', "number into Go struct field PlayRequest.stream of type bool"),
         ('{"model":1,"lines":[null,{"text":[]}]}', "array into Go struct field PlayRequest.lines.text of type string"),
     ],
@@ -83,6 +96,12 @@ def test_types(raw: str, fault: str) -> None:
     assert type_fault(raw.encode(), Body) == f"json: cannot unmarshal {fault}"
     with pytest.raises(BadRequest, match="json: cannot unmarshal"):
         decode(Body, raw.encode())
+
+
+@pytest.mark.parametrize("value", ["1", "[]", '"x"', "true"])
+def test_a_map_that_reads_itself_has_its_own_words(value: str) -> None:
+    raw = b'{"model":1,"shape":{"inner":%s}}' % value.encode()
+    assert type_fault(raw, Body) == "Value looks like object, but can't find closing '}' symbol"
 
 
 @pytest.mark.parametrize("depth", [900, 5_000, 20_000])
@@ -96,6 +115,14 @@ def test_a_body_without_such_a_name_keeps_our_words() -> None:
         decode(Nameless, b'{"model":1}')
 
 
-@pytest.mark.parametrize("raw", ["{}", "null", '{"model":null,"free":[1,{}],"other":{"a":1},"numbers":[null,-1]}'])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "{}",
+        "null",
+        '{"model":null,"free":[1,{}],"other":{"a":1},"numbers":[null,-1]}',
+        '{"shape":{"kinds":"x","inner":{"y":null}}}',
+    ],
+)
 def test_what_fits(raw: str) -> None:
     assert type_fault(raw.encode(), Body) == ""

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from tampu.server.asgi import WHEN_GONE, WRITE_AT_ONCE
 
-_REQUEST_LINE = re.compile(rb"([A-Z][A-Z0-9_-]{0,31})(?= /[^ \r\n]* HTTP/1\.[01]\r\n)")
+_REQUEST_LINE = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,32})(?= /[^ \r\n]* HTTP/1\.[01]\r\n)")
 _KNOWN_METHODS = frozenset(
     b"DELETE GET HEAD POST PUT CONNECT OPTIONS TRACE COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND "
     b"UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE NOTIFY SUBSCRIBE UNSUBSCRIBE PATCH PURGE LINK UNLINK SOURCE "

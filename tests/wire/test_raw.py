@@ -96,8 +96,9 @@ def test_an_ambiguous_host_is_refused(hosts: str) -> None:
         assert live.raw(f"GET /api/version HTTP/1.1\r\n{hosts}\r\n\r\n".encode()).startswith(b"HTTP/1.1 400 ")
 
 
-def test_any_word_is_a_method_also_on_a_kept_connection() -> None:
-    one = b"BREW /api/version HTTP/1.1\r\nHost: localhost\r\n\r\n"
+@pytest.mark.parametrize("word", ["BREW", "get", "p.X!"])
+def test_any_word_is_a_method(word: str) -> None:
+    one = b"%s /api/version HTTP/1.1\r\nHost: localhost\r\n\r\n" % word.encode()
     with live_server() as live:
         got = live.raw(b"GET /api/version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert got.startswith(b"HTTP/1.1 200")
