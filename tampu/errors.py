@@ -206,11 +206,11 @@ class EngineError(TampuError):
 
 
 class EngineStartFailed(EngineError):
-    """The engine did not become ready; `log_tail` is the end of what it wrote."""
+    """The engine did not become ready; `log_tail` is the end of what it wrote, `was_ended`: by somebody else."""
 
-    def __init__(self, message: str, *, log_tail: str = "") -> None:
+    def __init__(self, message: str, *, log_tail: str = "", was_ended: bool = False) -> None:
         super().__init__(message)
-        self.log_tail = log_tail
+        self.log_tail, self.was_ended = log_tail, was_ended
 
 
 class EngineBuildFailed(EngineError):

@@ -18,6 +18,8 @@ _SAMPLE_S: Final = 0.25
 _FIRST_POLL_S: Final = 0.01
 _ALMOST: Final = 0.99
 _MIB: Final = 1 << 20
+_OTHERS_END_IT: Final = frozenset({-signal.SIGKILL, -signal.SIGTERM})
+"""What no engine does to itself."""
 
 
 def vitals_of(keeper: Keeper, is_bundled: bool) -> Vitals:
@@ -80,7 +82,7 @@ def failure_of(launch: Launch, keeper: Keeper) -> EngineError:
     else:
         words = last_words(lines)
         message = f"the engine ended while it loaded the model ({_ending(code)})" + (f": {words}" if words else "")
-    return EngineStartFailed(message, log_tail=keeper.log.text())
+    return EngineStartFailed(message, log_tail=keeper.log.text(), was_ended=code in _OTHERS_END_IT)
 
 
 def _ending(code: int | None) -> str:

@@ -1,4 +1,8 @@
-"""One load under way: it starts an engine, tries again smaller when memory runs out, and can be aborted."""
+"""One load under way: it starts an engine, tries again where that may help, and can be aborted.
+
+Memory that runs out is tried again with less, for as long as there is less. An engine that somebody ended while it
+loaded is started once more: that says nothing of the model.
+"""
 
 import logging
 from dataclasses import replace
@@ -41,23 +45,35 @@ class Loading:
             self.done.set()
 
     async def _start(self, start_engine: StartEngine, limits: Limits, on_progress: ProgressCallback) -> EngineProcess:
-        request = self.plan.request
+        request, was_ended = self.plan.request, False
         while True:
-            placement = self.plan.placement
             try:
-                process = await start_engine(request.spec, placement, on_progress)
+                process = await start_engine(request.spec, self.plan.placement, on_progress)
             except EngineOutOfMemory:
-                less = smaller(placement, request, limits)
-                if less is None:
+                if not self._shrink(limits):
                     raise
-                sizes = {"model": request.name, "slots": less.slots, "num_ctx": less.num_ctx}
-                _log.warning("out of memory while loading, trying again with less", extra=sizes)
-                self.plan = replace(self.plan, placement=less, refused=self.plan.refused or placement)
+                continue
+            except EngineStartFailed as error:
+                if was_ended or not error.was_ended:
+                    raise
+                was_ended = True
+                _log.warning("the engine was ended while it loaded, trying again", extra={"model": request.name})
                 continue
             said = process.engine.properties
-            placement = as_loaded(placement, slots=said.slots, memory_bytes=said.memory_bytes)
+            placement = as_loaded(self.plan.placement, slots=said.slots, memory_bytes=said.memory_bytes)
             self.plan = replace(self.plan, placement=placement)
             return process
+
+    def _shrink(self, limits: Limits) -> bool:
+        """Plan with less memory; False where there is nothing to save."""
+        request, placement = self.plan.request, self.plan.placement
+        less = smaller(placement, request, limits)
+        if less is None:
+            return False
+        sizes = {"model": request.name, "slots": less.slots, "num_ctx": less.num_ctx}
+        _log.warning("out of memory while loading, trying again with less", extra=sizes)
+        self.plan = replace(self.plan, placement=less, refused=self.plan.refused or placement)
+        return True
 
     def _unexpected(self, error: Exception) -> TampuError:
         name = self.plan.request.name

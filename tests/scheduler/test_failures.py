@@ -36,6 +36,20 @@ async def test_a_failed_start_is_told_to_all_who_wait_and_not_repeated_at_once()
         assert world.engines.names == ["a", "b", "a", "a"]
 
 
+async def test_a_start_that_somebody_ended_is_tried_once_more():
+    """Whoever kills a process that loads says nothing of the model, unless it is done again."""
+    async with World().open() as world:
+        world.engines.refuse = failing(1, EngineStartFailed("it was killed", was_ended=True))
+        await world.use("a")
+        assert world.engines.names == ["a", "a"]
+        world.engines.refuse = failing(2, EngineStartFailed("it was killed", was_ended=True))
+        with pytest.raises(EngineStartFailed, match="it was killed"):
+            await world.use("b")
+        with pytest.raises(EngineStartFailed, match="it was killed"):
+            await world.use("b")
+        assert world.engines.names == ["a", "a", "b", "b"]
+
+
 async def test_the_cool_down_grows():
     async with World().open() as world:
         world.engines.refuse = lambda spec, placement: EngineStartFailed("it broke")
