@@ -61,7 +61,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("load_timeout_s", "OLLAMA_LOAD_TIMEOUT", "limits.load_timeout", kinds.LASTING, 300.0, Counts.NEXT_LOAD, "How long a load may go without progress; 0: for ever"),
     Setting("context_length", "OLLAMA_CONTEXT_LENGTH", "limits.context_length", kinds.COUNT, 0, Counts.AT_ONCE, "Context length in tokens where neither model nor request says; 0: automatic"),
     Setting("max_loaded_models", "OLLAMA_MAX_LOADED_MODELS", "limits.max_loaded_models", kinds.COUNT, 0, Counts.AT_ONCE, "Models loaded at once; 0: automatic"),
-    Setting("num_parallel", "OLLAMA_NUM_PARALLEL", "limits.parallel", kinds.COUNT, 0, Counts.NEXT_LOAD, "Requests that a model works on at once; 0: automatic", automatic="1-4"),
+    Setting("num_parallel", "OLLAMA_NUM_PARALLEL", "limits.parallel", kinds.COUNT, 0, Counts.NEXT_LOAD, "Requests that a model works on at once; 0: automatic", automatic="1-8"),
     Setting("max_queue", "OLLAMA_MAX_QUEUE", "limits.max_queue", kinds.COUNT, 512, Counts.AT_ONCE, "Requests that may wait for a model to load"),
     Setting("max_connections", "TAMPU_MAX_CONNS", "server.max_conns", kinds.COUNT, 0, Counts.AT_ONCE, "Requests that are answered at once, streams among them; more are told to come again; 0: no limit"),
     Setting("origins", "OLLAMA_ORIGINS", "server.origins", kinds.ORIGINS, (), Counts.AT_ONCE, "Browser origins allowed besides the built-in ones, comma-separated"),

@@ -2,11 +2,11 @@
 
 The rules:
 1. A context that was asked for is raised to the smallest that works and cut to what the model was trained for.
-2. Left open, the context starts at 4096 tokens and doubles for as long as the key/value cache of all slots stays
+2. Left open, the context starts at 4096 tokens and doubles for as long as the key/value cache of four slots stays
    within a thirty-second of the free memory: the engine writes every byte of that cache while it starts, so a larger
    automatic context would cost start-up time as well as memory.
-3. Four slots while their cache stays within a quarter of the free memory, else two, else one. A number from the
-   settings is lowered only if it does not fit at all.
+3. Eight slots while their cache stays within a sixteenth of the free memory, four within a quarter, else two, else one.
+   A number from the settings is lowered only if it does not fit at all.
 4. A sixteenth of what is then left, at most 1 GiB, may hold prompts that have lost their slot.
 5. What does not fit with one slot does not fit.
 6. What goes to devices (see `spread.py`) need not fit into the memory of the processor.
@@ -25,9 +25,10 @@ SMALLEST_CTX: Final = 4
 SMALLEST_VISION_CTX: Final = 2048
 SMALLEST_AUTOMATIC_CTX: Final = 4096
 _LARGEST_AUTOMATIC_CTX: Final = 262_144
-_AUTOMATIC_SLOTS: Final = 4
+_CTX_SLOTS: Final = 4
 _CTX_SHARE: Final = 32
-_SLOTS_SHARE: Final = 4
+_SHARES_OF_SLOTS: Final = {8: 16, 4: 4, 2: 4, 1: 1}
+"""By number of slots, the share of the free memory that their cache may take where the number is ours to choose."""
 _PROMPT_CACHE_SHARE: Final = 16
 _PROMPT_CACHE_MOST: Final = 1 << 30
 
@@ -56,9 +57,9 @@ def place(request: LoadRequest, *, free_bytes: int, limits: Limits) -> Placement
     ctx = request.spec.num_ctx
     num_ctx = automatic_ctx(request, free_bytes=free_bytes, limits=limits) if ctx is None else wanted_ctx(request, ctx)
     room = _room(request, free_bytes, limits)
-    cache_limit = room if limits.num_parallel else room // _SLOTS_SHARE
-    for slots in _halvings(limits.num_parallel or _AUTOMATIC_SLOTS):
-        within_share = slots == 1 or cache_bytes(request.footprint, num_ctx, slots, limits) <= cache_limit
+    candidates = dict.fromkeys(_halvings(limits.num_parallel), 1) if limits.num_parallel else _SHARES_OF_SLOTS
+    for slots, share in candidates.items():
+        within_share = slots == 1 or cache_bytes(request.footprint, num_ctx, slots, limits) <= room // share
         needed_bytes = memory_bytes(request.footprint, num_ctx, slots, limits)
         shares = _shares(request, needed_bytes, limits)
         on_devices = sum(count for _, count in shares)
@@ -117,7 +118,7 @@ def automatic_ctx(request: LoadRequest, *, free_bytes: int, limits: Limits) -> i
     limits = limits.of_model(request.spec)
     free_bytes = _room(request, free_bytes, limits)
     longest = min(request.trained_ctx or SMALLEST_AUTOMATIC_CTX, _LARGEST_AUTOMATIC_CTX)
-    slots = limits.num_parallel or _AUTOMATIC_SLOTS
+    slots = limits.num_parallel or _CTX_SLOTS
     num_ctx = min(SMALLEST_AUTOMATIC_CTX, longest)
     while num_ctx < longest:
         larger = min(num_ctx * 2, longest)

@@ -50,10 +50,12 @@ def test_a_model_that_sees_gets_room_for_a_picture():
 @pytest.mark.parametrize(
     ("free", "num_ctx", "slots"),
     [
-        # 100 kB a token: 4096 tokens are 410 MB, four slots of them 1.64 GB.
-        (300 * GB, 16_384, 4),
-        (110 * GB, 8192, 4),
-        (100 * GB, 4096, 4),
+        # 100 kB a token: 4096 tokens are 410 MB, four slots of them 1.64 GB, eight 3.28 GB.
+        (300 * GB, 16_384, 8),
+        (110 * GB, 8192, 8),
+        (100 * GB, 4096, 8),
+        (55 * GB, 4096, 8),
+        (50 * GB, 4096, 4),
         (14 * GB, 4096, 4),
         (6 * GB, 4096, 2),
         (3 * GB, 4096, 1),
@@ -109,7 +111,7 @@ def test_less_after_running_out_of_memory():
     while placement:
         tried.append((placement.slots, placement.num_ctx))
         placement = smaller(placement, automatic, AUTOMATIC)
-    assert tried == [(4, 131_072), (2, 131_072), (1, 131_072), (1, 32_768), (1, 8192), (1, 4096)]
+    assert tried == [(8, 131_072), (4, 131_072), (2, 131_072), (1, 131_072), (1, 32_768), (1, 8192), (1, 4096)]
 
 
 def test_an_explicit_context_is_never_made_smaller():
@@ -141,7 +143,7 @@ def test_a_placement_fits_and_keeps_the_limits(*, free, weights_mb, kv_bytes, tr
         assert answer.needed_bytes > answer.free_bytes == free
         return
     assert answer.memory_bytes <= free
-    assert 1 <= answer.slots <= (parallel or 4)
+    assert 1 <= answer.slots <= (parallel or 8)
     assert 1 <= answer.num_ctx <= (trained or max(asked or 4096, 4))
 
 
