@@ -227,14 +227,20 @@ def check_shapes(made: Translation, blocks: Shapes) -> None:
     for block, shapes in sorted(blocks.items()):
         lengths = Lengths(made, block)
         for name, shape in shapes.items():
-            if name == "attn_gate.weight" and own == "laguna" and shape[-1] == LENGTHS["asked"].of(lengths):
-                continue  # a gate for each number rather than for each head
-            is_state = name == "attn_qkv.weight" and own in MIXED and lengths.is_recurrent
-            known = _RECURRENT_AT_ONCE if is_state else table.get(name)
+            known = _of_its_kind(own, name, shape, lengths) or table.get(name)
             if known is not None:
                 _check(made, f"blk.{block}.{name}", shape, known, lengths)
             elif not _ALSO.fullmatch(name):
                 raise _unknown(made, f"blk.{block}.{name}")
+
+
+def _of_its_kind(own: str, name: str, shape: tuple[int, ...], lengths: Lengths) -> str | None:
+    """The words for a tensor that comes in two kinds, where it is not of the usual one."""
+    if name == "attn_qkv.weight" and own in MIXED and lengths.is_recurrent:
+        return _RECURRENT_AT_ONCE
+    # A gate for each number rather than for each head.
+    is_wide = name == "attn_gate.weight" and own == "laguna" and shape[-1] == LENGTHS["asked"].of(lengths)
+    return "width asked" if is_wide else None
 
 
 def _unknown(made: Translation, name: str) -> InvalidModelFile:

@@ -2,6 +2,7 @@
 
 import struct
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import gguf
@@ -88,6 +89,20 @@ def test_experts_may_be_as_wide_as_a_block_without_any(tmp_path: Path) -> None:
     view = text_view(path, read_header(path))
     assert view is not None
     assert view.architecture == "llama"
+
+
+@pytest.mark.parametrize(("shape", "is_taken"), [((64, 4), True), ((64, 64), True), ((4, 64), False)])
+def test_gates_are_for_each_head_or_for_each_number(shape: tuple[int, ...], is_taken: bool, tmp_path: Path) -> None:
+    made = Made("laguna")
+    assert made.tensors["blk.3.attn_g.weight"][0] == (64, 4)
+    made.add("blk.3.attn_g.weight", *shape)
+    path = made.write(tmp_path / "gates.gguf")
+    with (
+        nullcontext()
+        if is_taken
+        else pytest.raises(InvalidModelFile, match=r"blk.3.attn_g.weight.*4 x 64, not 64 x 64")
+    ):
+        assert text_view(path, read_header(path)) is not None
 
 
 def contents(path: Path) -> tuple[dict[str, object], dict[str, object]]:
