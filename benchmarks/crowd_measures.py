@@ -40,7 +40,9 @@ def crowd_rows() -> Iterator[Row]:
         for server in (one, ours):
             furnish(server, path)
         yield _gain(_target("one slot", one), _target("tampu", ours))
-        yield from _turns(_target("tampu", ours))
+    with tampu_server(OLLAMA_NUM_PARALLEL=str(SLOTS)) as few:
+        furnish(few, path)
+        yield from _turns(_target("tampu", few))
 
 
 def gemma() -> Path:
