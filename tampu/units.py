@@ -60,7 +60,9 @@ def _quoted(text: str) -> str:
 
 def _escaped(found: re.Match[str]) -> str:
     letter = found[0]
-    return f"\\{letter}" if letter in '"\\' else "".join(f"\\x{byte:02x}" for byte in letter.encode())
+    if letter in '"\\':
+        return f"\\{letter}"
+    return "".join(f"\\x{byte:02x}" for byte in letter.encode("utf-8", "surrogateescape"))
 
 
 def format_duration(nanoseconds: int) -> str:

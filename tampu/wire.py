@@ -40,8 +40,11 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def encode(value: object) -> bytes:
-    """Compact JSON."""
-    return _encoder.encode(value)
+    """Compact JSON. What is no character, as Python keeps bytes of a command line or file name, becomes U+FFFD."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        return _encoder.encode(_without_surrogates(msgspec.to_builtins(value)))
 
 
 def decode(kind: type[T], raw: bytes, passed_over: Callable[[Sequence[str]], None] | None = None) -> T:

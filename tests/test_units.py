@@ -30,6 +30,7 @@ def test_durations(text: str, nanoseconds: int) -> None:
         ("9999999999h", 'time: invalid duration "9999999999h"'),
         ("-+5m", 'time: invalid duration "-+5m"'),
         ("∞", r'time: invalid duration "\xe2\x88\x9e"'),
+        ("\udcff", r'time: invalid duration "\xff"'),
         ('5"\\\n', r'time: unknown unit "\"\\\x0a" in duration "5\"\\\x0a"'),
     ],
 )

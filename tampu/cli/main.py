@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Literal, NoReturn, TextIO
 
 import click
 
@@ -29,8 +29,13 @@ def main() -> NoReturn:
     """Run the command line of this process."""
     # As an exception it passes through all that holds the terminal, which is then given back as it was.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
-    console = Console(_tolerant(sys.stdin), _tolerant(sys.stdout), _tolerant(sys.stderr))
-    sys.exit(run(sys.argv[1:], program_name(sys.argv[0]), console))
+    sys.stdin, sys.stdout, sys.stderr = _stream(sys.stdin, "r"), _stream(sys.stdout, "w"), _stream(sys.stderr, "w")
+    code = run(sys.argv[1:], program_name(sys.argv[0]), Console(sys.stdin, sys.stdout, sys.stderr))
+    if code == INTERRUPTED and os.name == "posix":
+        # A shell ends the loop or script around a program only if the program died of the interrupt itself.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
+    sys.exit(code)
 
 
 def program_name(path: str) -> str:
@@ -55,7 +60,8 @@ def run(arguments: Sequence[str], program: str, console: Console) -> int:
     try:
         code = _told(console, work)
     except BrokenPipeError:
-        return _leave_quietly()
+        _drop_unwritten(console)
+        return UNREAD
     except Exception as error:  # noqa: BLE001  # the last border: a fault of ours is told in one line too
         if shows_faults:
             traceback.print_exc()
@@ -89,6 +95,7 @@ def _told(console: Console, work: Callable[[], int]) -> int:
     except TampuError as error:
         return _complain(console, error.message, FAILED)
     except OSError as error:
+        _drop_unwritten(console)
         return _complain(console, _in_words(error), FAILED)
 
 
@@ -120,18 +127,19 @@ def _run_command(command: Command, arguments: list[str], context: click.Context)
 
 
 def _run_bare(arguments: Sequence[str], invocation: Invocation) -> int:
-    """No command. Whatever goes wrong behind the flags is told and, as in Ollama, no failure."""
+    """No command. What a server or a model refuses behind the flags is told and, as in Ollama, no failure."""
     given, _ = read_flags(ROOT_FLAGS, arguments)
     console = invocation.console
 
     def run_line(words: Sequence[str]) -> int:
         return _told(console, lambda: _dispatch(words, invocation))
 
-    def work() -> int:
+    try:
         run_bare(invocation, arguments, given, run_line)
-        return 0
-
-    _told(console, work)
+    except KeyboardInterrupt:
+        pass
+    except TampuError as error:
+        _complain(console, error.message, FAILED)
     return 0
 
 
@@ -152,14 +160,21 @@ def _show_cursor(console: Console) -> None:
         pass
 
 
-def _leave_quietly() -> int:
-    """The reader of our output has gone (`list | head -1`): say nothing, now or when the interpreter flushes."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return UNREAD
+def _drop_unwritten(console: Console) -> None:
+    """Forget output that nothing takes any more (`list | head -1`): the interpreter would fail on it as it ends."""
+    try:
+        console.output.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), console.output.fileno())
 
 
-def _tolerant(stream: TextIO) -> TextIO:
-    """The stream, with characters that its encoding lacks replaced instead of refused."""
+def _stream(stream: TextIO | None, mode: Literal["r", "w"]) -> TextIO:
+    """The stream, with characters that its encoding lacks replaced instead of refused; a void for one that is closed.
+
+    The void takes the number of the closed one, so that no file or socket of ours comes to stand there.
+    """
+    if stream is None:
+        return Path(os.devnull).open(mode, encoding="utf-8")
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(errors="replace")
     return stream

@@ -111,7 +111,7 @@ class Client:
 
     def cancel(self, request_id: str) -> None:
         """End a request, whoever sent it."""
-        self._ask("DELETE", f"/api/queue/{quote(request_id, safe='')}", None, msgspec.Struct)
+        self._ask("DELETE", f"/api/queue/{quote(request_id, safe='', errors='replace')}", None, msgspec.Struct)
 
     def describe(
         self, model: str, *, verbose: bool = False, shown_as: Mapping[str, object] | None = None
@@ -163,7 +163,7 @@ class Client:
 
     def logs(self, model: str = "", *, lines: int, follow: bool = False) -> Iterator[str]:
         """The last lines of the server's log, or of that of a model's engine; with `follow` those that come, too."""
-        query = urlencode({"model": model, "lines": lines, "follow": str(follow).lower()})
+        query = urlencode({"model": model, "lines": lines, "follow": str(follow).lower()}, errors="replace")
         for line in self._lines("GET", f"/api/logs?{query}", None, _LogLine, tells_status=False):
             yield line.line
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -25,6 +26,7 @@ MAX_LINE_BYTES: Final = 64 << 20
 USER_AGENT: Final = (
     f"tampu/{__version__} ({platform.machine()} {sys.platform}) Python/{sys.version_info[0]}.{sys.version_info[1]}"
 )
+_PATH_CHARACTERS: Final = "/%:@!$&'()*+,;=~"
 LOST: Final = "the server closed the connection in the middle of its answer"
 
 
@@ -38,6 +40,7 @@ class Connector:
 
     def __init__(self, address: Address, *, patience_s: float | None = None) -> None:
         self._address, self._patience_s = address, patience_s
+        self._path = quote(address.path, safe=_PATH_CHARACTERS, errors="replace")
 
     @contextmanager
     def exchange(
@@ -48,33 +51,39 @@ class Connector:
         headers: Mapping[str, str] | None = None,
     ) -> Generator[http.client.HTTPResponse, None, None]:
         """Send one request and give its response; the border where sockets' errors become ours."""
-        target = f"{self._address.path}{path}"
-        connection = self._connection()
+        target = f"{self._path}{path}"
+        connection = self._connected(method, target)
         try:
-            connection.connect()
             connection.sock.settimeout(CONNECT_TIMEOUT_S if method == "HEAD" else self._patience_s)
             _send(connection, method, target, body, {"User-Agent": USER_AGENT, **(headers or {})})
             yield connection.getresponse()
         except OSError as error:
-            raise ServerUnreachable(self._trouble(method, target, error)) from error
+            raise ServerUnreachable(f"{self._asked(method, target)}: {_said(error)}") from error
         except http.client.HTTPException as error:
             raise ServerUnreachable(LOST) from error
         finally:
             connection.close()
 
-    def _connection(self) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self._address.scheme == "https" else http.client.HTTPConnection
-        return kind(self._address.connect_host, self._address.port, timeout=CONNECT_TIMEOUT_S, blocksize=BLOCK_BYTES)
-
-    def _trouble(self, method: str, target: str, error: OSError) -> str:
+    def _connected(self, method: str, target: str) -> http.client.HTTPConnection:
         address = self._address
-        url = f"{address.url.removesuffix(address.path)}{target}"
-        return f'{method.capitalize()} "{url}": dial tcp{_reason(error, address)}'
+        kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+        try:
+            connection = kind(address.connect_host, address.port, timeout=CONNECT_TIMEOUT_S, blocksize=BLOCK_BYTES)
+            connection.connect()
+        except OSError as error:
+            raise ServerUnreachable(f"{self._asked(method, target)}: dial tcp{_reason(error, address)}") from error
+        except (UnicodeError, http.client.InvalidURL):
+            raise ServerUnreachable(f"no server can be at {address.url!r}; OLLAMA_HOST is to be host:port") from None
+        return connection
+
+    def _asked(self, method: str, target: str) -> str:
+        address = self._address
+        return f'{method.capitalize()} "{address.url.removesuffix(address.path)}{target}"'
 
 
 def _reason(error: OSError, address: Address) -> str:
     """What the system says; that a name leads nowhere, or nobody listens, in the words that people know from Ollama."""
-    said = (error.strerror or str(error) or type(error).__name__).lower()
+    said = _said(error)
     if isinstance(error, ConnectionRefusedError):
         host = f"[{address.connect_host}]" if ":" in address.connect_host else address.connect_host
         return f" {host}:{address.port}: connect: {said}"
@@ -82,6 +91,10 @@ def _reason(error: OSError, address: Address) -> str:
         return f": {said}"
     nowhere = error.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
     return f": lookup {address.connect_host}: {'no such host' if nowhere else said}"
+
+
+def _said(error: OSError) -> str:
+    return (error.strerror or str(error) or type(error).__name__).lower()
 
 
 def _send(

@@ -27,7 +27,7 @@ def _places(address: Address) -> list[tuple[int, tuple[str, int]]]:
         return [(socket.AF_INET6, ("::", address.port)), (socket.AF_INET, ("", address.port))]
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError:
+    except (OSError, UnicodeError):
         raise ListenFailed(f"listen tcp: lookup {address.host}: no such host") from None
     # As Ollama does: of a name's addresses the first IPv4 one, if there is any.
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)

@@ -1,7 +1,10 @@
 """The program as a whole: exit codes, errors in one line, streams."""
 
+import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -65,6 +68,74 @@ def test_a_full_disk_is_told_in_words(tmp_path: Path) -> None:
             timeout=60,
         )
     assert (done.returncode, done.stderr) == (1, b"Error: no space left on device\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+def test_a_page_that_could_not_be_written_is_an_error(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tampu", "--help"],
+            env=environment(tmp_path, NOWHERE),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (1, b"Error: no space left on device\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there can a program be started without streams")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_program_may_be_started_without_streams(tmp_path: Path, closed: str) -> None:
+    with stub_server({("GET", "/api/tags"): MODELS}) as stub:
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'"$0" -m tampu list {closed}', sys.executable],
+            env=environment(tmp_path, stub.address),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"NAME") is (">&-" not in closed.split())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there do programs die of an interrupt")
+def test_an_interrupt_ends_the_script_around_it(tmp_path: Path) -> None:
+    answer = Answer(lines=[{"status": "step one"}], hold=threading.Event())
+    with (
+        stub_server({("POST", "/api/pull"): answer}) as stub,
+        program_on_terminal("pull", "m", home=tmp_path, address=stub.address) as terminal,
+    ):
+        terminal.wait_until(lambda: any("step one" in line for line in terminal.lines))
+        terminal.send("\x03")
+        assert terminal.wait_for_end() is None
+        assert terminal.ended_by == signal.SIGINT, "a shell would go on to the next line of its loop"
+        assert not terminal.hides_cursor
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there are arguments bytes")
+def test_an_argument_that_is_no_text_is_sent_as_far_as_it_is_one(tmp_path: Path) -> None:
+    answers = {
+        ("POST", "/api/show"): Answer({"capabilities": ["completion"]}),
+        ("POST", "/api/generate"): Answer(lines=[{"response": "ok", "done": True}]),
+    }
+    with stub_server(answers) as stub:
+        done = run_program("run", "m", os.fsdecode(b"gr\xfc\xdfe"), home=tmp_path, address=stub.address)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert stub.bodies("/api/generate")[0]["prompt"] == "gr\ufffd\ufffde"
+        run_program("ps", "--cancel", os.fsdecode(b"\xfc"), home=tmp_path, address=stub.address)
+    assert stub.asked[-1][:2] == ("DELETE", "/api/queue/%3F")
+
+
+@pytest.mark.parametrize("host", ["a..b:1", "two words:1", "x" * 70])
+def test_an_address_where_no_server_can_be(tmp_path: Path, host: str) -> None:
+    for command in ("list", "serve"):
+        done = run_program(command, home=tmp_path, OLLAMA_HOST=host)
+        assert done.returncode == 1
+        told = done.stderr.decode().splitlines()[-1]
+        name = host.removesuffix(":1")
+        assert told.startswith(
+            (f"Error: no server can be at 'http://{name}", f"Error: listen tcp: lookup {name}: no such")
+        )
 
 
 def test_a_bad_setting_is_code_2(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The client against a scripted server: answers, streams, errors, uploads."""
 
 import socket
+import struct
 import threading
 
 import pytest
@@ -134,3 +135,26 @@ def test_the_path_of_the_address_comes_first() -> None:
         address = Address("http", stub.address.host, stub.address.port, "/deep")
         assert Client(address).version() == "1.2.3"
     assert USER_AGENT.startswith("tampu/")
+
+
+def test_a_path_is_sent_as_an_address_needs_it() -> None:
+    with stub_server({("GET", "/%C3%A4%20b%2Fc/api/version"): Answer({"version": "1.2.3"})}) as stub:
+        address = Address("http", stub.address.host, stub.address.port, "/ä b%2Fc")
+        assert Client(address).version() == "1.2.3"
+
+
+def test_a_server_that_hangs_up_was_reached() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            connection, _ = listener.accept()
+            # Closing with a limit of no time resets the connection.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(ServerUnreachable) as caught:
+            Client(Address("http", "127.0.0.1", listener.getsockname()[1])).list_models()
+        thread.join()
+    assert "dial" not in caught.value.message

@@ -82,6 +82,11 @@ class Terminal:
         self._child.close()
         return self._child.exitstatus
 
+    @property
+    def ended_by(self) -> int | None:
+        """The signal of which the program died; None if it ended by itself."""
+        return self._child.signalstatus
+
     def _pump(self) -> bool:
         try:
             text = self._child.read_nonblocking(65536, 0.2)

@@ -212,4 +212,4 @@ def test_logs_of_the_server_and_of_engines(tmp_path: Path) -> None:
             assert follower.poll() is None, "it waits for the next server"
         finally:
             follower.send_signal(signal.SIGINT)
-            assert follower.wait(60) == 130
+            assert follower.wait(60) == -signal.SIGINT
