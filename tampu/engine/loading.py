@@ -6,6 +6,7 @@ from typing import Final
 import anyio
 import psutil
 
+from tampu.engine.architectures import bundled_version
 from tampu.engine.client import EngineClient
 from tampu.engine.keeper import Keeper
 from tampu.engine.launch import Launch
@@ -74,7 +75,7 @@ def failure_of(launch: Launch, keeper: Keeper) -> EngineError:
     code = keeper.exit_code
     if code == -signal.SIGKILL and out_of_memory_kills() > launch.kills_before:
         return EngineOutOfMemory("the system ended the engine for want of memory while it loaded the model")
-    cause = cause_of_failure(lines)
+    cause = cause_of_failure(lines, f"the engine ({bundled_version()})" if launch.is_bundled else "the engine")
     if cause is not None:
         return cause
     if code == -signal.SIGILL:

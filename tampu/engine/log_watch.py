@@ -62,7 +62,10 @@ class LogTail:
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """Lines that name a cause, and the sentence they become; each `{}` takes the next group that matched."""
+    """Lines that name a cause, and the sentence they become.
+
+    Each `{}` takes the next group that matched, `{engine}` the name of the engine.
+    """
 
     pattern: re.Pattern[str]
     sentence: str
@@ -77,6 +80,10 @@ def _out_of_memory(message: str, tail: str) -> EngineError:  # noqa: ARG001  # o
     return EngineOutOfMemory(message)
 
 
+_UNKNOWN: Final = (
+    "{engine} does not know: a newer version of Tampu may, or a llama-server named by TAMPU_LLAMA_SERVER; "
+    "or use another model"
+)
 # The first row that fits wins, so causes stand before their consequences.
 _SIGNS: Final[tuple[_Sign, ...]] = tuple(
     _Sign(re.compile(pattern, re.IGNORECASE), sentence, kind)
@@ -89,6 +96,16 @@ _SIGNS: Final[tuple[_Sign, ...]] = tuple(
         (
             r"unknown model architecture: '([^']{1,80})'",
             "the engine does not know the model architecture '{}'; a newer version of the engine may",
+            _start_failed,
+        ),
+        (
+            r"unknown pre-tokenizer type: '([^'\n]{0,80})'",
+            f'the key "tokenizer.ggml.pre" of the model file is "{{}}", which {_UNKNOWN}',
+            _start_failed,
+        ),
+        (
+            r"unknown tokenizer: '([^'\n]{0,80})'",
+            f'the key "tokenizer.ggml.model" of the model file is "{{}}", which {_UNKNOWN}',
             _start_failed,
         ),
         (r"invalid magic characters", "the model file is not a GGUF file", _start_failed),
@@ -132,14 +149,17 @@ _SIGNS: Final[tuple[_Sign, ...]] = tuple(
 )
 
 
-def cause_of_failure(lines: Iterable[str]) -> EngineError | None:
-    """The error that the lines of an engine's log speak of; None where they name no cause that we know."""
+def cause_of_failure(lines: Iterable[str], engine: str = "the engine") -> EngineError | None:
+    """The error that the lines of an engine's log speak of; None where they name no cause that we know.
+
+    `engine`: how it is called in the error.
+    """
     tail = "\n".join(_STAMP.sub("", line) for line in lines)
     for sign in _SIGNS:
         found = sign.pattern.search(tail)
         if found is not None:
             details = [without_paths(group.strip()) for group in found.groups() if group]
-            return sign.kind(sign.sentence.format(*details, ""), tail)
+            return sign.kind(sign.sentence.format(*details, "", engine=engine), tail)
     return None
 
 

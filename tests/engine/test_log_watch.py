@@ -82,6 +82,14 @@ def test_causes(line: str, kind: type, text: str) -> None:
     assert error.message == text
 
 
+@pytest.mark.parametrize(("kind", "key"), [("pre-tokenizer type", "pre"), ("tokenizer", "model")])
+def test_a_way_of_cutting_text_that_the_engine_does_not_know_is_named_with_its_key(kind: str, key: str) -> None:
+    line = f"{STAMP}llama_model_load: error loading model: error loading model vocabulary: unknown {kind}: 'new-one'"
+    error = cause_of_failure([line], "the engine (1.2)")
+    assert isinstance(error, EngineStartFailed)
+    assert f'"tokenizer.ggml.{key}" of the model file is "new-one", which the engine (1.2) does not' in error.message
+
+
 def test_no_known_cause() -> None:
     assert cause_of_failure(["0.00.001.000 W srv: all is well"]) is None
     assert last_words([STAMP + "first", STAMP + "cannot map /var/lib/x/y.gguf", "", "  "]) == "cannot map ..."

@@ -51,8 +51,13 @@ class _Layer:
 def append_layer(made: Translation) -> None:
     """Make the layer that looks ahead the last block of the model, if there is one that the engine could use."""
     own, blocks = made.architecture, _blocks(made)
+    if any(name.startswith(_NEXT) for shapes in blocks.values() for name in shapes):
+        return
+    if blocks and made.has_parts(PREFIX):
+        # In such files the tensors tell how many blocks there are, whatever the key says.
+        made.facts[f"{own}.block_count"] = u32(1 + max(blocks))
     pattern = next((shapes for shapes in blocks.values() if _ATTENDING in shapes), None)
-    if pattern is None or any(name.startswith(_NEXT) for shapes in blocks.values() for name in shapes):
+    if pattern is None:
         return
     layer, count = _layer(made), made.require_number(f"{own}.block_count")
     is_even = 1 + max(blocks) == count and not any(made.is_array(f"{own}.{name}") for name in _PER_BLOCK)

@@ -17,6 +17,9 @@ _Table = Mapping[str, str]
 _EACH_BLOCK: Final = re.compile(r"(?P<part>v\.(?:sam\.)?blk\.|v\.deepstack\.)[0-9]{1,5}\.(?P<name>.+)", re.ASCII)
 _NONE: Final[_Table] = MappingProxyType({})
 _FALLBACK_MERGE: Final = 2
+_LARGEST_SQUARE: Final = 16
+"""Tokens along a side of the largest square picture that is shown to `gemma4v`, each of which joins patches."""
+_FALLBACK_JOIN: Final = 3
 
 
 def _pair(name: str, weight: str, bias: str) -> dict[str, str]:
@@ -161,6 +164,19 @@ def check_seen_shapes(made: Translation, kind: str) -> None:
         words = inside[match["part"]].get(match["name"]) if match else outside.get(name)
         if words is not None:
             _check(made, name, words.split(), known)
+    if kind == "gemma4v":
+        _check_places(made)
+
+
+def _check_places(made: Translation) -> None:
+    """One who looks up a place along each side has enough of them; the engine dies of a picture beyond the last."""
+    name, join = "v.position_embd.weight", made.number("clip.vision.projector.scale_factor")
+    least = _LARGEST_SQUARE * (_FALLBACK_JOIN if join is None else join)
+    shape = made.tensors[name].shape
+    if shape[1] < least:
+        wanted = shape_text((shape[0], least, *shape[2:]))
+        text = f"has the shape {shape_text(shape)}, but pictures take {wanted} at least"
+        raise InvalidModelFile(f'the tensor "{made.stored_name(name)}" {text}')
 
 
 def _lengths(made: Translation) -> dict[str, int]:

@@ -200,12 +200,13 @@ _OWN_OUTSIDE: Final[dict[str, _Table]] = {
         "per_layer_proj_norm.weight": "layered",
         "rope_freqs.weight": "half_key",
     },
+    "qwen2vl": {"output.bias": "tokens"},
 }
 _RECURRENT_AT_ONCE: Final = "width state_all"
 
 
 _ALSO: Final = re.compile(
-    r"(.+\.)?(input_)?scale|nextn\..+|(output|cls|cls\.output|dense_\d)\.(weight|bias)"
+    r"(.+\.)?(input_)?scale|nextn\..+|(cls|cls\.output|dense_\d)\.(weight|bias)"
     r"|rope_factors_(long|short)\.weight|attn_gate\.weight",
     re.ASCII,
 )

@@ -98,6 +98,16 @@ def test_one_that_the_engine_could_not_use_is_left_out(spoil: Callable[[Made], N
     assert not [name for name in shapes(header) if name.startswith((BLOCK, "mtp."))]
 
 
+@pytest.mark.parametrize("said", [None, 2, 5, 400])
+def test_the_tensors_tell_how_many_blocks_there_are_besides(said: int | None, tmp_path: Path) -> None:
+    made = Made("qwen35")
+    del made.facts["qwen35.block_count"]
+    if said is not None:
+        made.say(block_count=said)
+    header = read_header(translated(made, tmp_path))
+    assert (integer(header, "block_count"), integer(header, KEY)) == (5, 1)
+
+
 @pytest.mark.anyio
 async def test_it_guesses_and_changes_no_answer(tmp_path: Path) -> None:
     view = translated(Made("qwen35"), tmp_path)

@@ -200,8 +200,9 @@ OPTIONAL_KEYS = {
     "nemotron_h_moe": r"|.*\.attention\.layer_norm_rms_epsilon",
     "nemotron_h_omni": r"|.*\.attention\.layer_norm_rms_epsilon|.*\.vision\..*",
     "olmo3": HEADS + WINDOW,
-    "qwen35": r"|.*\.vision\.attention\.layer_norm_epsilon",
-    "qwen35moe": WIDTH + r"|.*\.expert_shared_feed_forward_length|.*\.vision\.attention\.layer_norm_epsilon",
+    "qwen35": r"|qwen35\.block_count|.*\.vision\.attention\.layer_norm_epsilon",
+    "qwen35moe": WIDTH
+    + r"|qwen35moe\.block_count|.*\.expert_shared_feed_forward_length|.*\.vision\.attention\.layer_norm_epsilon",
     "qwen3next": WIDTH + r"|.*\.expert_(shared_)?feed_forward_length",
     "qwen3vlmoe": WIDTH,
 }
@@ -274,6 +275,7 @@ WRONG: list[tuple[str, str, bytes, str]] = [
     ("qwen25vl", "qwen25vl.vision.attention.head_count", struct.pack("<II", 4, 3), "must divide 32"),
     ("qwen35", "qwen35.full_attention_interval", struct.pack("<II", 4, 2), "tensors of block"),
     ("qwen35", "qwen35.ssm.inner_size", struct.pack("<II", 4, 7), "times"),
+    ("glm4moelite", "glm4moelite.expert_used_count", struct.pack("<IIQ3I", 9, 4, 3, 1, 2, 2), "of the first block"),
     ("embeddinggemma", "gemma3.pooling_type", struct.pack("<II", 4, 7), "must be from 0 to 4"),
     ("embeddinggemma", "gemma3.block_count", struct.pack("<II", 4, 5), "tensors of block 5"),
     ("glmocr", "glmocr.attention.head_count_kv", struct.pack("<IIQ3I", 9, 4, 3, 1, 2, 2), "the same for all blocks"),
@@ -293,6 +295,23 @@ def test_numbers_of_which_the_engine_would_die_are_refused(
     assert isinstance(made, str)
     assert key in made
     assert words in made
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "renamed", "shape"),
+    [
+        ("gemma4", "v.position_embd.weight", "v.position_embd.weight", (32, 47, 2)),
+        ("laguna", "output.weight", "output.bias", (338,)),
+    ],
+)
+def test_tensors_of_which_the_engine_would_die_are_named(
+    name: str, tensor: str, renamed: str, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    spoiled = Spoiled(name)
+    spoiled.table = [(renamed, shape, *row[2:]) if row[0] == tensor else row for row in spoiled.table]
+    made = planned(spoiled.write(tmp_path / "spoiled.gguf"))
+    assert isinstance(made, str)
+    assert f'"{renamed}"' in made
 
 
 def test_a_whole_number_of_another_width_is_the_same_number(tmp_path: Path) -> None:
