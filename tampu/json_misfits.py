@@ -42,7 +42,8 @@ class _Misfit:
     def __str__(self) -> str:
         if self.words:
             return self.words
-        place = f"Go struct field {self.struct}.{'.'.join(self.path)} of type" if self.struct else "Go value of type"
+        is_inside = self.struct or self.path
+        place = f"Go struct field {self.struct}.{'.'.join(self.path)} of type" if is_inside else "Go value of type"
         return f"json: cannot unmarshal {self.value} into {place} {self.kind}"
 
 
@@ -52,7 +53,16 @@ _INT64: Final = 2**63
 _DIGITS = re.compile(r"-?[0-9]{1,19}")
 READS_ITSELF: Final = msgspec.Meta(extra={"reads_itself": True})
 """Marks a map, or texts that may be written as one text, as values of which rule 2 speaks."""
+_NAMELESS: Final = "struct {"
+"""How the type of a struct begins that has no name of its own."""
 _NO_MAP: Final = "Value looks like object, but can't find closing '}' symbol"
+
+
+def unfit(value: object, kind: str, field: str = "") -> str:
+    """What is told of a `value` (plain JSON data) that does not fit `kind`; `field`: its struct and path."""
+    words = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+    place = f"Go struct field {field}" if field else "Go value"
+    return f"json: cannot unmarshal {words[type(value)]} into {place} of type {kind}"
 
 
 def type_fault(raw: bytes, kind: Any) -> str:
@@ -116,10 +126,12 @@ def _too_large(value: Any) -> Iterator[str]:
 
 def _in_struct(value: Any, kind: type[msgspec.Struct], struct: str, path: tuple[str, ...]) -> Iterator[_Misfit]:
     if getattr(kind, "reads_itself", False):
-        own = _members(value, kind, "", ()) if isinstance(value, _Object) else [_no_object(value, "api.Alias")]
+        alias = getattr(kind, "alias_name", "api.Alias")
+        own = _members(value, kind, "", ()) if isinstance(value, _Object) else [_no_object(value, alias)]
         yield from _alone(own, struct, path)
     elif isinstance(value, _Object):
-        yield from _members(value, kind, _name(kind).rpartition(".")[2], path)
+        name = _name(kind)
+        yield from _members(value, kind, "" if name.startswith(_NAMELESS) else name.rpartition(".")[2], path)
     else:
         yield _no_object(value, _name(kind), struct, path)
 
@@ -185,6 +197,8 @@ def _without_none(kind: Any) -> Any:
         kind = get_args(kind)[0]
     if get_origin(kind) in {Union, types.UnionType}:
         kinds = [each for each in get_args(kind) if each is not types.NoneType]
+        if set(kinds) == {int, float}:
+            return float
         return _without_none(kinds[0]) if len(kinds) == 1 else Any
     return kind
 
@@ -210,4 +224,4 @@ def _name(kind: Any) -> str:
             return f"map[string]{_name(item)}"
         case _:
             name = str(getattr(plain, "go_name", plain.__name__))
-            return name if "." in name else f"api.{name}"
+            return name if "." in name or name.startswith(_NAMELESS) else f"api.{name}"

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tampu.errors import BadRequest
-from tampu.json_misfits import READS_ITSELF, type_fault
+from tampu.json_misfits import READS_ITSELF, type_fault, unfit
 from tampu.wire import Int64, decode
 
 
@@ -31,6 +31,20 @@ class Part(msgspec.Struct):
     size: Annotated[int, msgspec.Meta(title="int64")] = 0
 
 
+class Nested(msgspec.Struct):
+    go_name: ClassVar = "struct { Size float64 }"
+
+    size: int | float | None = None
+
+
+class Alone(msgspec.Struct):
+    go_name: ClassVar = "part.Alone"
+    reads_itself: ClassVar = True
+    alias_name: ClassVar = "struct { Name string }"
+
+    name: str = ""
+
+
 class Shape(msgspec.Struct):
     kinds: Annotated[str | list[str], READS_ITSELF] = ""
     inner: Annotated[dict[str, "Shape"] | None, READS_ITSELF] = None
@@ -49,6 +63,9 @@ class Body(msgspec.Struct):
     leaf: Leaf | None = None
     parts: tuple[Part, ...] = ()
     shape: Shape | None = None
+    nested: Nested | None = None
+    alone: list[Alone] = []
+    ratio: Annotated[int | float | None, msgspec.Meta(title="float32")] = None
 
 
 class Nameless(msgspec.Struct):
@@ -81,6 +98,11 @@ class Nameless(msgspec.Struct):
         ('{"parts":1}', "number into Go struct field PlayRequest.parts of type []part.Part"),
         ('{"parts":[1]}', "number into Go struct field PlayRequest.parts of type part.Part"),
         ('{"parts":[{"size":"1"}]}', "string into Go struct field Part.parts.size of type int64"),
+        ('{"nested":[]}', "array into Go struct field PlayRequest.nested of type struct { Size float64 }"),
+        ('{"nested":{"size":"x"}}', "string into Go struct field .nested.size of type float64"),
+        ('{"ratio":"x"}', "string into Go struct field PlayRequest.ratio of type float32"),
+        ('{"alone":[5]}', "number into Go struct field PlayRequest.alone of type struct { Name string }"),
+        ('{"model":1,"alone":[{"name":5}]}', "number into Go struct field PlayRequest.alone.name of type string"),
         ('{"shape":{"kinds":1}}', "number into Go struct field Shape.shape.kinds of type []string"),
         ('{"shape":{"kinds":["a",{}]}}', "object into Go struct field Shape.shape.kinds of type string"),
         ('{"model":1,"shape":{"inner":{"x":[]}}}', "array into Go struct field Shape.shape.inner of type api.Shape"),
@@ -126,3 +148,11 @@ def test_a_body_without_such_a_name_keeps_our_words() -> None:
 )
 def test_what_fits(raw: str) -> None:
     assert type_fault(raw.encode(), Body) == ""
+
+
+def test_a_value_that_was_read_already() -> None:
+    assert unfit({}, "string") == "json: cannot unmarshal object into Go value of type string"
+    assert (
+        unfit(True, "int", "Leaf.leaf.index")
+        == "json: cannot unmarshal bool into Go struct field Leaf.leaf.index of type int"
+    )

@@ -5,7 +5,7 @@ A field that changes the answer and that nobody here can honour is refused by it
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -33,6 +33,8 @@ _INSTEAD = {
 class ThinkingBody(msgspec.Struct):
     """Whether to think, and for how many tokens at most; `display` may say that thoughts are not to be shown."""
 
+    go_name: ClassVar = "anthropic.ThinkingConfig"
+
     type: str = ""
     budget_tokens: Int64 | None = None
     display: str = ""
@@ -40,6 +42,8 @@ class ThinkingBody(msgspec.Struct):
 
 class OutputBody(msgspec.Struct):
     """How hard to think, and which form the answer must have."""
+
+    go_name: ClassVar = "anthropic.OutputConfig"
 
     effort: str = ""
     format: Any = None
@@ -60,7 +64,7 @@ class AskingBody(msgspec.Struct):
     container: Any = None
     thread: Any = None
     compaction: Any = None
-    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    metadata: Annotated[dict[str, Any], msgspec.Meta(title="anthropic.Metadata")] = msgspec.field(default_factory=dict)
     context_management: dict[str, Any] = msgspec.field(default_factory=dict)
     service_tier: str = ""
     cache_control: dict[str, Any] | None = None
@@ -72,6 +76,8 @@ class AskingBody(msgspec.Struct):
 
 class MessageRequestBody(AskingBody):
     """What only a message that is to be written has."""
+
+    go_name: ClassVar = "anthropic.MessagesRequest"
 
     max_tokens: Int64 = 0
     stream: bool = False

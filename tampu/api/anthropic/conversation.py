@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -16,13 +16,13 @@ from tampu.api.anthropic.contents import (
     Block,
     Content,
     block_type,
-    no_content,
     read_blocks,
     read_content,
     text_of,
     unknown_block,
 )
 from tampu.errors import BadRequest
+from tampu.json_misfits import unfit
 from tampu.messages import Message, ToolCall, ToolCallFunction
 from tampu.wire import encode
 
@@ -33,6 +33,10 @@ _FAILED = "Error: "
 
 class MessageBody(msgspec.Struct):
     """A message; `content` is a text or a list of blocks."""
+
+    go_name: ClassVar = "anthropic.MessageParam"
+    reads_itself: ClassVar = True
+    alias_name: ClassVar = 'struct { Role string "json:\\"role\\""; Content json.RawMessage "json:\\"content\\"" }'
 
     role: str = ""
     content: Any = None
@@ -71,7 +75,7 @@ def _read(body: MessageBody, place: str) -> Sequence[Message]:
         case list(blocks):
             return _of_blocks(body.role.lower(), blocks, f"{place}.content")
         case _:
-            raise no_content(f"{place}.content")
+            raise BadRequest(unfit(body.content, "[]anthropic.ContentBlock", "MessagesRequest.messages"))
 
 
 def _of_blocks(role: str, blocks: Sequence[Any], place: str) -> Sequence[Message]:

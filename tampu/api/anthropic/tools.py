@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from tampu.errors import BadRequest
 from tampu.generation import NamedTool, ToolChoice, ToolUse
+from tampu.json_misfits import type_fault
 from tampu.messages import Tool, ToolFunction, ToolParameters, ToolProperty
-from tampu.wire import convert
+from tampu.wire import convert, encode
 
 WEB_SEARCH = "web_search"
 _SEARCH_TOOL = Tool(
@@ -34,6 +35,8 @@ _CHOICES = {"auto": ToolUse.AUTO, "any": ToolUse.REQUIRED, "none": ToolUse.NONE}
 class ToolBody(msgspec.Struct):
     """A tool as a client describes it. `type` is empty or "custom" for the client's own."""
 
+    go_name: ClassVar = "anthropic.Tool"
+
     type: str = ""
     name: str = ""
     description: str = ""
@@ -44,6 +47,8 @@ class ToolBody(msgspec.Struct):
 
 class ToolChoiceBody(msgspec.Struct):
     """Which tools may be called, and whether more than one at once."""
+
+    go_name: ClassVar = "anthropic.ToolChoice"
 
     type: str = ""
     name: str = ""
@@ -106,4 +111,5 @@ def _parameters(body: ToolBody) -> ToolParameters:
     try:
         return convert(ToolParameters, body.input_schema)
     except BadRequest as error:
-        raise BadRequest(f'invalid input_schema for tool "{body.name}": {error.message}') from None
+        fault = type_fault(encode(body.input_schema), ToolParameters) or error.message
+        raise BadRequest(f'invalid input_schema for tool "{body.name}": {fault}') from None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ _MOST_TOKEN_DIGITS = 10
 
 class StreamOptions(msgspec.Struct):
     """What a stream is to hold besides the answer."""
+
+    go_name: ClassVar = "openai.StreamOptions"
 
     include_usage: bool = False
 

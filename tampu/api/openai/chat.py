@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, ClassVar, assert_never
 
 import msgspec
 
@@ -33,7 +33,7 @@ from tampu.generation import (
     TokenLogprob,
     ToolCallReady,
 )
-from tampu.messages import ToolCall
+from tampu.messages import Tool, ToolCall
 from tampu.wire import Int64, convert
 from tampu.wire import decode as decode_json
 from tampu.wire import encode as encode_json
@@ -48,10 +48,14 @@ _INSTEAD = {
 
 
 class _Reasoning(msgspec.Struct):
+    go_name: ClassVar = "openai.Reasoning"
+
     effort: str = ""
 
 
 class _Body(AskingBody):
+    go_name: ClassVar = "openai.ChatCompletionRequest"
+
     messages: list[MessageBody] = msgspec.field(default_factory=list)
     tools: Any = msgspec.field(default_factory=list)
     tool_choice: Any = None
@@ -76,8 +80,7 @@ def _decode(call: Call) -> Asked:
     _check_unsupported(body)
     if body.max_completion_tokens is not None:
         body.max_tokens = body.max_completion_tokens
-    offered = convert(ToolsBody, {"tools": body.tools}).tools
-    tools, choice = read_tools(offered, body.tool_choice)
+    tools, choice = read_tools(_offered(call, body), body.tool_choice)
     wanted = ChatInput(
         messages=messages,
         tools=tools,
@@ -97,6 +100,13 @@ def _decode(call: Call) -> Asked:
         top_logprobs=read_top_logprobs(body.top_logprobs),
     )
     return Asked(choices, body.stream_options.include_usage)
+
+
+def _offered(call: Call, body: _Body) -> Sequence[Tool]:
+    try:
+        return convert(ToolsBody, {"tools": body.tools}).tools
+    except BadRequest:
+        return decode_json(ToolsBody, call.body).tools  # raises too, in the words that clients know
 
 
 def _check_unsupported(body: _Body) -> None:

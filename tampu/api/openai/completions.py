@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, assert_never
+from typing import Annotated, Any, ClassVar, assert_never
+
+import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.fields import read_top_logprobs
@@ -27,18 +29,26 @@ from tampu.generation import (
     TokenLogprob,
     ToolCallReady,
 )
+from tampu.json_misfits import unfit
 from tampu.wire import Int64
 from tampu.wire import decode as decode_json
 
+_Number32 = Annotated[Number | None, msgspec.Meta(title="float32")]
+"""The title is what errors call it."""
+
 
 class _Body(AskingBody):
+    go_name: ClassVar = "openai.CompletionRequest"
+
     prompt: Any = ""
     suffix: str = ""
     echo: bool = False
     best_of: Int64 | None = None
     logprobs: Int64 | None = None
-    frequency_penalty: Number | None = 0
-    presence_penalty: Number | None = 0
+    temperature: _Number32 = None
+    top_p: _Number32 = None
+    frequency_penalty: _Number32 = 0
+    presence_penalty: _Number32 = 0
 
 
 def _decode(call: Call) -> Asked:
@@ -88,8 +98,10 @@ def _read_prompts(value: Any) -> tuple[str | tuple[int, ...], ...]:
             return (tuple(value),)
         case [_, *_] if all(isinstance(item, list) and item and are_tokens(item) for item in value):
             return tuple(tuple(item) for item in value)
-        case _:
+        case None | list():
             raise BadRequest("prompt must be a text, a list of texts, a list of tokens or a list of those")
+        case _:
+            raise BadRequest(unfit(value, "string", "CompletionRequest.prompt"))
 
 
 @dataclass(slots=True)

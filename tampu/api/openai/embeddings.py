@@ -5,7 +5,7 @@ from array import array
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -25,6 +25,8 @@ _FORMATS = ("float", "base64")
 
 
 class _Body(LoadingBody):
+    go_name: ClassVar = "openai.EmbedRequest"
+
     input: Any = None
     dimensions: Int64 = 0
     encoding_format: str = "float"

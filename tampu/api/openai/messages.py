@@ -1,7 +1,7 @@
 """Messages of a chat: parts, media and calls of tools as OpenAI writes them, to messages of the vocabulary."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ _ROLES = {"developer": "system"}
 class FunctionBody(msgspec.Struct):
     """The function of a call; `arguments` is JSON in a text."""
 
+    go_name: ClassVar = 'struct { Name string "json:\\"name\\""; Arguments string "json:\\"arguments\\"" }'
+
     name: str = ""
     arguments: str = ""
 
@@ -25,12 +27,16 @@ class FunctionBody(msgspec.Struct):
 class CallBody(msgspec.Struct):
     """A call as a client sends it back."""
 
+    go_name: ClassVar = "openai.ToolCall"
+
     id: str = ""
     function: FunctionBody = msgspec.field(default_factory=FunctionBody)
 
 
 class MessageBody(msgspec.Struct):
     """A message. Thoughts come under either name, by the server that a client was written for."""
+
+    go_name: ClassVar = "openai.Message"
 
     role: str = ""
     content: Any = None

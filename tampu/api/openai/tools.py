@@ -1,7 +1,7 @@
 """Tools on offer, and which of them the answer may or must call."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -17,6 +17,8 @@ _CHOICES = (
 
 class ToolsBody(msgspec.Struct):
     """The tools of a request."""
+
+    go_name: ClassVar = "openai.ChatCompletionRequest"
 
     tools: list[Tool] = []
 

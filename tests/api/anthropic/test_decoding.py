@@ -287,7 +287,7 @@ _WRONG_WITHIN: list[tuple[str, dict[str, Any]]] = [
     ("budget_tokens", {"thinking": {"type": "enabled", "budget_tokens": "many"}}),
     ("display", {"thinking": {"type": "enabled", "display": 5}}),
     ("effort", {"output_config": {"effort": 5}}),
-    ("content", {"messages": [{"role": "user", "content": 3}]}),
+    ("messages of type []anthropic.ContentBlock", {"messages": [{"role": "user", "content": 3}]}),
     ("role", {"messages": [{"role": 3, "content": "hi"}]}),
     ("messages", {"messages": ["hi"]}),
     ("stop_sequences", {"stop_sequences": [5]}),

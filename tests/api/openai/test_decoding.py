@@ -294,3 +294,28 @@ def _status(decode: Any, fields: dict[str, Any]) -> int:
     except TampuError as error:
         return error.status
     return 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"max_tokens": "4"}, "string into Go struct field ChatCompletionRequest.max_tokens of type int"),
+        ({"temperature": []}, "array into Go struct field ChatCompletionRequest.temperature of type float64"),
+        ({"messages": [{"role": 5}]}, "number into Go struct field Message.messages.role of type string"),
+        ({"tools": {"a": 1}}, "object into Go struct field ChatCompletionRequest.tools of type []api.Tool"),
+        (
+            {"tools": [{"function": {"parameters": []}}]},
+            "array into Go struct field ToolFunction.tools.function.parameters of type api.ToolFunctionParameters",
+        ),
+        ({"response_format": "x"}, "string into Go struct field ChatCompletionRequest.response_format of type openai."),
+        ({"response_format": {"type": 5}}, "number into Go struct field ResponseFormat.response_format.type of type"),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"function": {"arguments": {}}}]}]},
+            "object into Go struct field .messages.tool_calls.function.arguments of type string",
+        ),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_told_as_clients_of_ollama_know_it(fields: dict[str, Any], fault: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        _chat(**fields)
+    assert caught.value.message.startswith(f"json: cannot unmarshal {fault}")

@@ -13,6 +13,7 @@ import msgspec
 from tampu.api.openai.media import PICTURE_PLACE, read_image, read_sound
 from tampu.api.openai.responses.items import Item
 from tampu.errors import BadRequest, InvalidParameter
+from tampu.json_misfits import unfit
 from tampu.messages import Message, ToolCall, ToolCallFunction
 from tampu.wire import parse
 
@@ -130,7 +131,7 @@ def _content(value: Any, what: str) -> tuple[str, tuple[bytes, ...]]:
             read = [_part(part, f"{what}[{number}]") for number, part in enumerate(parts)]
             return _joined(read), tuple(part for part in read if isinstance(part, bytes))
         case _:
-            raise BadRequest(f"{what} must be a string or array")
+            raise BadRequest(f"{what} must be a string or array: {unfit(value, '[]json.RawMessage')}")
 
 
 def _joined(parts: Sequence[str | bytes]) -> str:

@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -40,11 +40,15 @@ _MOST_METADATA, _LONGEST_KEY, _LONGEST_VALUE = 16, 64, 512
 
 
 class _Text(msgspec.Struct):
+    go_name: ClassVar = "openai.ResponsesText"
+
     format: Any = None
 
 
 class _Body(SamplingBody):
     """The fields that mean something here. Those behind `prompt_cache_key` are ours; SDKs send them as `extra_body`."""
+
+    go_name: ClassVar = "openai.ResponsesRequest"
 
     input: Any = None
     instructions: str = ""

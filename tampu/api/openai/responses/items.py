@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tampu.errors import BadRequest
+from tampu.json_misfits import unfit
 
 Item = dict[str, Any]
 REFERENCE = "item_reference"
 _ID_PREFIXES = {"message": "msg", "function_call": "fc", "function_call_output": "fco", "reasoning": "rs"}
 RESPONSE_PREFIX = "resp_"
+_ITEM = 'struct { Type string "json:\\"type\\""; Role string "json:\\"role\\"" }'
+"""What errors call an item, as clients of Ollama know it."""
 
 
 def read_input(value: Any, tag: str) -> tuple[Item, ...]:
@@ -25,7 +28,7 @@ def read_input(value: Any, tag: str) -> tuple[Item, ...]:
                 _with_id(_typed(item, f"input[{number}]"), f"{tag}_in{number}") for number, item in enumerate(items)
             )
         case _:
-            raise BadRequest("input must be a string or array")
+            raise BadRequest(f"input must be a string or array: {unfit(value, '[]json.RawMessage')}")
 
 
 def listed(item: Item) -> Item:
@@ -72,13 +75,13 @@ def _typed(item: Any, place: str) -> Item:
         case {"type": str(kind)} if kind:
             return dict(item)
         case {"type": kind} if kind is not None and kind != "":
-            raise BadRequest(f"{place}.type must be a string")
+            raise BadRequest(f"{place}: {unfit(kind, 'string', '.type')}")
         case {"role": str(role)} if role:
             return {**item, "type": "message"}
         case None | dict():
             raise BadRequest(f"{place}: input item missing required 'type' field")
         case _:
-            raise BadRequest(f"{place}: input item must be an object")
+            raise BadRequest(f"{place}: {unfit(item, _ITEM)}")
 
 
 def _with_id(item: Item, tag: str) -> Item:

@@ -1,6 +1,6 @@
 """`reasoning`: how hard to think."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -11,6 +11,8 @@ from tampu.generation import Think
 
 class ReasoningBody(msgspec.Struct):
     """What a request says of thinking."""
+
+    go_name: ClassVar = "openai.ResponsesReasoning"
 
     effort: str = ""
     summary: str = ""
