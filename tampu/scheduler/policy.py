@@ -13,7 +13,8 @@ To make room: idle ones leave, soonest to expire first. A busy one is never evic
 once it has waited for `PATIENCE_S` the busy one gets no new users, so that steady traffic cannot starve a request.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -202,12 +203,14 @@ def _free_without(residents: Sequence[ResidentState], memory: Memory, *, gone: S
 
 
 def _too_large(wanted: LoadRequest, lacking: DoesNotFit) -> EngineOutOfMemory:
-    needed, free = _gibibytes(lacking.needed_bytes), _gibibytes(lacking.free_bytes)
+    # Rounded away from each other: two equal numbers would explain nothing.
+    needed, free = _size(lacking.needed_bytes, math.ceil), _size(lacking.free_bytes, math.floor)
     return EngineOutOfMemory(
         f"model requires more system memory ({needed}) than is available ({free}): {wanted.name}; "
         "use a smaller model, a smaller num_ctx, or free some memory"
     )
 
 
-def _gibibytes(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB"
+def _size(count: int, rounded: Callable[[float], int]) -> str:
+    unit, name = (2**30, "GiB") if count >= 2**30 else (2**20, "MiB")
+    return f"{rounded(count * 10 / unit) / 10:.1f} {name}"

@@ -98,7 +98,7 @@ async def test_out_of_memory_is_tried_again_with_less():
         )
         await world.use("a", trained_ctx=32_768, kv_bytes=1)
         assert [(p.slots, p.num_ctx) for _, p in world.engines.starts] == [
-            (4, 32_768), (2, 32_768), (1, 32_768), (1, 8192),
+            (8, 32_768), (4, 32_768), (2, 32_768), (1, 32_768), (1, 8192),
         ]  # fmt: skip
         assert world.scheduler.residents()[0].placement.num_ctx == 8192
 

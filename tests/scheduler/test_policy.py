@@ -113,7 +113,7 @@ def test_7_it_starts_beside_others():
     assert decision.plan.request == load("c", trained_ctx=512)
     assert (decision.plan.placement.num_ctx, decision.plan.placement.slots, decision.plan.automatic_ctx) == (
         512,
-        4,
+        8,
         512,
     )
 
@@ -123,7 +123,23 @@ def test_3_what_can_never_fit_evicts_nobody_and_says_how_much_is_missing(residen
     decision = decide(load("c", **HUGE), residents, memory=TIGHT, limits=Limits(max_loaded=1))
     assert isinstance(decision, Refuse)
     assert isinstance(decision.error, EngineOutOfMemory)
-    assert "requires more system memory (46.6 GiB) than is available (" in decision.error.message
+    assert "requires more system memory (46.7 GiB) than is available (" in decision.error.message
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "told"),
+    [
+        (4_100 * MB, "(4.0 GiB) than is available (3.8 GiB)"),
+        # Little more is needed than there is: the numbers still differ.
+        (4_210 * MB, "(4.0 GiB) than is available (3.9 GiB)"),
+        (1_000 * MB, "(4.0 GiB) than is available (953.6 MiB)"),
+        (0, "(4.0 GiB) than is available (0.0 MiB)"),
+    ],
+)
+def test_3_both_numbers_are_told_as_people_read_them(free_bytes, told):
+    decision = decide(load("c", weights_mb=4_200), [], memory=Memory(64_000 * MB, free_bytes), limits=Limits())
+    assert isinstance(decision, Refuse)
+    assert told in decision.error.message
 
 
 def test_eviction_order():

@@ -64,11 +64,11 @@ async def test_slots_are_handed_on_in_order_and_a_client_that_left_is_passed_ove
         assert world.begun == ["0", "1", "3", "4", "5"]
 
 
-async def test_four_slots_by_default_as_many_as_the_engine_has():
+async def test_eight_slots_by_default_as_many_as_the_engine_has():
     async with World().open() as world:
-        clients = [world.client("a") for _ in range(5)]
+        clients = [world.client("a") for _ in range(9)]
         await settled()
-        assert [client.is_served for client in clients] == [True] * 4 + [False]
+        assert [client.is_served for client in clients] == [True] * 8 + [False]
 
 
 async def test_an_idle_slot_is_taken_without_waiting_for_anybody():
