@@ -94,6 +94,11 @@ _SIGNS: Final[tuple[_Sign, ...]] = tuple(
             _out_of_memory,
         ),
         (
+            r"what\(\):\s+Resource temporarily unavailable",
+            "the system gives the engine no further thread; its memory or its number of processes is used up",
+            _out_of_memory,
+        ),
+        (
             r"unknown model architecture: '([^']{1,80})'",
             "the engine does not know the model architecture '{}'; a newer version of the engine may",
             _start_failed,

@@ -27,6 +27,11 @@ STAMP = "0.00.004.432 E "
             "the model does not fit into the memory that is free; use a smaller model or a smaller num_ctx",
         ),
         (
+            "  what():  Resource temporarily unavailable",
+            EngineOutOfMemory,
+            "the system gives the engine no further thread; its memory or its number of processes is used up",
+        ),
+        (
             "gguf_init_from_reader: invalid magic characters: 'hell', expected 'GGUF'",
             EngineStartFailed,
             "the model file is not a GGUF file",
