@@ -11,6 +11,7 @@ from typing import Final
 from tampu.config import Settings
 from tampu.engine.binary import find_engine
 from tampu.engine.flags import COMMON, Abilities, abilities_told
+from tampu.engine.inquiry import end_family
 
 _PATIENCE_S: Final = 5.0
 _FEWEST: Final = 20
@@ -76,15 +77,25 @@ def abilities_of(binary: Path, environment: Mapping[str, str]) -> Abilities:
 @lru_cache(maxsize=16)
 def _asked(binary: str, size: int, mtime_ns: int, environment: tuple[tuple[str, str], ...]) -> Abilities:  # noqa: ARG001  # size and time are what the answer is remembered by
     try:
-        done = subprocess.run(
-            [binary, "--help"],
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE_S,
-            check=False,
-        )
+        code, told = _told([binary, "--help"], dict(environment))
     except (OSError, subprocess.SubprocessError):
         return COMMON
-    told = abilities_told((done.stdout + b"\n" + done.stderr).decode("utf-8", "replace"))
-    return told if len(told.flags) >= _FEWEST and done.returncode == 0 else COMMON
+    abilities = abilities_told(told)
+    return abilities if len(abilities.flags) >= _FEWEST and code == 0 else COMMON
+
+
+def _told(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """How it ended and what it wrote; raises TimeoutExpired, and nothing that it started stays."""
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as program:
+        try:
+            told, _ = program.communicate(timeout=_PATIENCE_S)
+        finally:
+            end_family(program.pid)
+    return program.returncode, told.decode("utf-8", "replace")

@@ -2,14 +2,12 @@
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-import anyio
-
 from tampu.engine.abilities import Program
+from tampu.engine.inquiry import ask_program
 from tampu.hardware.accelerators import Device
 
 _PATIENCE_S: Final = 20.0
@@ -31,12 +29,10 @@ async def devices_of(program: Program, environment: Mapping[str, str]) -> tuple[
         else [str(program.binary), "--list-devices"]
     )
     try:
-        with anyio.fail_after(_PATIENCE_S):
-            done = await anyio.run_process(command, env=environment, stdin=subprocess.DEVNULL, check=False)
+        code, told = await ask_program(command, environment, patience_s=_PATIENCE_S, with_errors=False)
     except (TimeoutError, OSError):
         return ()
-    told = done.stdout.decode("utf-8", "replace")
-    if done.returncode:
+    if code:
         return ()
     return devices_told(told) if program.binary is not None else devices_in(told)
 

@@ -6,7 +6,6 @@ it would be used: what passes here starts, computes, and speaks as it must.
 
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ import anyio
 from anyio import to_thread
 
 from tampu.config import Settings
+from tampu.engine.inquiry import ask_program, ending_told, misfit_of
 from tampu.engine.process import start_engine
 from tampu.engine.protocol import EngineCompletion, EngineEnd
 from tampu.engine.spec import EngineSpec, Placement
@@ -53,20 +53,26 @@ async def try_engine(binary: Path | None, environment: Mapping[str, str]) -> Tri
     """Start a `llama-server` binary, or the bundled library (None), so far that it tells its version."""
     command = [sys.executable, "-P", "-c", _INTRODUCE, *sys.path] if binary is None else [str(binary), "--version"]
     try:
-        with anyio.fail_after(TRIAL_S):
-            done = await anyio.run_process(
-                command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, check=False
-            )
+        misfit = "" if binary is None else await to_thread.run_sync(misfit_of, binary)
+        if misfit:
+            return Trial("", misfit)
+        code, told = await ask_program(command, environment, patience_s=TRIAL_S)
     except TimeoutError:
         return Trial("", f"it says nothing for {TRIAL_S:.0f} s")
     except OSError as error:
-        return Trial("", error.strerror or str(error))
-    words = done.stdout.decode("utf-8", "replace").strip()
-    if done.returncode == 0:
+        return Trial("", _start_problem(error))
+    words = told.strip()
+    if code == 0:
         return Trial(_version(words), features=tuple(_FEATURE.findall(words)))
-    if done.returncode == -signal.SIGILL:
+    if code == -signal.SIGILL:
         return Trial("", "it was built for another processor (SIGILL)")
-    return Trial("", (words.splitlines() or [f"it ends with status {done.returncode}"])[-1])
+    return Trial("", (words.splitlines() or [ending_told(code)])[-1])
+
+
+def _start_problem(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "it cannot be started: it is gone, or what it takes to run it is missing"
+    return error.strerror or str(error)
 
 
 async def prove_engine(name: str, binary: Path | None, settings: Settings, environment: Mapping[str, str]) -> Trial:
