@@ -18,6 +18,7 @@ from tampu.client.answers import Piece
 from tampu.client.client import Client
 from tampu.errors import BadRequest
 from tampu.terminal.table import table
+from tampu.terminal.waiting import waiting
 
 _WORDS: Final = "river stone window garden paper music travel summer number letter silver forest market engine".split()
 _NS: Final = 1e9
@@ -67,10 +68,15 @@ def command_line(
     if min(prompt, tokens, rounds) < 1:
         raise BadRequest("--prompt, --tokens and --rounds must be at least 1")
     client = invocation.client
-    _ = list(client.generate({"model": model}))
-    ask = partial(_ask, client, model, prompt, tokens)
-    ask(random.Random(0))  # noqa: S311  # a first answer warms up what only the first needs
-    measured = [_measure(ask, count, rounds) for count in counts]
+    with waiting(invocation.console) as shown:
+        shown.tell(f"loading {model}")
+        _ = list(client.generate({"model": model}))
+        ask = partial(_ask, client, model, prompt, tokens)
+        ask(random.Random(0))  # noqa: S311  # a first answer warms up what only the first needs
+        measured = []
+        for count in counts:
+            shown.tell(f"measuring with {count} client{'s' if count > 1 else ''}")
+            measured.append(_measure(ask, count, rounds))
     if as_json:
         invocation.console.write(msgspec.json.encode(measured).decode() + "\n")
     else:
@@ -99,9 +105,13 @@ def _ask(client: Client, model: str, prompt_words: int, tokens: int, dice: rando
 
 def _measure(ask: partial[_Request], clients: int, rounds: int) -> Measured:
     seeds = itertools.count(time.time_ns())
-    with ThreadPoolExecutor(clients) as pool:
-        dice = [random.Random(next(seeds)) for _ in range(clients * rounds)]  # noqa: S311  # no secrets are made of it
+    dice = [random.Random(next(seeds)) for _ in range(clients * rounds)]  # noqa: S311  # no secrets are made of it
+    pool = ThreadPoolExecutor(clients)
+    try:
         requests = list(pool.map(ask, dice))
+    finally:
+        # Ctrl-C must not wait until the last client has its answer.
+        pool.shutdown(wait=False, cancel_futures=True)
     spent = max(request.ended for request in requests) - min(request.started for request in requests)
     return Measured(
         clients=clients,

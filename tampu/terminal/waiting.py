@@ -1,4 +1,4 @@
-"""The spinner before an answer, which tells how far a long prompt is read. It leaves nothing on the screen."""
+"""The spinner before an answer, which can tell what takes so long. It leaves nothing on the screen."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +18,13 @@ class Waiting:
     def __init__(self, progress: Progress, spinner: Spinner) -> None:
         self._progress, self._spinner = progress, spinner
 
+    def tell(self, message: str) -> None:
+        """Show `message` in front of the spinner."""
+        self._spinner.message = message
+
     def tell_reading(self, told: PromptRead) -> None:
         """Show how far the prompt is read, where it is long."""
-        self._spinner.message = reading_line(told)
+        self.tell(reading_line(told))
 
     def clear(self) -> None:
         """Take the spinner off the screen."""
