@@ -8,9 +8,11 @@ from tampu.cli.command import command
 from tampu.cli.grammar import NO_WORDS, flag
 from tampu.cli.invocation import Invocation
 from tampu.client.answers import Finding
-from tampu.errors import TampuError
+from tampu.errors import ServerError, ServerUnreachable, TampuError
 from tampu.terminal.console import printable
 
+_UNKNOWN_ROUTE = {200, 404, 405, 501}
+"""How servers answer to what they do not know; 200 with what cannot be read is a page."""
 _MARKS = {"ok": "  ", "note": "- ", "problem": "! "}
 
 
@@ -18,7 +20,7 @@ _MARKS = {"ok": "  ", "note": "- ", "problem": "! "}
 @flag("--json", "as_json", beyond=True, help="Print what was found as JSON")
 def command_line(invocation: Invocation, words: tuple[str, ...], as_json: bool) -> None:  # noqa: ARG001  # takes none
     """Ask the server to look at its machine, its engine and its models folder; fails if something is wrong."""
-    findings = invocation.client.examine()
+    findings = _findings(invocation)
     if as_json:
         invocation.console.write(msgspec.json.encode(findings).decode() + "\n")
     else:
@@ -27,6 +29,19 @@ def command_line(invocation: Invocation, words: tuple[str, ...], as_json: bool) 
     problems = sum(finding.verdict == "problem" for finding in findings)
     if problems:
         raise TampuError(f"{problems} problem{'' if problems == 1 else 's'} found")
+
+
+def _findings(invocation: Invocation) -> list[Finding]:
+    """What the server finds; raises ServerUnreachable where what answers is none of ours."""
+    try:
+        return invocation.client.examine()
+    except ServerError as error:
+        if error.status not in _UNKNOWN_ROUTE:
+            raise
+    raise ServerUnreachable(
+        f"what answers at {invocation.settings.address.url} is another program, or another server of models, and does "
+        "not examine itself: end it, or set OLLAMA_HOST to another address"
+    )
 
 
 def _section(topic: str, findings: list[Finding]) -> str:

@@ -32,6 +32,7 @@ from tampu.units import format_bytes
 from tampu.upkeep import Damage, Finding, Verdict
 
 _ROOT: Final = Path("/")
+_NAME_ANOTHER: Final = "set TAMPU_LLAMA_SERVER to a binary that runs here, or take it away to use the bundled engine"
 _LITTLE_MEMORY: Final = 1 << 30
 _LITTLE_ROOM: Final = 2 * 10**9
 
@@ -55,7 +56,8 @@ async def examine(services: Services) -> Sequence[Finding]:
         try:
             findings += await look()
         except (OSError, StoreError, psutil.Error) as error:
-            findings.append(Finding(topic, f"cannot be examined: {error}", Verdict.PROBLEM))
+            advice = "see that what is named exists, and that the user that the server runs as may read and write it"
+            findings.append(Finding(topic, f"cannot be examined: {error}", Verdict.PROBLEM, advice))
     return findings
 
 
@@ -102,7 +104,8 @@ async def _engine(settings: Settings) -> Sequence[Finding]:
     try:
         choice = await to_thread.run_sync(find_engine, settings, environment)
     except EngineStartFailed as error:
-        return [Finding("engine", error.message, Verdict.PROBLEM)]
+        # Where no engine is there at all, the error says itself what to install.
+        return [Finding("engine", error.message, Verdict.PROBLEM, _NAME_ANOTHER if settings.llama_server else "")]
     trial = await try_engine(choice.engine.binary, environment)
     here = await to_thread.run_sync(instructions.processor)
     return list(engine(choice.engine.binary, trial, accelerators(), why=choice.why, features=here.features))
@@ -122,7 +125,7 @@ def engine(
         advice = (
             "install the package xllamacpp again, or set TAMPU_LLAMA_SERVER to a llama-server binary"
             if binary is None
-            else "set TAMPU_LLAMA_SERVER to a binary that runs here, or take it away to use the bundled engine"
+            else _NAME_ANOTHER
         )
         yield Finding("engine", f"{where}: {trial.problem}", Verdict.PROBLEM, advice)
         return

@@ -34,3 +34,18 @@ def test_as_json(tmp_path: Path) -> None:
     code, output, _ = doctor(tmp_path, PROBLEM, flags=("--json",))
     assert code == 1
     assert json.loads(output) == [PROBLEM]
+
+
+def test_what_answers_may_be_another_program(tmp_path: Path) -> None:
+    for answers in ({}, {("GET", "/api/doctor"): Answer("<html>")}):
+        with stub_server(answers) as stub:
+            done = run_program("doctor", home=tmp_path, address=stub.address)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert b"is another program" in done.stderr
+        assert b"set OLLAMA_HOST" in done.stderr
+
+
+def test_an_error_of_the_server_is_told_as_it_is(tmp_path: Path) -> None:
+    with stub_server({("GET", "/api/doctor"): Answer({"error": "only from this machine"}, status=403)}) as stub:
+        done = run_program("doctor", home=tmp_path, address=stub.address)
+    assert b"only from this machine" in done.stderr
