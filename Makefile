@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Without what setuptools says to people who build packages.
+INSTALL := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 MODEL ?= smollm2:135m
 PROMPT ?= Why is the sky blue?
 FUZZ_SECONDS ?= 60
@@ -42,18 +44,18 @@ soak: $(VENV)/.installed-test
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(INSTALL) --upgrade pip
 
 $(VENV)/.installed: pyproject.toml $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet -e .
+	$(INSTALL) -e .
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -e '.[test]'
+	$(INSTALL) -e '.[test]'
 	touch $@
 
 $(VENV)/.installed-lint: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -e '.[lint]'
+	$(INSTALL) -e '.[lint]'
 	touch $@
 
 clean:
