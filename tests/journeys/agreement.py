@@ -9,7 +9,6 @@ prints the table of all parts, or of those named.
 import argparse
 import http.client
 import importlib.util
-import json
 import re
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from typing import Any
 from tests.described import wrongly_told
 from tests.differences import kind
 from tests.journeys.conftest import serving
+from tests.journeys.losses import is_loss, worse
 from tests.journeys.rewritten import Terms
 from tests.recordings import GOLDEN, recording, unpack
 
@@ -85,10 +85,9 @@ class Rule:
     """What a deliberate difference looks like, in some recordings.
 
     `differs` matches the whole line that the replay tool prints. With `masked`, both values must be equal once what it
-    matches is blotted out; with `any_order`, the two lists at that path must hold the same items. `lacks` names items
-    of the recorded list `models` that we have no reason to have: they are taken out before anything is compared.
-    `unseen` is an event of our streams that every client skips: it is taken out too.
-    `sampled` says why the difference need not show every time.
+    matches is blotted out. `unseen` is an event of our streams that every client skips: it is taken out before anything
+    is compared. `instead` says what clients get for what they would miss (see `losses.py`): without it the rule covers
+    no loss. `sampled` says why the difference need not show every time.
     """
 
     explanation: str
@@ -96,9 +95,8 @@ class Rule:
     differs: re.Pattern[str]
     steps: tuple[str, ...] = ("*",)
     masked: str = ""
-    any_order: str = ""
-    lacks: str = ""
     unseen: str = ""
+    instead: str = ""
     sampled: str = ""
 
     def is_for(self, step: Mapping[str, Any]) -> bool:
@@ -107,23 +105,13 @@ class Rule:
     def covers(self, step: Mapping[str, Any], got: Mapping[str, Any], difference: str) -> bool:
         if not self.is_for(step) or not self.differs.fullmatch(difference):
             return False
-        if not self.masked and not self.any_order:
-            return True
-        path = self.any_order or difference.partition(": ")[0]
-        want, have = (_value_at(_joined(answer), path) for answer in (step["response"], got))
         if self.masked:
+            path = difference.partition(": ")[0]
+            want, have = (_value_at(_joined(answer), path) for answer in (step["response"], got))
             return isinstance(want, str) and re.sub(self.masked, "", want) == re.sub(self.masked, "", str(have))
-        return isinstance(want, list) and isinstance(have, list) and _sorted(want) == _sorted(have)
-
-    def reduced(self, step: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The step without what we lack; the step itself where that is nothing."""
-        body = step.get("response", {}).get("body")
-        if not self.lacks or not self.is_for(step) or not isinstance(body, dict) or "models" not in body:
-            return step
-        kept = [entry for entry in body["models"] if not re.fullmatch(self.lacks, entry["name"])]
-        if len(kept) == len(body["models"]):
-            return step
-        return {**step, "response": {**step["response"], "body": {**body, "models": kept}}}
+        if not _loses(step, got, difference):
+            return True
+        return bool(self.instead) and not any(self.differs.fullmatch(line) for line in worse(difference))
 
     def seen(self, step: Mapping[str, Any], got: Mapping[str, Any]) -> Mapping[str, Any]:
         """The answer as clients see it; the answer itself where they see all of it."""
@@ -191,7 +179,7 @@ def idle_rules(results: Iterable[Result], known: Iterable[Explanation]) -> list[
     """Rules that name a recording in which they explain nothing."""
     rules = [rule for explanation in known for rule in explanation.rules]
     return [
-        f"{result.part}: {rule.explanation}: {rule.lacks or rule.unseen or rule.differs.pattern}"
+        f"{result.part}: {rule.explanation}: {rule.unseen or rule.differs.pattern}"
         for result in results
         for rule in rules
         if result.part in rule.files and rule not in result.used and not rule.sampled
@@ -223,10 +211,10 @@ def replay(part: str, url: str, golden: Path, known: Sequence[Explanation], term
             result.undescribed[step["name"]] = told
         got: Mapping[str, Any] = terms.tell(answer)
         result.cases += 1
-        reducing = {rule for rule in rules if rule.reduced(step) is not step or rule.seen(step, got) is not got}
+        reducing = {rule for rule in rules if rule.seen(step, got) is not got}
         for rule in reducing:
             got = rule.seen(step, got)
-        found = _TOOL.compare(_of_any_version(_reduced(step, reducing)), got)
+        found = _TOOL.compare(_of_any_version(step), got)
         covering = {line: next((rule for rule in rules if rule.covers(step, got, line)), None) for line in found}
         taken = reducing | {rule for rule in covering.values() if rule is not None}
         result.used |= taken
@@ -252,10 +240,8 @@ def _answer(url: str, step: Mapping[str, Any], models: str) -> dict[str, Any]:
     return answer
 
 
-def _reduced(step: Mapping[str, Any], rules: Iterable[Rule]) -> Mapping[str, Any]:
-    for rule in rules:
-        step = rule.reduced(step)
-    return step
+def _loses(step: Mapping[str, Any], got: Mapping[str, Any], difference: str) -> bool:
+    return is_loss(difference, wanted_status=step["response"]["status"], got_status=got["status"])
 
 
 def _of_any_version(step: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -269,10 +255,6 @@ def _joined(answer: Mapping[str, Any]) -> Any:
     """The body as the tool compares it: streams joined."""
     kind, body = answer.get("kind"), answer.get("body")
     return _TOOL.join_stream(kind, body) if kind in {"ndjson", "sse"} else body
-
-
-def _sorted(items: Sequence[Any]) -> list[str]:
-    return sorted(json.dumps(item, sort_keys=True) for item in items)
 
 
 def _value_at(body: Any, path: str) -> Any:

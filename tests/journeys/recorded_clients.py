@@ -74,20 +74,26 @@ def play(name: str, url: str, environment: Mapping[str, str], known: Sequence[Ex
     rules = [rule for explanation in known for rule in explanation.rules if result.part in rule.files]
     for step in recording(f"clients/{name}.json"):
         result.cases += 1
-        _compare({"name": step["step"], "response": {}}, step["result"], have.get(step["step"]), rules, result)
+        _compare(step["step"], step["result"], have.get(step["step"]), rules, result)
     result.seconds = time.monotonic() - start
     return result
 
 
-def _compare(step: Mapping[str, Any], want: Any, got: Any, rules: Sequence[Rule], result: Result) -> None:
+def _compare(name: str, want: Any, got: Any, rules: Sequence[Rule], result: Result) -> None:
+    step, answer = {"name": name, "response": {"status": _status(want)}}, {"status": _status(got)}
     lines: list[str] = []
     _TOOL.differ({"result": want}, {"result": got}, "", step, lines)
-    covering = {line: next((rule for rule in rules if rule.covers(step, {}, line)), None) for line in lines}
+    covering = {line: next((rule for rule in rules if rule.covers(step, answer, line)), None) for line in lines}
     result.used |= {rule for rule in covering.values() if rule is not None}
     if unexplained := [line for line, rule in covering.items() if rule is None]:
-        result.differing[step["name"]] = unexplained
+        result.differing[name] = unexplained
     elif lines:
-        result.explained[step["name"]] = {rule.explanation for rule in covering.values() if rule is not None}
+        result.explained[name] = {rule.explanation for rule in covering.values() if rule is not None}
+
+
+def _status(told: Any) -> int:
+    """Of what a script tells: that of an answer, or of an error which the library raised."""
+    return 400 if isinstance(told, dict) and "raised" in told else 200
 
 
 def masked(value: Any, key: str = "") -> Any:
