@@ -221,7 +221,11 @@ def _check_first_encoder(made: Translation) -> None:
     """Of an encoder in front of the other, all blocks have the same tensors; their shapes differ."""
     blocks = _blocks(made, _FIRST_VISION_BLOCK)
     every = {name for shapes in blocks.values() for name in shapes}
-    for block in range(made.number("clip.vision.sam.block_count") or 0 if blocks else 0):
+    count = made.number("clip.vision.sam.block_count") or 0
+    if blocks and max(blocks) >= count:
+        key = made.stored_key("clip.vision.sam.block_count")
+        raise InvalidModelFile(f'the key "{key}" is {count}, but there are tensors of block {max(blocks)}')
+    for block in range(count if blocks else 0):
         for name in sorted(every - blocks.get(block, {}).keys()):
             raise _without(made, f"v.sam.blk.{block}.{name}")
 

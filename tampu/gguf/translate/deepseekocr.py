@@ -58,4 +58,5 @@ def translate_projector(made: Translation) -> None:
         ("mm.image_newline", "v.image_newline"),
         ("mm.view_seperator", "v.view_seperator"),
     )
-    made.widen("v.patch_embd.weight", "v.sam.patch_embd.weight", "v.position_embd.weight")
+    made.widen("v.patch_embd.weight", "v.sam.patch_embd.weight", "v.position_embd.weight", "v.sam.pos_embd.weight")
+    made.widen(*(name for name in made.tensors if name.endswith((".attn.pos_h.weight", ".attn.pos_w.weight"))))

@@ -12,7 +12,8 @@ _UNUSED: Final = frozenset({"I8", "I16", "I32", "I64", "F64", "Q8_1", "Q8_K"})
 _SINGLE: Final = frozenset({"F32"})
 _UNPACKED: Final = frozenset({"F32", "F16"})
 _ALWAYS_SINGLE: Final = re.compile(
-    r"blk\.\d+\.(ssm_(conv1d\.weight|a|d|norm\.weight)|shortconv\.conv\.weight|ffn_\w+_exps\.bias)|v\.class_embd",
+    r"blk\.\d+\.(ssm_(conv1d\.weight|a|d|norm\.weight)|shortconv\.conv\.weight|ffn_\w+_exps\.bias)|v\.class_embd"
+    r"|v\.sam\.(pos_embd|blk\.\d+\.attn\.pos_[hw])\.weight",
     re.ASCII,
 )
 _MULTIPLIED: Final = re.compile(r".*embd\.weight.*|(.+\.)?(ffn_gate_inp_shexp|cls|cls\.output)\.weight", re.ASCII)

@@ -17,6 +17,8 @@ _Table = Mapping[str, str]
 _EACH_BLOCK: Final = re.compile(r"(?P<part>v\.(?:sam\.)?blk\.|v\.deepstack\.)[0-9]{1,5}\.(?P<name>.+)", re.ASCII)
 _NONE: Final[_Table] = MappingProxyType({})
 _FALLBACK_MERGE: Final = 2
+_FIRST_PATCH: Final = 16
+"""The side of what an encoder in front of the other takes from a picture at once; the engine knows no other."""
 _LARGEST_SQUARE: Final = 16
 """Tokens along a side of the largest square picture that is shown to `gemma4v`, each of which joins patches."""
 _FALLBACK_JOIN: Final = 3
@@ -78,15 +80,15 @@ _OF_KINDS: Final[dict[str, _Table]] = {
     "deepseekocr": {
         "v.class_embd": "width",
         "v.position_embd.weight": "width patches_and_one",
-        **_pair("v.sam.patch_embd", "* * colours first", "first"),
+        **_pair("v.sam.patch_embd", "first_patch first_patch colours first", "first"),
         "v.sam.pos_embd.weight": "first side side",
         "v.sam.neck.0.weight": "one one first neck",
         **_pair("v.sam.neck.1", "neck", "neck"),
         "v.sam.neck.2.weight": "three three neck neck_out",
         **_pair("v.sam.neck.3", "neck_out", "neck_out"),
         "v.sam.net_2.weight": "three three neck_out middle",
-        "v.sam.net_3.weight": "three three middle last",
-        **_pair("mm.model.fc", "* page", "page"),
+        "v.sam.net_3.weight": "three three middle width",
+        **_pair("mm.model.fc", "width_twice page", "page"),
         "v.image_newline": "page",
         "v.view_seperator": "page",
     },
@@ -193,6 +195,7 @@ def _lengths(made: Translation) -> dict[str, int]:
         "two": 2,
         "three": 3,
         "width": width,
+        "width_twice": 2 * width,
         "width_thrice": 3 * width,
         "patch": patch,
         "flat_patch": patch * patch * colours,
@@ -207,6 +210,7 @@ def _lengths(made: Translation) -> dict[str, int]:
         "shuffle": shuffle,
         "shuffled": shuffle * shuffle * width,
         "first": first,
+        "first_patch": _FIRST_PATCH,
         "first_thrice": 3 * first,
         "first_head": first // max(1, number("sam.head_count")),
     }

@@ -160,13 +160,44 @@ def test_what_the_engine_takes_is_planned(facts: dict[str, bytes], tmp_path: Pat
     assert text_view(path, read_header(path)) is not None
 
 
-def test_places_in_halves_are_widened_for_an_engine_that_only_adds_singles(tmp_path: Path) -> None:
-    stored = Spoiled("llama4")
-    stored.table = [
-        (name, shape, 1 if name == "v.positional_embedding_vlm" else kind, offset)
-        for name, shape, kind, offset in stored.table
-    ]
-    path = stored.write(tmp_path / "halves.gguf")
+PLACES = [
+    ("llama4", "v.positional_embedding_vlm", "v.position_embd.weight"),
+    ("deepseekocr", "s.position_embd", "v.sam.pos_embd.weight"),
+    ("deepseekocr", "s.blk.11.attn.rel_pos_h", "v.sam.blk.11.attn.pos_h.weight"),
+]
+
+
+@pytest.mark.parametrize(("name", "stored", "made"), PLACES)
+def test_places_in_halves_are_widened_for_an_engine_that_only_adds_singles(
+    name: str, stored: str, made: str, tmp_path: Path
+) -> None:
+    spoiled = Spoiled(name)
+    spoiled.table = [(each, shape, 1 if each == stored else kind, at) for each, shape, kind, at in spoiled.table]
+    path = spoiled.write(tmp_path / "halves.gguf")
     view = projector_view(path, read_header(path))
     assert view is not None
-    assert {each.type.label for each in view.tensors if each.name == "v.position_embd.weight"} == {"F32"}
+    assert {each.type.label for each in view.tensors if each.name == made} == {"F32"}
+
+
+MISFITS = [
+    ("s.patch_embd.weight", (16, 8, 3, 16), "16 x 16 x 3 x 16"),
+    ("s.net_3.weight", (3, 3, 16, 16), "3 x 3 x 16 x 32"),
+    ("mm.layers.weight", (32, 64), "64 x 64"),
+]
+
+
+@pytest.mark.parametrize(("name", "shape", "wanted"), MISFITS)
+def test_two_encoders_in_a_row_fit_each_other(name: str, shape: tuple[int, ...], wanted: str, tmp_path: Path) -> None:
+    spoiled = Spoiled("deepseekocr")
+    spoiled.table = [(each, shape if each == name else old, kind, at) for each, old, kind, at in spoiled.table]
+    path = spoiled.write(tmp_path / "misfit.gguf")
+    with pytest.raises(InvalidModelFile, match=f"{name}.*not {wanted}"):
+        projector_view(path, read_header(path))
+
+
+def test_an_encoder_in_front_of_the_other_has_all_of_its_blocks(tmp_path: Path) -> None:
+    spoiled, key = Spoiled("deepseekocr"), b"deepseekocr.sam.block_count"
+    spoiled.facts = [(each, u32(2) if each == key else value) for each, value in spoiled.facts]
+    path = spoiled.write(tmp_path / "fewer.gguf")
+    with pytest.raises(InvalidModelFile, match=f"{key.decode()}.* is 2, but there are tensors of block 11"):
+        projector_view(path, read_header(path))
