@@ -4,7 +4,8 @@
 so another one is read as TRACE, which no route has either. 3. An answer to HTTP/1.0 is not chunked.
 
 And it lets an answer's pieces past ASGI (`WRITE_AT_ONCE`), which costs as much as encoding them, and sends the head of
-an answer along with its first piece. It also tells when the client is gone (`WHEN_GONE`).
+an answer along with its first piece. It also tells when the client is gone (`WHEN_GONE`), which uvicorn does not see
+behind requests that were sent ahead.
 """
 
 import re
@@ -24,6 +25,8 @@ _KNOWN_METHODS = frozenset(
     b"QUERY MKCALENDAR".split()
 )
 _BAD_REQUEST = "400 Bad Request"
+_MOST_AHEAD = 1 << 20
+"""So many bytes are read of requests that wait for an answer before theirs, for behind them the end would show."""
 _SHORT = 1024
 _SIZE_LINES = tuple(b"%x\r\n" % length for length in range(_SHORT))
 """What goes before a chunk of so many bytes."""
@@ -35,6 +38,9 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
         self._when_gone: set[Callable[[], None]] = set()
+        self._answered: RequestResponseCycle | None = None
+        """The request that is being answered, or was the last."""
+        self._ahead = 0
 
     def data_received(self, data: bytes) -> None:
         if self.cycle is None or (self.cycle.response_complete and not self.pipeline):
@@ -42,6 +48,9 @@ class Protocol(HttpToolsProtocol):
             # uvicorn would wake ten times a second to keep it right.
             self.server_state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         super().data_received(data)
+        self._ahead = self._ahead + len(data) if self.pipeline else 0
+        if 0 < self._ahead <= _MOST_AHEAD:
+            self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -51,6 +60,10 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self._answered is not None and self._answered is not self.cycle:
+            # uvicorn thinks of the last request that came.
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         for callback in tuple(self._when_gone):
             callback()
 
@@ -58,6 +71,7 @@ class Protocol(HttpToolsProtocol):
         super().send_400_response(_BAD_REQUEST)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
         is_old = cycle.scope["http_version"] == "1.0"
         if cycle.scope["method"] != "HEAD":
             cycle.transport = _WithHead(cycle)  # type: ignore[assignment]  # it stands in for it

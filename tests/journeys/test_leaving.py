@@ -58,6 +58,42 @@ def test_the_engine_stops_when_the_client_leaves(talkative: Served, path: str, *
     _log.info("freed after %.3f s", (_times(talkative)[1][-1] - left).total_seconds())
 
 
+_LOOP = json.dumps({"model": "v-loop", "stream": False, "prompt": "hi", **_OPTIONS})
+
+
+def _written(body: str) -> bytes:
+    """A request as it goes over the wire."""
+    return f"POST /api/generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+_LONG = _LOOP.replace('"hi"', f'"{"hi " * 50_000}"')
+_AHEAD = {
+    "another": _written(_LOOP),
+    "three": _written(_LOOP) * 3,
+    "a part": _written(_LOOP)[:-5],
+    "a long one": _written(_LONG),
+}
+
+
+@pytest.mark.parametrize("ahead", _AHEAD.values(), ids=_AHEAD)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_asks_ahead_is_seen_to_leave(talkative: Served, ahead: bytes, *, at_once: bool) -> None:
+    """Requests that wait on the same connection for the first answer, and come with it or behind it."""
+    with socket.create_connection(("127.0.0.1", talkative.port), timeout=60) as connection:
+        connection.sendall(_written(_LOOP) + ahead if at_once else _written(_LOOP))
+        wait_until(lambda: [request["state"] for request in _queue(talkative)] == ["running"])
+        if not at_once:
+            connection.sendall(ahead)
+    wait_until(lambda: _queue(talkative) == [], limit_s=20)
+    assert "Traceback" not in talkative.log
+    assert "without starting response" not in talkative.log
+
+
+def _queue(served: Served) -> list[Any]:
+    requests: list[Any] = served.ask("/api/queue", method="GET")["requests"]
+    return requests
+
+
 def _times(served: Served) -> tuple[list[datetime], list[datetime]]:
     """When the engine began to work on something, and when it stopped."""
     begun, ended = (
