@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs
 
 from tampu.api.anthropic.errors import MODELS, anthropic_error, new_request_id
 from tampu.api.dialect import JSON, AnswerCodec, Call, Reply
+from tampu.api.query import query_fields, whole_number
 from tampu.api.words import check_reference
 from tampu.descriptions import ModelSummary
 from tampu.errors import BadRequest, ModelNotFound
@@ -37,11 +37,11 @@ class One:
 
 
 def _decode_list(call: Call) -> Page:
-    told = {name: values[-1] for name, values in parse_qs(call.query).items()}
-    limit = told.get("limit", str(_MOST))
-    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:5]) <= _MOST):
+    told = query_fields(call.query)
+    limit = whole_number(told["limit"]) if told.get("limit") else _MOST
+    if limit is None or not 1 <= limit <= _MOST:
         raise BadRequest(f"limit must be between 1 and {_MOST}")
-    return Page(int(limit), told.get("after_id", ""), told.get("before_id", ""), call.request_id)
+    return Page(limit, told.get("after_id", ""), told.get("before_id", ""), call.request_id)
 
 
 def _encode_list(page: Page, models: Sequence[ModelSummary]) -> Reply:

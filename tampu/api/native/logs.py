@@ -1,20 +1,18 @@
 """A route of ours: `GET /api/logs?model=&lines=&follow=`, a line of JSON for each line of the log."""
 
-from urllib.parse import parse_qs
-
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.native.errors import UPKEEP, native_error
 from tampu.api.native.progress import ReportWriter
+from tampu.api.query import query_fields, whole_number
 from tampu.api.words import check_reference
 from tampu.errors import InvalidParameter
 from tampu.upkeep import LogRequest
 
-_MOST_DIGITS = 9
 _YES, _NO = frozenset({"1", "true"}), frozenset({"0", "false", ""})
 
 
 def _decode(call: Call) -> LogRequest:
-    given = {name: values[-1] for name, values in parse_qs(call.query, keep_blank_values=True).items()}
+    given = query_fields(call.query)
     model = given.get("model", "")
     if model:
         check_reference(model, UPKEEP)
@@ -22,9 +20,10 @@ def _decode(call: Call) -> LogRequest:
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+    number = whole_number(text)
+    if number is None:
         raise InvalidParameter(f"lines: {text!r} is not allowed; a whole number is")
-    return int(text)
+    return number
 
 
 def _flag(text: str) -> bool:

@@ -1,5 +1,6 @@
 """`POST /v1/audio/transcriptions`: a sound in, what is said in it out. It is a chat with a model that hears."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,9 +58,12 @@ def _decode(call: Call) -> TranscriptionCall:
 
 def _temperature(told: str) -> float:
     try:
-        return float(told or 0)
+        temperature = float(told or 0)
     except ValueError:
-        raise BadRequest(f'temperature is "{told[:50]}"; it must be a number') from None
+        temperature = math.nan
+    if not math.isfinite(temperature):
+        raise BadRequest(f'temperature is "{told[:50]}"; it must be a number')
+    return temperature
 
 
 class _Writer:

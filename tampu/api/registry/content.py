@@ -1,5 +1,6 @@
 """`/v2/<name>/manifests/<tag or digest>` and `/v2/<name>/blobs/<digest>`: what a pull reads."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from tampu.sharing import Lookup, SharedBlob, SharedManifest
 
 _BLOB_TYPE: Final = "application/octet-stream"
 _MANIFEST_TYPE: Final = "application/vnd.docker.distribution.manifest.v2+json"
+_MEDIA_TYPE: Final = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,9 @@ def _encode_manifest(call: ContentCall, manifest: SharedManifest) -> Reply:
     named = _named(manifest.digest)
     if _has_it_already(call, manifest.digest):
         return Reply(304, headers=named)
-    return Reply(200, manifest.content, manifest.media_type or _MANIFEST_TYPE, named)
+    # What a manifest says of itself came from a stranger: nothing but a type may become a header.
+    media_type = manifest.media_type if _MEDIA_TYPE.fullmatch(manifest.media_type) else _MANIFEST_TYPE
+    return Reply(200, manifest.content, media_type, named)
 
 
 def _encode_blob(call: ContentCall, blob: SharedBlob) -> FileReply | Reply:

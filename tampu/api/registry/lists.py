@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
+from tampu.api.query import query_fields, whole_number
 from tampu.api.registry.errors import VERSION, registry_error
 from tampu.errors import InvalidParameter
 from tampu.wire import encode
@@ -28,12 +29,11 @@ class ListCall:
 
 
 def _decode(call: Call) -> ListCall:
-    fields = parse_qs(call.query[:_LONGEST_QUERY])
-    count = fields.get("n", [""])[0]
-    if count and not (count.isascii() and count.isdigit() and len(count) < 10 and int(count)):
+    fields = query_fields(call.query[:_LONGEST_QUERY])
+    count = whole_number(fields["n"]) if fields.get("n") else LONGEST_PAGE
+    if not count:
         raise InvalidParameter("invalid number of results requested: n must be a positive whole number")
-    limit = min(int(count), LONGEST_PAGE) if count else LONGEST_PAGE
-    return ListCall(fields.get("last", [""])[0], limit, call.parameters.get("name", ""))
+    return ListCall(fields.get("last", ""), min(count, LONGEST_PAGE), call.parameters.get("name", ""))
 
 
 def _encode_tags(call: ListCall, tags: Sequence[str]) -> Reply:

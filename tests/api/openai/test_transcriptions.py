@@ -48,6 +48,8 @@ def test_a_form_becomes_a_chat_with_a_sound() -> None:
         ((MODEL, part("file", b"", "a.wav")), "audio file is empty"),
         ((MODEL, FILE, part("response_format", b"srt")), 'response_format "srt" is not supported'),
         ((MODEL, FILE, part("temperature", b"warm")), 'temperature is "warm"'),
+        ((MODEL, FILE, part("temperature", b"nan")), 'temperature is "nan"'),
+        ((MODEL, FILE, part("temperature", b"1e999")), 'temperature is "1e999"'),
         ((MODEL, FILE, b"--XX\r\nno head"), "NextPart: EOF"),
         ((part("x", b"y") * 70,), "more than 64 parts"),
     ],

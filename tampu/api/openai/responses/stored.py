@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 
 from tampu.api.dialect import JSON, AnswerCodec, Call, Reply
 from tampu.api.openai.responses.errors import response_error
 from tampu.api.openai.responses.items import Item, listed
+from tampu.api.query import query_fields, whole_number
 from tampu.errors import InvalidParameter
 from tampu.responses import KeptResponse
 from tampu.wire import encode
@@ -35,20 +35,20 @@ def _decode(call: Call) -> str:
 
 
 def _decode_get(call: Call) -> str:
-    if parse_qs(call.query).get("stream", [""])[-1] in {"true", "1"}:
+    if query_fields(call.query).get("stream") in {"true", "1"}:
         raise InvalidParameter("stream is not supported here: a kept response is answered whole")
     return call.parameters["id"]
 
 
 def _decode_page(call: Call) -> Page:
-    query = {name: values[-1] for name, values in parse_qs(call.query).items()}
-    limit = query.get("limit", str(_USUAL_ITEMS))
-    if not (limit.isascii() and limit.isdecimal() and len(limit) < 5 and 1 <= int(limit) <= _MOST_ITEMS):
+    query = query_fields(call.query)
+    limit = whole_number(query["limit"]) if query.get("limit") else _USUAL_ITEMS
+    if limit is None or not 1 <= limit <= _MOST_ITEMS:
         raise InvalidParameter(f"limit must be between 1 and {_MOST_ITEMS}")
-    order = query.get("order", "desc")
+    order = query.get("order") or "desc"
     if order not in _ORDERS:
         raise InvalidParameter('order must be "asc" or "desc"')
-    return Page(call.parameters["id"], int(limit), order == "asc", query.get("after", ""))
+    return Page(call.parameters["id"], limit, order == "asc", query.get("after", ""))
 
 
 def _encode(_: str, kept: KeptResponse) -> Reply:
