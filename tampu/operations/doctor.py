@@ -22,7 +22,13 @@ from tampu.engine.view_folder import MOST_KEPT_BYTES, kept_views
 from tampu.errors import EngineStartFailed, StoreError
 from tampu.hardware import processor as instructions
 from tampu.hardware.accelerators import accelerators
-from tampu.hardware.devices import allowed_processors, compute_threads, physical_cores, quota_cores
+from tampu.hardware.devices import (
+    allowed_processors,
+    compute_threads,
+    fast_processors,
+    physical_cores,
+    quota_cores,
+)
 from tampu.hardware.memory import Memory, available_memory
 from tampu.operations.current import CurrentSettings
 from tampu.operations.services import Services
@@ -75,7 +81,10 @@ def processor(root: Path = _ROOT) -> Iterator[Finding]:
     """Cores, and how many of them engines use."""
     allowed = allowed_processors()
     cores, threads, quota = physical_cores(root, allowed), compute_threads(root), quota_cores(root)
-    yield Finding("processor", f"{len(allowed)} logical on {_counted(cores, 'core')}; engines compute on {threads}")
+    slow = cores - physical_cores(root, fast_processors(root, allowed))
+    why = f", not on {_counted(slow, 'slow core')}, for which all others would wait" if slow else ""
+    text = f"{len(allowed)} logical on {_counted(cores, 'core')}; engines compute on {threads}{why}"
+    yield Finding("processor", text)
     if quota is not None and quota < cores:
         text = f"the control group allows {quota:g} cores of time, so fewer threads are used"
         yield Finding("processor", text, Verdict.NOTE, "raise the limit of the container to use the whole machine")
