@@ -85,7 +85,12 @@ def _made(view: View, places: Places, still_wanted: StillWanted, stack: ExitStac
     if shared is not None:
         return shared
     if has_memory_files() and view.nbytes + _MEMORY_MARGIN <= places.memory_bytes:
-        return stack.enter_context(_in_memory(view, still_wanted))
+        try:
+            return stack.enter_context(_in_memory(view, still_wanted))
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            # A system that promises no more memory than it has may refuse what is free; the disk may do.
     kept = kept_path(places.folder, _key(view))
     return _kept(view, kept, stack) or stack.enter_context(_on_disk(view, kept, places, still_wanted))
 

@@ -277,6 +277,23 @@ def test_what_a_kill_leaves_where_files_have_names_goes_later(
     assert left_in(tmp_path) == sorted([made.path.name, "making-new"])
 
 
+@needs_memory_files
+@pytest.mark.usefixtures("cannot_share")
+def test_memory_that_is_refused_though_it_is_free_is_no_hindrance_where_the_disk_does(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOMEM, "no")
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    view = view_of(source)
+    before = open_files()
+    with opened(view, places(tmp_path, memory_bytes=ROOM)) as made:
+        assert made.path.read_bytes() == content_of(view)
+    assert open_files() == before
+    assert len(left_in(tmp_path)) == 1
+
+
 @pytest.mark.usefixtures("cannot_share")
 def test_no_room_is_told_with_both_numbers(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(views, "disk_usage", lambda _: SimpleNamespace(free=2_000_000))
