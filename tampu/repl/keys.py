@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TextIO
 
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.enums import DEFAULT_BUFFER
@@ -120,12 +120,18 @@ def with_bursts(keys: Sequence[KeyPress]) -> list[KeyPress]:
 
 
 def terminal_input() -> Input | None:
-    """Standard input, its keys by `with_bursts`; None: as the library opens it."""
+    """Standard input, its keys by `with_bursts`, U+FFFD for bytes that are no text; None: as the library opens it."""
     if sys.platform == "win32":
         return None
-    from prompt_toolkit.input.vt100 import Vt100Input  # noqa: PLC0415  # exists everywhere but there
+    from prompt_toolkit.input.posix_utils import PosixStdinReader  # noqa: PLC0415  # exists everywhere but there
+    from prompt_toolkit.input.vt100 import Vt100Input  # noqa: PLC0415  # as above
 
     class _Bursts(Vt100Input):
+        def __init__(self, stdin: TextIO) -> None:
+            super().__init__(stdin)
+            # The library's own keeps such bytes as halves of characters, which no request or file can hold.
+            self.stdin_reader = PosixStdinReader(self.fileno(), errors="replace", encoding=stdin.encoding)
+
         def read_keys(self) -> list[KeyPress]:
             return with_bursts(super().read_keys())
 

@@ -43,6 +43,10 @@ class Terminal:
     def send(self, keys: str) -> None:
         self._child.send(keys)
 
+    def send_bytes(self, keys: bytes) -> None:
+        """Type what need not be text."""
+        os.write(self._child.child_fd, keys)
+
     def kill(self, number: int) -> None:
         """Send the program a signal."""
         self._child.kill(number)

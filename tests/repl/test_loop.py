@@ -111,6 +111,17 @@ def test_a_block_of_lines_is_one_message(tmp_path: Path) -> None:
     assert stub.bodies("/api/chat")[0]["messages"][0]["content"] == "one\ntwo"
 
 
+def test_bytes_that_are_no_text_are_sent_as_far_as_they_are(tmp_path: Path) -> None:
+    with session(tmp_path, spoken("yes")) as (terminal, stub):
+        terminal.send_bytes(b"gr\xfc\xdfe\r")
+        terminal.wait_for(">>> gr\ufffd\ufffde", "yes", "", PROMPT)
+        terminal.send(f"/export {tmp_path / 'kept.md'}\r")
+        terminal.wait_until(lambda: any("Wrote the conversation" in line for line in terminal.lines))
+    assert stub.bodies("/api/chat")[0]["messages"] == [{"role": "user", "content": "gr\ufffd\ufffde"}]
+    assert "gr\ufffd\ufffde" in (tmp_path / "kept.md").read_text("utf-8")
+    assert (tmp_path / ".ollama/history").read_text("utf-8").startswith("gr\ufffd\ufffde\n")
+
+
 def test_a_paste_of_500_lines_is_one_message(tmp_path: Path) -> None:
     text = "\n".join(f"line {number}" for number in range(500))
     with session(tmp_path, spoken("ok")) as (terminal, stub):
