@@ -190,7 +190,8 @@ async def _watch_progress(
     seen, told = Vitals(), -1.0
     moved_at = anyio.current_time()
     while anyio.current_time() - moved_at <= stall_s:
-        vitals = vitals_of(keeper, launch.is_bundled)
+        # To look for the children of a binary takes a walk through all processes of the machine.
+        vitals = await anyio.to_thread.run_sync(vitals_of, keeper, launch.is_bundled, abandon_on_cancel=True)
         if vitals != seen:
             seen, moved_at = vitals, anyio.current_time()
         fraction = loaded_fraction(vitals, launch.weights_bytes)

@@ -106,13 +106,13 @@ class Prompts:
         """Bring back what is kept of a prompt; the tokens that the engine need not read now, 0 where it must."""
         try:
             tokens = array("i", await tokens_of())
-            async with self._lock:
-                best = best_of(self._kept, tokens, self._held, least=_LEAST_NEW)
-                self._hold(tokens)
-                if best is None or len(tokens) < LEAST_TOKENS:
-                    return 0
-                with anyio.move_on_after(self._reading.patience_s(len(best.tokens))):
-                    return await self._restore(best)
+            # Rule 1 holds for the wait for others, too.
+            with anyio.move_on_after(self._reading.patience_s(len(tokens))):
+                async with self._lock:
+                    best = best_of(self._kept, tokens, self._held, least=_LEAST_NEW)
+                    self._hold(tokens)
+                    if best is not None and len(tokens) >= LEAST_TOKENS:
+                        return await self._restore(best)
         except (EngineError, OverflowError) as error:
             _log.debug("a kept prompt was not restored: %s", error)
         return 0

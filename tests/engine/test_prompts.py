@@ -2,8 +2,10 @@
 
 import os
 import signal
+from array import array
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -11,8 +13,11 @@ import pytest
 
 from tampu.config import Settings
 from tampu.engine.process import ChildEngine, start_engine
+from tampu.engine.prompts import Prompts, Slot
 from tampu.engine.protocol import EngineChat, EngineEnd
+from tampu.engine.shelf import Kept, Shelf
 from tampu.engine.spec import EngineSpec, Placement
+from tampu.engine.state_file import Tokens
 from tampu.messages import Message
 from tests.engine.running import GREEDY, answer, asking, events_of
 from tests.models import scripted_model
@@ -146,6 +151,57 @@ async def test_two_at_once_are_both_answered_from_what_is_kept(tmp_path: Path) -
         for prompt in others:
             group.start_soon(ask, child, prompt)
     assert all(found[prompt] >= 900 for prompt in others)
+
+
+class HangingSlots:
+    """An engine that never answers where a slot is to be restored."""
+
+    async def slots(self) -> list[Slot]:
+        return [Slot(0)]
+
+    async def save_slot(self, slot: int, name: str) -> int:
+        raise NotImplementedError
+
+    async def restore_slot(self, slot: int, name: str) -> int:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
+class FullShelf(Shelf):
+    """A shelf with the prompts that it is given."""
+
+    def __init__(self, folder: Path, prompts: list[Tokens]) -> None:
+        super().__init__(folder, 0)
+        self._prompts = prompts
+
+    def kept(self, fingerprint: str) -> list[Kept]:
+        return [Kept(self.folder / f"{fingerprint}-{n}", tokens) for n, tokens in enumerate(self._prompts)]
+
+    def is_sound(self, kept: Kept) -> bool:
+        return True
+
+
+async def test_nobody_waits_for_what_hangs_as_often_as_others_ask(tmp_path: Path) -> None:
+    asked = [array("i", [number] * 512) for number in range(8)]
+
+    async def seconds(tokens: list[Tokens]) -> float:
+        prompts = Prompts(HangingSlots(), FullShelf(tmp_path, asked), "f")
+        await prompts.open()
+        begin = anyio.current_time()
+
+        async def recall(told: Tokens) -> None:
+            assert await prompts.recall(partial(_given, told)) == 0
+
+        async with anyio.create_task_group() as group:
+            for told in tokens:
+                group.start_soon(recall, told)
+        return anyio.current_time() - begin
+
+    assert await seconds(asked) < 3 * await seconds(asked[:1])
+
+
+async def _given(tokens: Tokens) -> list[int]:
+    return tokens.tolist()
 
 
 async def test_a_folder_that_cannot_be_made_hurts_nobody(tmp_path: Path) -> None:
