@@ -136,7 +136,7 @@ class TuneRequest:
 class Tried:
     """One value that was measured against the best so far: how many times as fast it is, and whether it is kept.
 
-    `problem`: why it could not be measured, "" if it could.
+    `problem`: why it could not be measured, its `gain` then 0, or why it is not kept although it won; "" for neither.
     """
 
     what: str

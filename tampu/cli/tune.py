@@ -39,7 +39,7 @@ def _follow(console: Console, reports: Iterator[Tuned]) -> Tuned:
         for report in reports:
             if spinner is not None:
                 spinner.settled = True
-            if report.status.startswith("measuring"):
+            if report.status.startswith(("measuring", "waiting")):
                 spinner = Spinner(report.status)
                 progress.add(spinner)
     return report
@@ -57,5 +57,6 @@ def _shown(found: Tuned, model: str, *, is_kept: bool, was_reset: bool) -> str:
 
 def _result(tried: Tried) -> str:
     if tried.problem:
-        return printable(f"not possible: {tried.problem}")
+        how = f"{tried.gain:.2f}x as fast, not kept" if tried.gain else "not possible"
+        return printable(f"{how}: {tried.problem}")
     return f"{tried.gain:.2f}x as fast" + (", kept" if tried.kept else "")

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
+import anyio
 from anyio import to_thread
 
 from tampu.config import Settings, engine_environment
@@ -48,6 +49,8 @@ class Services:
     log: RecentLines
     engine_logs: EngineLogs
     database: Database
+    tuning: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(1))
+    """Held while a model is tuned."""
 
     @property
     def settings(self) -> Settings:

@@ -4,6 +4,7 @@ One thing is changed at a time, and what wins stays for the next. Both sides of 
 after the other, first the one and then the other, so that whatever else the machine does hits both.
 """
 
+import os
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
@@ -22,6 +23,7 @@ from tampu.engine.spec import EngineSpec, Placement
 from tampu.engine.tuning import NOTHING_TUNED, Tuning, forget_tuning, tuned, tuning_path, write_tuning
 from tampu.errors import EngineError, EngineOutOfMemory, MissingCapability, StoreError
 from tampu.generation import Capability
+from tampu.hardware.busyness import share_of_others, spent
 from tampu.hardware.devices import allowed_processors, compute_threads
 from tampu.hardware.memory import available_memory
 from tampu.operations.models import find_model, require_local
@@ -46,6 +48,8 @@ _CACHE_CLEAR: Final = 1.1
 """A smaller cache rounds what it holds: that must bring more."""
 _GUESSING_CLEAR: Final = 1.2
 _NO_LOSS: Final = 0.97
+_MOST_OF_OTHERS: Final = 0.2
+"""The share of the processors that other programs may take while something is measured that is to be kept."""
 _BATCHES: Final = (256, 1024)
 _WORDS: Final = "river stone window garden paper music travel summer number letter silver forest market engine".split()
 _CODE: Final = "".join(
@@ -91,21 +95,25 @@ THINGS: Final = ("threads", "batch", "flash attention", "cache type", "guessing"
 async def tune(services: Services, request: TuneRequest) -> AsyncIterator[Progress | Tuned]:
     """Tell what is being measured, at last what was found and is kept; raises ModelNotFound, EngineError, StoreError.
 
-    A loaded copy of the model leaves as soon as nobody uses it, so that the next load heeds what was found.
+    Waits while another model is tuned: two at once would measure each other. A loaded copy of the model leaves as soon
+    as nobody uses it, so that the next load heeds what was found.
     """
     load = await _wanted(services, request.model)
     program = await to_thread.run_sync(program_of, services.settings, engine_environment())
     path = await to_thread.run_sync(tuning_path, load.spec, program, services.settings)
     best, tried = NOTHING_TUNED, list[Tried]()
     if not request.reset:
-        _check_room(load)
-        bench = _Bench(services, load)
-        for what in THINGS:
-            for variant in variants(what, best, cores=compute_threads(), logical=len(allowed_processors())):
-                yield Progress(f"measuring {variant.what} {variant.value}")
-                found = await bench.compare(best, variant)
-                best = variant.tuning if found.is_kept else best
-                tried.append(found)
+        if services.tuning.value == 0:
+            yield Progress("waiting until another model is tuned")
+        async with services.tuning:
+            _check_room(load)
+            bench = _Bench(services, load)
+            for what in THINGS:
+                for variant in variants(what, best, cores=compute_threads(), logical=len(allowed_processors())):
+                    yield Progress(f"measuring {variant.what} {variant.value}")
+                    found = await bench.compare(best, variant)
+                    best = variant.tuning if found.is_kept else best
+                    tried.append(found)
     if not request.dry_run:
         try:
             await to_thread.run_sync(forget_tuning if request.reset else lambda place: write_tuning(place, best), path)
@@ -140,6 +148,13 @@ def _check_room(load: LoadRequest) -> None:
         )
 
 
+def judged(variant: Variant, gained: float, *, is_kept: bool, others: float) -> Tried:
+    """What was found; a win among busy neighbours says what is best beside them, so it is told, and not kept. Pure."""
+    is_disturbed = is_kept and others > _MOST_OF_OTHERS
+    problem = f"other programs took {others:.0%} of the processors; tune again when it is quiet" if is_disturbed else ""
+    return Tried(variant.what, variant.value, gained, is_kept and not is_disturbed, problem)
+
+
 class _Bench:
     """Where two ways to run one model are compared."""
 
@@ -154,14 +169,16 @@ class _Bench:
         try:
             async with self._running(best) as usual, self._running(variant.tuning) as other:
                 await self._settle(usual)
+                before = spent([usual.pid, other.pid])
                 pairs = await self._pairs(usual, other, variant)
                 is_kept = wins(pairs, variant.clear)
                 if is_kept and variant.copies:
                     plain = await self._pairs(usual, other, replace(variant, copies=False, clear=_NO_LOSS))
                     is_kept = gain(plain) >= _NO_LOSS
+                others = share_of_others(before, spent([usual.pid, other.pid]), os.cpu_count() or 1)
         except EngineError as error:
             return Tried(variant.what, variant.value, 0.0, is_kept=False, problem=error.message)
-        return Tried(variant.what, variant.value, gain(pairs), is_kept)
+        return judged(variant, gain(pairs), is_kept=is_kept, others=others)
 
     async def _pairs(self, usual: ChildEngine, other: ChildEngine, variant: Variant) -> list[tuple[float, float]]:
         pairs = list[tuple[float, float]]()
