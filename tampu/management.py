@@ -8,8 +8,9 @@ from tampu.messages import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRequest:
-    """Make `model` from another model (`base`) or from uploaded blobs (`files`: relative path -> digest).
+    """Make `model` from another model (`base`) or from uploaded blobs (`files`: path -> digest).
 
+    Whoever makes one sees to it that paths are relative and lead nowhere else, and that no digest is empty.
     None means "not given": `files` None is another error than an empty one. Empty texts keep what is inherited.
     """
 

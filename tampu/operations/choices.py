@@ -3,20 +3,14 @@
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 import anyio
 
 from tampu.arrival import Arrival
 from tampu.audience import Audience, Telling, tell_all
 from tampu.generation import ChoiceEvent, ChoicesEvent, ChoicesRequest, GenerationEvent, GenerationRequest
+from tampu.operations.generate import Generate
 from tampu.registry.failures import first_failure
-
-
-class Generate(Protocol):
-    """Runs one request."""
-
-    def __call__(self, request: GenerationRequest, *, arrival: Arrival) -> AsyncGenerator[GenerationEvent, None]: ...
 
 
 def generate_choices(

@@ -1,19 +1,12 @@
 """How many tokens the prompt of a request has, as the engine that would answer it counts them."""
 
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Protocol
 
 from tampu.arrival import Arrival
 from tampu.errors import EngineError, PromptTooLong
-from tampu.generation import ChatInput, Finished, GenerationEvent, GenerationRequest
-
-
-class Generate(Protocol):
-    """Runs one request."""
-
-    def __call__(self, request: GenerationRequest, *, arrival: Arrival) -> AsyncGenerator[GenerationEvent, None]: ...
+from tampu.generation import ChatInput, Finished, GenerationRequest
+from tampu.operations.generate import Generate
 
 
 async def count_tokens(generate: Generate, request: GenerationRequest, *, arrival: Arrival) -> int:

@@ -1,8 +1,8 @@
 """Making a model: from another one, from uploaded files, or as a stub of one that runs elsewhere.
 
-Order, which decides which of several errors is told: 1. what the request alone shows; 2. the source (a model, files or
-a remote host) and what it brings; 3. a draft model and adapters; 4. `info`; 5. quantization; 6. the texts; 7. the
-manifest, which is written only when every blob that it names is stored.
+Order, which decides which of several errors is told: 1. the name (what else the request alone shows, its dialect has
+checked); 2. the source (a model, files or a remote host) and what it brings; 3. a draft model and adapters; 4. `info`;
+5. quantization; 6. the texts; 7. the manifest, which is written only when every blob that it names is stored.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -61,8 +61,7 @@ class _Job:
 
 async def create(services: Services, request: CreateRequest) -> AsyncIterator[Progress]:
     """Make the model that the request describes, telling each step; raises TampuError before or between reports."""
-    name = _check(request)
-    name = await to_thread.run_sync(services.library.resolve, name)
+    name = await to_thread.run_sync(services.library.resolve, ModelName.parse(request.model))  # 1
     with Pins() as pins:
         job = _Job(services, request, name, Draft(services.library.blobs, pins, _requested_config(request)))
         if await to_thread.run_sync(_lacks_base, job):
@@ -90,27 +89,6 @@ async def _steps(job: _Job) -> AsyncIterator[Progress]:
         yield _layer_report(job, layer)
     yield Progress("writing manifest")
     await to_thread.run_sync(_commit, job, manifest)
-
-
-# --- 1. the request alone ----------------------------------------------------------------------------------------
-
-
-def _check(request: CreateRequest) -> ModelName:
-    for files in (request.files, request.draft_files):
-        for path in files or {}:
-            _check_path(path)
-    for files in (request.files, request.draft_files, request.adapters):
-        if not all((files or {}).values()):
-            raise BadRequest("invalid digest format")
-    if request.draft_quantize and not request.draft_files:
-        raise BadRequest("--draft-quantize requires a DRAFT model")
-    return ModelName.parse(request.model)
-
-
-def _check_path(path: str) -> None:
-    """Slash-separated and relative, without empty, `.` or `..` parts; a lone `.` is a name of its own."""
-    if path != "." and not {"", ".", ".."}.isdisjoint(path.split("/")):
-        raise BadRequest("file path must be relative")
 
 
 def _requested_config(request: CreateRequest) -> ModelConfig:

@@ -12,9 +12,10 @@ The rules of the path, in order (the numbers stand beside the code):
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Protocol
 
 from tampu.arrival import Arrival
 from tampu.audience import Audience, Telling
@@ -48,6 +49,12 @@ from tampu.operations.services import Services
 _log = logging.getLogger(__name__)
 _NS_PER_MS = 1_000_000
 Tell = Callable[[GenerationEvent], None]
+
+
+class Generate(Protocol):
+    """`generate` with its services: what runs one request for those who make more of it."""
+
+    def __call__(self, request: GenerationRequest, *, arrival: Arrival) -> AsyncGenerator[GenerationEvent, None]: ...
 
 
 def generate(services: Services, request: GenerationRequest, *, arrival: Arrival) -> Telling[GenerationEvent]:

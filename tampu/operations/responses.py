@@ -31,7 +31,7 @@ from tampu.generation import (
     Usage,
 )
 from tampu.operations.count import count_tokens
-from tampu.operations.generate import generate
+from tampu.operations.generate import Generate, generate
 from tampu.operations.services import Services
 from tampu.responses import Ending, Keeping, KeptResponse, ResponseEnded, ResponseEvent, ResponseRequest
 from tampu.state.responses import KeptResponses
@@ -43,12 +43,6 @@ SHORT_S: Final = 24 * 3600.0
 _KEEPING_S: Final = 5.0
 """How long keeping a cancelled response may hold up its end."""
 _MOST_REFERRED: Final = 1_000
-
-
-class Generate(Protocol):
-    """Runs one request."""
-
-    def __call__(self, request: GenerationRequest, *, arrival: Arrival) -> AsyncGenerator[GenerationEvent, None]: ...
 
 
 class Kept(Protocol):

@@ -201,8 +201,7 @@ async def _receive_blob(digest: str, exchange: Exchange) -> bool:
 
 
 def _adopt_blob(request: AdoptRequest, exchange: Exchange) -> AsyncIterator[Progress]:
-    if not exchange.is_from_here:
-        raise Forbidden("only a program on the server's own machine may name a file; upload it")
+    _require_here(exchange, "name a file; upload it")
     return exchange.behind.operations.adopt_blob(request)
 
 
@@ -223,41 +222,45 @@ async def _catalog(_: None, exchange: Exchange) -> Offers:
 
 
 async def _doctor(_: None, exchange: Exchange) -> Sequence[Finding]:
-    if not exchange.is_from_here:
-        raise Forbidden("only a program on the server's own machine may examine it; run 'tampu doctor' there")
+    _require_here(exchange, "examine it; run 'tampu doctor' there")
     return await exchange.behind.operations.examine()
 
 
+_SEE_TO_ENGINES: Final = "see to its engines; run 'tampu engine' there"
+
+
 async def _engines(_: None, exchange: Exchange) -> Sequence[FoundEngine]:
-    _require_here(exchange)
+    _require_here(exchange, _SEE_TO_ENGINES)
     return await exchange.behind.operations.list_engines()
 
 
 async def _use_engine(name: str, exchange: Exchange) -> None:
-    _require_here(exchange)
+    _require_here(exchange, _SEE_TO_ENGINES)
     await exchange.behind.operations.use_engine(name)
 
 
 def _build_engine(request: BuildEngineRequest, exchange: Exchange) -> AsyncIterator[Progress]:
-    _require_here(exchange)
+    _require_here(exchange, _SEE_TO_ENGINES)
     return exchange.behind.operations.build_engine(request)
 
 
 def _tune(request: TuneRequest, exchange: Exchange) -> AsyncIterator[Progress | Tuned]:
-    _require_here(exchange)
+    _require_here(exchange, _SEE_TO_ENGINES)
     return exchange.behind.operations.tune(request)
 
 
 def _logs(request: LogRequest, exchange: Exchange) -> AsyncIterator[str]:
-    if not exchange.is_from_here:
-        raise Forbidden("only a program on the server's own machine may read its log; run 'tampu logs' there")
+    _require_here(exchange, "read its log; run 'tampu logs' there")
     return exchange.behind.operations.read_logs(request)
 
 
-def _require_here(exchange: Exchange) -> None:
-    """What is compiled and run is for those to decide who can run programs on this machine anyway."""
+def _require_here(exchange: Exchange, to_do: str) -> None:
+    """Refuse what is for those alone who can run programs, and read files, on this machine anyway.
+
+    `to_do`: what it is, and what others do instead; raises Forbidden.
+    """
     if not exchange.is_from_here:
-        raise Forbidden("only a program on the server's own machine may see to its engines; run 'tampu engine' there")
+        raise Forbidden(f"only a program on the server's own machine may {to_do}")
 
 
 async def _status(exchange: Exchange) -> None:

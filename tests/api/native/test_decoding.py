@@ -119,7 +119,22 @@ def test_messages_come_as_they_are_but_for_the_case_of_roles() -> None:
 
 
 @pytest.mark.parametrize("path", ["/a", "../a", "a/../b", "./a", "a//b", "", "a/", ".."])
-def test_paths_of_files_stay_inside(path: str) -> None:
-    body = json.dumps({"model": "m", "files": {path: "sha256:0"}}).encode()
+@pytest.mark.parametrize("field", ["files", "draft_files"])
+def test_paths_of_files_stay_inside(path: str, field: str) -> None:
+    body = json.dumps({"model": "m", field: {path: "sha256:0"}}).encode()
     with pytest.raises(BadRequest, match="file path must be relative"):
         create.CREATE_CODEC.decode(Call(body))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"files": {"a": ""}}, "invalid digest format"),
+        ({"adapters": {"a": ""}}, "invalid digest format"),
+        ({"draft_files": {"a": ""}}, "invalid digest format"),
+        ({"from": "b", "draft_quantize": "q4_0"}, "requires a DRAFT model"),
+    ],
+)
+def test_files_without_digest_and_drafts_without_files_are_refused(asked: dict[str, object], words: str) -> None:
+    with pytest.raises(BadRequest, match=words):
+        create.CREATE_CODEC.decode(Call(json.dumps({"model": "m", **asked}).encode()))
