@@ -44,12 +44,14 @@ from tampu.engine.reuse import NO_REUSE, Reuse
 from tampu.engine.schema_proof import ProvenEvents, SchemaProof
 from tampu.engine.sse import EventReader, EventTooLong
 from tampu.engine.vectors import VectorsAnswer, vectors_body
-from tampu.errors import EngineCrashed, EngineRefused, Overloaded
+from tampu.errors import EngineCrashed, EngineError, EngineRefused, Overloaded
 from tampu.generation import Think
 from tampu.messages import Message, Tool, without_images
 
 CRASHED: Final = "an error was encountered while running the model: unexpected EOF"
 _LOG_SILENCE_S: Final = 30.0
+_LEFT_FOR: Final = 2
+"""The news that come first may be older than the leaving."""
 _WE_LACK: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """What a connection fails with for want of something on our side: the engine is well, and others use it."""
 
@@ -108,6 +110,8 @@ class EngineClient:
         """The prompts that outlive the engine; None where none shall."""
         self._is_closed = False
         self._answers: set[Answer] = set()
+        self._left_for = 0
+        """For how many looks with news it still counts that an answer was left."""
         self._fate = CRASHED
         self._exit_code, self._constraints = exit_code, constraints
         self._numbers = itertools.count(1)
@@ -132,7 +136,20 @@ class EngineClient:
         awaited = [answer for answer in self._answers if answer.is_awaited]
         news = [answer for answer in self._answers if answer.take_news()]
         begun = sum(answer.has_begun for answer in awaited)
-        return Work(open=len(awaited), begun=begun, has_news=bool(news))
+        has_left = self._left_for > 0
+        if news:
+            self._left_for = max(0, self._left_for - 1)
+        return Work(open=len(awaited), begun=begun, has_news=bool(news), has_left=has_left)
+
+    async def turns(self, within_s: float) -> bool:
+        """Whether the engine comes to the end of a step: there it answers what it is asked. True where it need not."""
+        try:
+            with anyio.move_on_after(within_s):
+                await self.slots()
+                return True
+        except (EngineError, Overloaded):
+            return True
+        return False
 
     def give_up(self, why: str) -> None:
         """What is under way fails with `why` once the connections end."""
@@ -242,9 +259,15 @@ class EngineClient:
                 if reader.end is None:
                     raise self._crashed()
         finally:
-            if reader.end is None and self.prompts is not None:
-                self.prompts.note_left(prompt_size(body))
+            if reader.end is None:
+                self._note_left(body)
         self._learn(reader.end, recalled)
+
+    def _note_left(self, body: Body) -> None:
+        """An answer was left before its end."""
+        self._left_for = _LEFT_FOR
+        if self.prompts is not None:
+            self.prompts.note_left(prompt_size(body))
 
     async def _recalled(self, body: Body) -> int:
         """Bring back what was kept of the prompt of a request; how many tokens that is."""

@@ -43,7 +43,7 @@ COMMON: Final = Abilities(
     frozenset(
         "--model --host --port --ctx-size --parallel --batch-size --ubatch-size --cache-type-k --cache-type-v "
         "--flash-attn --threads --n-gpu-layers --pooling --main-gpu --tensor-split --mmproj --image-min-tokens "
-        "--image-max-tokens --model-draft --draft-max --lora --no-webui --no-slots --offline --jinja --no-jinja "
+        "--image-max-tokens --model-draft --draft-max --lora --no-webui --offline --jinja --no-jinja "
         "--chat-template --context-shift --no-mmap --embeddings".split()
     )
 )
@@ -130,7 +130,7 @@ _ROWS: Final = (
     _Row("slot_save_path", ("--slot-save-path",)),
     _Row("chat_template", ("--chat-template",)),
     _Row("ui", ("--no-ui", "--no-webui"), _when(False)),
-    _Row("endpoint_slots", ("--no-slots",), _when(False)),
+    _Row("endpoint_slots", ("--slots",), _when(True)),
     _Row("offline", ("--offline",), _when(True)),
     _Row("use_jinja", ("--no-jinja",), _when(False)),
     _Row("use_jinja", ("--jinja",), _when(True)),

@@ -88,7 +88,8 @@ def engine_parameters(
         "api_keys": [key],
         "cors_origins": "",
         "ui": False,
-        "endpoint_slots": False,
+        # What it tells of its slots it tells between two steps: one that does not has not come to the end of its own.
+        "endpoint_slots": True,
         "endpoint_props": False,
         "endpoint_metrics": False,
         "n_ctx": placement.num_ctx * placement.slots,

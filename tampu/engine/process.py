@@ -89,7 +89,8 @@ class ChildEngine:
             work, now = self._client.work(), anyio.current_time()
             if self.is_alive and not pulse.is_fine(work, now):
                 vitals = await anyio.to_thread.run_sync(vitals_of, self._keeper, self._is_bundled)
-                if pulse.is_stuck(work, vitals, now):
+                turns = not work.is_between_tokens or await self._client.turns(LOOK_S)
+                if pulse.is_stuck(work, vitals, now, turns=turns):
                     self._client.give_up(STUCK)
                     self._is_stuck = True
                     return

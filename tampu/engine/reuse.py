@@ -52,8 +52,7 @@ def reuse_of(spec: EngineSpec, placement: Placement, settings: Settings, payoffs
     shelf = shelf_in(settings)
     if not (program.keeps_slots and _is_ready(shelf)):
         return Reuse(payoff=payoff, parameters=parameters)
-    # The engine tells which of its slots is busy only where it tells all of them; its key keeps both to us.
-    parameters |= {"slot_save_path": f"{shelf.folder}/", "endpoint_slots": True}
+    parameters |= {"slot_save_path": f"{shelf.folder}/"}
     fingerprint = _fingerprint(spec, placement, program)
     return Reuse(payoff=payoff, shelf=shelf, fingerprint=fingerprint, parameters=parameters)
 

@@ -150,10 +150,11 @@ async def test_an_engine_that_is_no_program(tmp_path: Path) -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tampu.engine.process.LOOK_S", 0.02)
     monkeypatch.setattr("tampu.engine.pulse.STILL_S", 0.5)
+    monkeypatch.setattr("tampu.engine.pulse.STEP_S", 1.0)
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("fault", ["hangs-at-first", "hangs-at-3"])
+@pytest.mark.parametrize("fault", ["hangs-at-first", "hangs-at-3", "spins-at-3"])
 async def test_one_that_hangs_is_noticed_and_its_requests_are_told(
     settings: Settings, tmp_path: Path, fault: str
 ) -> None:

@@ -57,7 +57,7 @@ def test_a_slot_has_exactly_the_context_of_one_request() -> None:
         ["secret"],
         "",
         False,
-        False,
+        True,
     )
     assert made["cache_ram_mib"] == 64
     assert made["ctx_shift"] is True
@@ -131,7 +131,7 @@ def test_flags_of_a_binary() -> None:
     assert pairs["--parallel"] == "2"
     assert pairs["--host"] == "/run/e.sock"
     assert pairs["--lora"] == "/b.gguf"
-    assert {"--no-jinja", "--no-mmap", "--no-slots"} <= set(flags)
+    assert {"--no-jinja", "--no-mmap"} <= set(flags)
     assert "--context-shift" not in flags
     assert "--port" not in flags
     assert flags_of(PLAIN, Placement(num_ctx=4), Endpoint(socket=None, port=7))[2:4] == [

@@ -1,8 +1,11 @@
 """When an engine that says nothing is taken for hung."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 
-from tampu.engine.pulse import LEAST_DS, SILENT_S, STILL_S, Pulse, Vitals, Work
+from tampu.engine.pulse import LEAST_DS, LOOK_S, SILENT_S, STEP_S, STILL_S, Pulse, Vitals, Work
 
 READS = Work(open=1)
 ANSWERS = Work(open=2, begun=2)
@@ -42,6 +45,57 @@ def test_one_that_computes_without_a_word_between_two_tokens_is_stuck_at_last() 
     assert still_at(ANSWERS, [SILENT_S - 1, SILENT_S], vitals) == [False, True]
     mixed = Work(open=2, begun=1)
     assert still_at(mixed, [SILENT_S - 1, SILENT_S], vitals) == [False, False]
+
+
+def spinning(moments: Iterator[float]) -> Iterator[tuple[Vitals, float]]:
+    """A process that computes, at each of the moments, and does nothing else."""
+    return ((Vitals(processor_ds=int(moment * 10)), moment) for moment in moments)
+
+
+def looks(*, after: float = 0.0) -> Iterator[float]:
+    return (after + LOOK_S * number for number in range(1, 60))
+
+
+def stuck_after(pulse: Pulse, work: Work, seen: Iterator[tuple[Vitals, float]], *, turns: bool) -> float | None:
+    """The moment at which it is taken for hung."""
+    for vitals, now in seen:
+        if not pulse.is_fine(work, now) and pulse.is_stuck(work, vitals, now, turns=turns):
+            return now
+    return None
+
+
+def test_one_that_computes_for_ever_between_two_tokens_is_noticed_soon() -> None:
+    moment = stuck_after(Pulse(0.0), ANSWERS, spinning(looks()), turns=False)
+    assert moment is not None
+    assert STEP_S <= moment < 30 - 2 * LOOK_S, "a look, and a question that is not answered, come before"
+
+
+@pytest.mark.parametrize(
+    ("work", "turns", "sign"),
+    [
+        (ANSWERS, True, ""),
+        (READS, False, ""),
+        (Work(open=2, begun=1), False, ""),
+        (Work(open=2, begun=2, has_left=True), False, ""),
+        (ANSWERS, False, "read_mib"),
+        (ANSWERS, False, "resident_mib"),
+    ],
+    ids=["it ends its steps", "a prompt", "one prompt", "a prompt whose client left", "weights are read", "it grows"],
+)
+def test_one_that_computes_with_a_reason_is_left_alone(work: Work, sign: str, *, turns: bool) -> None:
+    seen = spinning(looks())
+    if sign:
+        seen = ((replace(vitals, **{sign: int(now)}), now) for vitals, now in seen)
+    assert stuck_after(Pulse(0.0), work, seen, turns=turns) is None
+
+
+def test_one_whose_steps_are_slow_has_more_time() -> None:
+    pulse = Pulse(0.0)
+    assert stuck_after(pulse, ANSWERS, spinning(iter([3.0, 6.0, 9.0])), turns=False) is None
+    assert pulse.is_fine(NEWS, 12.0)
+    moment = stuck_after(pulse, ANSWERS, spinning(looks(after=12.0)), turns=False)
+    assert moment is not None
+    assert moment >= 12.0 + 2 * STEP_S
 
 
 def test_news_begin_the_count_anew() -> None:

@@ -107,6 +107,7 @@ class Handler(BaseHTTPRequestHandler):
     fault = ""
     key = ""
     slots = 1
+    spins = False
     asked = ""
     """The body of the request."""
     protocol_version = "HTTP/1.1"
@@ -118,6 +119,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/health":
             loading = self.fault == "never-ready"
             self._answer(503 if loading else 200, {"status": "loading" if loading else "ok"})
+        elif self.spins:
+            time.sleep(600)
         elif self.headers["Authorization"] != f"Bearer {self.key}":
             self._answer(401, {"error": {"code": 401, "message": "Invalid API Key"}})
         else:
@@ -192,6 +195,9 @@ class Handler(BaseHTTPRequestHandler):
                 time.sleep(600)
             case "hangs-at-3" if number == 3:
                 time.sleep(600)
+            case "spins-at-3" if number == 3:
+                Handler.spins = True
+                _spin()
             case "die-at-3" if number == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
             case "die-at-first":
@@ -226,6 +232,14 @@ class Handler(BaseHTTPRequestHandler):
                     yield b"x" * (1 << 20)
                 return
         yield data
+
+
+def _spin() -> None:
+    """Compute for as long as any test waits, and nothing else."""
+    until = time.monotonic() + 600
+    while time.monotonic() < until:
+        sum(range(200_000))
+        time.sleep(0.015)  # the tests beside this one need the processor too
 
 
 def _event(body: dict[str, Any], *, ascii_only: bool = True) -> bytes:
