@@ -270,7 +270,7 @@ def test_a_crash_with_four_requests_costs_only_those_that_had_begun(faulty: Serv
 
 @pytest.mark.slow
 def test_engines_that_hang_are_noticed_and_replaced(faulty: Served) -> None:
-    """Within the 30 seconds that are promised, before the first word and in the middle, asleep or computing for ever."""
+    """Within the 30 seconds that are promised, before the first word and behind it, asleep or computing for ever."""
     faults = ["hangs-at-first-but-once", "hangs-at-3-but-once", "spins-at-3-but-once"]
     for fault in faults:
         store(faulty, fault)
