@@ -1,7 +1,8 @@
 """JSON in and out. The only place where a request is an untyped dict.
 
-Reading follows what clients of Ollama rely on: field names match in any case, unknown fields and nulls are left out,
-only the first JSON value of a body counts, bytes that are no UTF-8 become U+FFFD; nothing is coerced.
+Reading follows what clients of Ollama rely on: field names match in any case, unknown fields and nulls are left out
+(nulls of the fields that a struct names in `told_nulls` are told); only the first JSON value of a body counts, bytes that are
+no UTF-8 become U+FFFD; nothing is coerced.
 """
 
 import json
@@ -185,7 +186,7 @@ def _fit_fields(value: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str
     fitted: dict[str, Any] = {}
     for key, item in value.items():
         name = key if key in exact else folded.get(key.casefold())
-        if name is not None and item is not None:
+        if name is not None and (item is not None or name in getattr(struct, "told_nulls", ())):
             fitted[name] = _fit(item, exact[name])
     return fitted
 

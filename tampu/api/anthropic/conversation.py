@@ -38,8 +38,10 @@ class MessageBody(msgspec.Struct):
     reads_itself: ClassVar = True
     alias_name: ClassVar = 'struct { Role string "json:\\"role\\""; Content json.RawMessage "json:\\"content\\"" }'
 
+    told_nulls: ClassVar = ("content",)
+
     role: str = ""
-    content: Any = None
+    content: Any = msgspec.UNSET
 
 
 def read_conversation(system: Any, bodies: Sequence[MessageBody]) -> tuple[Message, ...]:
@@ -68,6 +70,8 @@ def _read(body: MessageBody, place: str) -> Sequence[Message]:
     if not body.role:
         raise BadRequest(f"{place}.role is required")
     match body.content:
+        case msgspec.UNSET:
+            raise BadRequest("unexpected end of JSON input")  # Ollama's words: it reads JSON where there is none
         case None:
             return ()
         case str(text):

@@ -13,6 +13,7 @@ from tampu.api.dialect import JSON, AnswerCodec, Call, Reply, cut_headers
 from tampu.api.loading import LoadingBody, request_of
 from tampu.api.openai.errors import EMBEDDINGS, errors_of
 from tampu.api.openai.kinds import are_tokens
+from tampu.api.words import check_reference
 from tampu.errors import BadRequest, InvalidParameter
 from tampu.generation import EmbeddingInput, EmbeddingRequest, Embeddings
 from tampu.wire import Int64
@@ -47,6 +48,9 @@ def _decode(call: Call) -> EmbeddingCall:
     if form not in _FORMATS:
         shown = body.encoding_format
         raise BadRequest(f"Invalid value for 'encoding_format' = {shown}. Supported values: ['float', 'base64'].")
+    if body.input is None or body.input == []:
+        raise BadRequest("invalid input")
+    check_reference(body.model, EMBEDDINGS)
     asked = {
         "inputs": _read_input(body.input),
         "truncate": body.truncate,
@@ -59,8 +63,6 @@ def _decode(call: Call) -> EmbeddingCall:
 def _read_input(value: Any) -> tuple[EmbeddingInput, ...]:
     """One input or several; an empty text is embedded like any other."""
     match value:
-        case None | []:
-            raise BadRequest("invalid input")
         case str():
             return (value,)
         case list() if all(isinstance(item, str) for item in value):

@@ -358,3 +358,9 @@ def _status(decode: Any, fields: dict[str, Any]) -> int:
     except TampuError as error:
         return error.status
     return 200
+
+
+def test_a_content_may_be_null_but_not_left_out() -> None:
+    assert _asked(messages=[{"role": "user", "content": None}]).request.input.messages == ()
+    with pytest.raises(BadRequest, match="unexpected end of JSON input"):
+        _asked(messages=[{"role": "user"}])

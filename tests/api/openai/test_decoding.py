@@ -319,3 +319,12 @@ def test_a_value_of_a_wrong_type_is_told_as_clients_of_ollama_know_it(fields: di
     with pytest.raises(BadRequest) as caught:
         _chat(**fields)
     assert caught.value.message.startswith(f"json: cannot unmarshal {fault}")
+
+
+def test_a_wrong_input_of_embeddings_is_told_after_a_wrong_model() -> None:
+    with pytest.raises(NotFound, match="model '' not found"):
+        _embedding(model="", input=5)
+    with pytest.raises(BadRequest, match="invalid input type"):
+        _embedding(input=5)
+    with pytest.raises(BadRequest, match=r"invalid input$"):
+        _embedding(model="", input=[])

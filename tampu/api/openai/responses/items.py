@@ -78,6 +78,8 @@ def _typed(item: Any, place: str) -> Item:
             raise BadRequest(f"{place}: {unfit(kind, 'string', '.type')}")
         case {"role": str(role)} if role:
             return {**item, "type": "message"}
+        case {"role": role} if role is not None and not isinstance(role, str):
+            raise BadRequest(f"{place}: {unfit(role, 'string', '.role')}")
         case None | dict():
             raise BadRequest(f"{place}: input item missing required 'type' field")
         case _:

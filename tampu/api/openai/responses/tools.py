@@ -11,8 +11,9 @@ from typing import Any
 from tampu.api.openai.tools import tools_named
 from tampu.errors import BadRequest, InvalidParameter
 from tampu.generation import NamedTool, ToolChoice, ToolUse
-from tampu.messages import Tool
-from tampu.wire import convert
+from tampu.json_misfits import type_fault, unfit
+from tampu.messages import Tool, ToolParameters
+from tampu.wire import convert, encode
 
 _LEFT_OUT = ("web_search", "web_search_preview")
 """Types of tools that are left out, also with a date behind."""
@@ -36,7 +37,7 @@ def read_offer(value: Any) -> Offer:
     if value is None:
         return Offer()
     if not isinstance(value, list):
-        raise BadRequest("tools must be an array")
+        raise BadRequest(unfit(value, "[]openai.ResponsesTool", "ResponsesRequest.tools"))
     kept = [(f"tools[{number}]", tool) for number, tool in enumerate(value) if not _is_left_out(tool)]
     functions = [function for place, tool in kept for function in _functions(tool, place)]
     return Offer(
@@ -80,13 +81,22 @@ def _functions(tool: Any, place: str, prefix: str = "") -> Iterator[dict[str, An
             raise BadRequest(f"{place}: a {kind} needs a name" + (" and tools" if kind == "namespace" else ""))
         case {"type": str(kind)} if kind:
             raise InvalidParameter(f'{place}: tools of type "{kind}" are not supported; describe it as a function')
-        case _:
+        case None | dict():
             raise BadRequest(f"{place} must be an object with a type")
+        case _:
+            raise BadRequest(unfit(tool, "openai.ResponsesTool", "ResponsesRequest.tools"))
 
 
 def _tool(function: Mapping[str, Any]) -> Tool:
     told = {key: function[key] for key in ("name", "description", "parameters") if key in function}
-    return convert(Tool, {"type": "function", "function": told})
+    parameters = told.get("parameters")
+    if not isinstance(parameters, dict | None):
+        raise BadRequest(unfit(parameters, "map[string]interface {}", "ResponsesTool.tools.parameters"))
+    try:
+        return convert(Tool, {"type": "function", "function": told})
+    except BadRequest as error:
+        fault = type_fault(encode(parameters), ToolParameters)
+        raise BadRequest(f"failed to unmarshal tool parameters: {fault}" if fault else error.message) from None
 
 
 def _repeated(tool: Mapping[str, Any]) -> dict[str, Any]:
