@@ -31,10 +31,10 @@ class Items:
     body: bytes
 
 
-def u32(value: int) -> bytes:
-    """A whole number of 32 bits; raises InvalidModelFile for one that is computed of absurd ones."""
+def u32(value: int, origin: str = "") -> bytes:
+    """A whole number of 32 bits; raises InvalidModelFile, naming the key it is computed of, for an absurd one."""
     if not 0 <= value <= _UINT32_MOST:
-        raise InvalidModelFile(f"a number of the header is out of range: {value}")
+        raise InvalidModelFile(f'the key "{origin}" gives a number out of range: {value}')
     return uint32_fact(value)
 
 

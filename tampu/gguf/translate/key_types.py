@@ -75,6 +75,11 @@ def _as_texts(key: str, fact: bytes) -> bytes:
     return fact
 
 
+def _as_labels(key: str, fact: bytes) -> bytes:
+    """Only a list is read."""
+    return fact if items_of(fact) is None else _as_texts(key, fact)
+
+
 def _each(names: Iterable[str], conversion: Conversion, prefix: str = "") -> dict[str, Conversion]:
     return {f"{prefix}{name}": conversion for name in names}
 
@@ -85,6 +90,7 @@ _OF_MODELS: Final[Mapping[str, Conversion]] = {
     **_each(_NUMBERS, _as_amount),
     **_each(_FLAGS, _as_flag),
     **_each(_WORDS, _as_words),
+    "classifier.output_labels": _as_labels,
 }
 """Of keys that begin with the architecture."""
 _OF_ALL: Final[Mapping[str, Conversion]] = {

@@ -56,8 +56,12 @@ class Lengths:
     @property
     def share(self) -> int:
         """How long a head is where nothing says it: as the heads of the first block share the width, in all blocks."""
-        heads = Lengths(self._made, 0).number("attention.head_count")
-        return self.number("embedding_length") // heads if heads else 0
+        return self.number("embedding_length") // self.first_heads if self.first_heads else 0
+
+    @property
+    def first_heads(self) -> int:
+        """Heads that ask in the first block."""
+        return Lengths(self._made, 0).number("attention.head_count")
 
     @property
     def head(self) -> int:
@@ -81,7 +85,8 @@ class Lengths:
 
 
 def _head(of: Lengths, name: str) -> int:
-    usual = of.number(name, of.share)
+    """No head has a length where the first block has none, whatever a key says."""
+    usual = of.number(name, of.share) if of.first_heads else 0
     return of.number(f"{name}_swa", usual) if of.slides else usual
 
 

@@ -83,6 +83,9 @@ def _check_experts(made: Translation, blocks: Shapes) -> None:
         raise InvalidModelFile(
             f'the key "{made.stored_key(key)}" must not be above the number of experts, {count}, but is {used}'
         )
+    if count and used < 1:
+        _require(made, f"{own}.", ("expert_used_count",))
+        raise InvalidModelFile(f'the key "{made.stored_key(key)}" must be from 1 to {count}, not {used}')
     listed = made.whole_numbers(key)
     if own not in _OWN_EXPERTS and used > next(iter(listed), used):
         text = f"must not be above {listed[0]}, that of the first block, but is {used}"

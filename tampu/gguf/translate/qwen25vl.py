@@ -60,6 +60,6 @@ def _set_period(made: Translation) -> None:
     if whole and blocks is not None and not 0 < whole[0] < blocks:
         raise InvalidModelFile(f'the key "{_WHOLE}" must name blocks from 1 to {blocks - 1}, not {whole[0]}')
     if whole:
-        made.facts["clip.vision.n_wa_pattern"] = u32(max(0, whole[0]) + 1)
+        made.facts["clip.vision.n_wa_pattern"] = u32(max(0, whole[0]) + 1, _WHOLE)
     else:
         made.default("clip.vision.n_wa_pattern", u32(_USUAL_FULL_ATTENTION))

@@ -19,7 +19,7 @@ def translate_text(made: Translation) -> None:
     heads = f"{own}.attention.head_count_kv"
     if made.is_array(heads):
         most = max(made.whole_numbers(heads), default=0)
-        made.facts[heads] = u32(max(0, most) or 2)
+        made.facts[heads] = u32(max(0, most) or 2, heads)
     made.widen_sections(f"{own}.rope.dimension_sections")
     made.rename_endings(".ssm_dt", ".ssm_dt.bias")
     append_layer(made)

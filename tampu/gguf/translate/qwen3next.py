@@ -14,5 +14,5 @@ def translate_text(made: Translation) -> None:
     if made.is_array(_HEADS):
         most = max(made.whole_numbers(_HEADS), default=0)
         if most > 0:
-            made.facts[_HEADS] = u32(most)
+            made.facts[_HEADS] = u32(most, _HEADS)
     made.rename_endings(".ssm_dt", ".ssm_dt.bias")

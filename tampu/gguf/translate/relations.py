@@ -27,7 +27,7 @@ _WITH_MERGES: Final = frozenset({"gemma4", "gpt2"})
 _MOST_GATING: Final = 4
 _MOST_POOLING: Final = 4
 _ANY_POOLING: Final = 2**32 - 1
-_WHOLLY_TURNED: Final = frozenset({"llama", "llama4", "mistral3"})
+_WHOLLY_TURNED: Final = frozenset({"llama", "llama4", "mistral3", "olmo2", "qwen2vl", "qwen3vl", "qwen3vlmoe"})
 _PATTERNED: Final = frozenset(
     {"gemma-embedding", "gemma3", "gemma3n", "gemma4", "gpt-oss", "laguna", "llama4", "olmo2"}
 )

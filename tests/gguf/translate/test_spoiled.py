@@ -314,6 +314,24 @@ def test_tensors_of_which_the_engine_would_die_are_named(
     assert f'"{renamed}"' in made
 
 
+ADDED: list[tuple[str, str, bytes, str]] = [
+    ("gemma3n", "gemma3n.expert_count", struct.pack("<If", 6, 2), "gemma3n.expert_used_count"),
+    ("olmo3", "olmo3.rope.dimension_count", struct.pack("<II", 4, 2), "even number from 16 to 16"),
+    ("lfm2", "lfm2.attention.head_count", struct.pack("<IIQ4I", 9, 4, 4, 0, 4, 4, 4), "64 x 64, not 64 x 0"),
+    ("glm4moelite", "glm4moelite.attention.key_length", struct.pack("<Ii", 5, -7), "glm4moelite.attention.key_length"),
+    ("olmo3", "olmo3.classifier.output_labels", struct.pack("<IIQI", 9, 4, 1, 1), "list of texts"),
+]
+
+
+@pytest.mark.parametrize(("name", "key", "fact", "words"), ADDED)
+def test_what_does_not_go_with_a_key_is_named(name: str, key: str, fact: bytes, words: str, tmp_path: Path) -> None:
+    spoiled = Spoiled(name)
+    spoiled.facts = [*(each for each in spoiled.facts if each[0] != key.encode()), (key.encode(), fact)]
+    made = planned(spoiled.write(tmp_path / "spoiled.gguf"))
+    assert isinstance(made, str)
+    assert words in made
+
+
 def test_a_whole_number_of_another_width_is_the_same_number(tmp_path: Path) -> None:
     spoiled, key = Spoiled("gemma3-text"), b"gemma3.attention.sliding_window"
     spoiled.facts = [
