@@ -1,8 +1,8 @@
 """JSON in and out. The only place where a request is an untyped dict.
 
 Reading follows what clients of Ollama rely on: field names match in any case, unknown fields and nulls are left out
-(nulls of the fields that a struct names in `told_nulls` are told); only the first JSON value of a body counts, bytes that are
-no UTF-8 become U+FFFD; nothing is coerced.
+(nulls of the fields that a struct names in `told_nulls` are told); only the first JSON value of a body counts, bytes that
+are no UTF-8 become U+FFFD; nothing is coerced.
 """
 
 import json
@@ -141,7 +141,7 @@ def _without_surrogates(value: Any) -> Any:
     match value:
         case str():
             return _LONE_SURROGATE.sub("\ufffd", value)
-        case list():
+        case list() | tuple():
             return [_without_surrogates(item) for item in value]
         case dict():
             return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}

@@ -78,7 +78,7 @@ def command_line(
             shown.tell(f"measuring with {count} client{'s' if count > 1 else ''}")
             measured.append(_measure(ask, count, rounds))
     if as_json:
-        invocation.console.write(msgspec.json.encode(measured).decode() + "\n")
+        invocation.console.write_json(measured)
     else:
         invocation.console.write(_shown(measured))
 

@@ -150,6 +150,6 @@ def _lend(client: Client, digest: str, path: Path, tell: Callable[[int], None]) 
     try:
         for report in client.adopt_blob(digest, path.absolute()):
             tell(report.completed)
-    except (ServerError, UnicodeEncodeError):  # no such route, another machine behind the port, a name that is no text
+    except ServerError:  # no such route, another machine behind the port, a name that is no text
         return False
     return True

@@ -2,8 +2,6 @@
 
 from itertools import groupby
 
-import msgspec
-
 from tampu.cli.command import command
 from tampu.cli.grammar import NO_WORDS, flag
 from tampu.cli.invocation import Invocation
@@ -22,7 +20,7 @@ def command_line(invocation: Invocation, words: tuple[str, ...], as_json: bool) 
     """Ask the server to look at its machine, its engine and its models folder; fails if something is wrong."""
     findings = _findings(invocation)
     if as_json:
-        invocation.console.write(msgspec.json.encode(findings).decode() + "\n")
+        invocation.console.write_json(findings)
     else:
         groups = groupby(findings, key=lambda finding: finding.topic)
         invocation.console.write("\n".join(_section(topic, list(found)) for topic, found in groups))

@@ -4,8 +4,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from tampu.cli.command import command
 from tampu.cli.grammar import at_least, flag
 from tampu.cli.invocation import Invocation
@@ -44,7 +42,7 @@ def _list(invocation: Invocation, *, as_json: bool) -> None:
     with waiting(invocation.console):
         found = invocation.client.engines()
     if as_json:
-        invocation.console.write(msgspec.json.encode(found).decode() + "\n")
+        invocation.console.write_json(found)
     else:
         invocation.console.write("".join(_paragraph(engine) for engine in found) or "no engine is installed\n")
 

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from tampu.cli.command import command
 from tampu.cli.grammar import Words, flag
 from tampu.cli.invocation import Invocation
@@ -48,7 +46,7 @@ def command_line(invocation: Invocation, words: tuple[str, ...], check: bool, is
     report: Report = {"dump": dump, "diff": diff, "translate": translation}[action](paths, is_whole)
     lines, data, problem = report
     if as_json:
-        invocation.console.write(msgspec.json.encode(data).decode() + "\n")
+        invocation.console.write_json(data)
     else:
         invocation.console.show("".join(f"{printable(line)}\n" for line in lines()))
     if problem:

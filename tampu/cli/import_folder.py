@@ -40,7 +40,7 @@ def command_line(invocation: Invocation, words: tuple[str, ...], dry_run: bool, 
         if not as_json:
             _tell(invocation, told[-1])
     if as_json:
-        invocation.console.write(msgspec.json.encode(told).decode() + "\n")
+        invocation.console.write_json(told)
     elif not told:
         invocation.console.write("no GGUF files are there\n")
     if failures := sum(model.state == "failed" for model in told):
@@ -75,7 +75,7 @@ def _add(invocation: Invocation, model: FoundModel) -> str:
             spinner = Spinner(f"adding {printable(model.name)}")
             progress.add(spinner)
             _make(invocation, model, spinner)
-    except (ServerError, OSError, UnicodeEncodeError) as error:
+    except (ServerError, OSError) as error:
         return str(error)
     return ""
 

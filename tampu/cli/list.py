@@ -2,8 +2,6 @@
 
 import time
 
-import msgspec
-
 from tampu.cli.command import command
 from tampu.cli.grammar import Words, flag
 from tampu.cli.invocation import Invocation
@@ -17,6 +15,6 @@ def command_line(invocation: Invocation, words: tuple[str, ...], as_json: bool) 
     prefix = words[0].lower() if words else ""
     models = [model for model in invocation.client.list_models() if model.name.lower().startswith(prefix)]
     if as_json:
-        invocation.console.write(msgspec.json.encode(models).decode() + "\n")
+        invocation.console.write_json(models)
     else:
         invocation.console.write(models_table(models, now=time.time()))

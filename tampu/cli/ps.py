@@ -3,8 +3,6 @@
 import time
 from collections.abc import Sequence
 
-import msgspec
-
 from tampu.cli.command import command
 from tampu.cli.grammar import Words, flag
 from tampu.cli.invocation import Invocation
@@ -27,14 +25,19 @@ def command_line(
     prefix = words[0] if words else ""
     if queue:
         requests = [request for request in invocation.client.queue() if request.model.startswith(prefix)]
-        invocation.console.write(_json(requests) if as_json else queue_table(requests, now=time.time()))
+        _print(invocation, requests, queue_table(requests, now=time.time()), as_json=as_json)
         return
     models = [model for model in invocation.client.loaded_models() if model.name.startswith(prefix)]
-    invocation.console.write(_json(models) if as_json else loaded_table(models, now=time.time()))
+    _print(invocation, models, loaded_table(models, now=time.time()), as_json=as_json)
     for model in models:
         if model.note and not as_json:
             invocation.console.tell(f"{printable(model.name)}: {printable(model.note)}\n")
 
 
-def _json(rows: Sequence[LoadedModel] | Sequence[QueuedRequest]) -> str:
-    return msgspec.json.encode(rows).decode() + "\n"
+def _print(
+    invocation: Invocation, rows: Sequence[LoadedModel] | Sequence[QueuedRequest], listing: str, *, as_json: bool
+) -> None:
+    if as_json:
+        invocation.console.write_json(rows)
+    else:
+        invocation.console.write(listing)

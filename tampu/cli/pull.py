@@ -2,8 +2,6 @@
 
 import time
 
-import msgspec
-
 from tampu.cli.command import command
 from tampu.cli.grammar import Words, exactly, flag
 from tampu.cli.invocation import Invocation
@@ -60,7 +58,7 @@ def described_or_pulled(invocation: Invocation, model: str, *, insecure: bool) -
 def _list_unfinished(invocation: Invocation, *, as_json: bool) -> None:
     found = invocation.client.unfinished_pulls()
     if as_json:
-        invocation.console.write(msgspec.json.encode(found).decode() + "\n")
+        invocation.console.write_json(found)
     else:
         invocation.console.write(unfinished_table(found, now=time.time()))
 

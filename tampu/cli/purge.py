@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
 from tampu.cli.command import command
 from tampu.cli.grammar import flag
 from tampu.cli.invocation import Invocation
@@ -37,7 +35,7 @@ def command_line(
         if not as_json:
             console.write(f"freed {format_bytes(found.bytes)}\n")
     if as_json:
-        console.write(msgspec.json.encode({"bytes": found.bytes, "files": found.files}).decode() + "\n")
+        console.write_json({"bytes": found.bytes, "files": found.files})
 
 
 def _last(console: Console, reports: Iterator[Purged]) -> Purged:

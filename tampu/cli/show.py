@@ -1,7 +1,5 @@
 """`show`: what is known of a model."""
 
-import msgspec
-
 from tampu.cli.command import command
 from tampu.cli.grammar import exactly, flag
 from tampu.cli.invocation import Invocation
@@ -34,12 +32,13 @@ def command_line(invocation: Invocation, words: tuple[str, ...], verbose: bool, 
     model = client.describe(words[0], verbose=verbose)
     if "image" in model.capabilities:
         raise BadRequest(IMAGE_MODELS)
-    invocation.console.show(_text(model, wanted, verbose=verbose, as_json=as_json))
-
-
-def _text(model: Description, wanted: list[str], *, verbose: bool, as_json: bool) -> str:
     if as_json:
-        return msgspec.json.encode(model).decode() + "\n"
+        invocation.console.write_json(model)
+    else:
+        invocation.console.show(_text(model, wanted, verbose=verbose))
+
+
+def _text(model: Description, wanted: list[str], *, verbose: bool) -> str:
     if not wanted:
         return description_page(model, verbose=verbose)
     text = str(getattr(model, wanted[0]))

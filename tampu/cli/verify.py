@@ -3,8 +3,6 @@
 import time
 from collections.abc import Iterator
 
-import msgspec
-
 from tampu.cli.command import command
 from tampu.cli.grammar import Words, flag
 from tampu.cli.invocation import Invocation
@@ -24,7 +22,7 @@ def command_line(invocation: Invocation, words: tuple[str, ...], as_json: bool) 
         found = _follow(progress, invocation.client.verify(words))
     if as_json:
         told = {"blobs": found.blobs, "bytes": found.bytes, "damages": found.damages}
-        console.write(msgspec.json.encode(told).decode() + "\n")
+        console.write_json(told)
     else:
         console.write("".join(map(_paragraph, found.damages)))
     if found.damages:

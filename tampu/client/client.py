@@ -217,6 +217,9 @@ class Client:
 
         `or_point`: between file systems it is not copied but pointed to.
         """
+        if not _is_text(path):
+            # Told with other letters, it might be another file.
+            raise ServerError(f"the name of {path.name} is no text; rename it", status=http.client.BAD_REQUEST)
         return self._job(f"/api/blobs/{digest}/adopt", {"path": str(path), "or_point": or_point}, Report)
 
     def upload_blob(self, digest: str, path: Path, *, on_sent: Callable[[int], None]) -> None:
@@ -272,6 +275,15 @@ class Client:
                 if isinstance(value, dict) and value.get("error"):
                     raise ServerError(str(value["error"]), status=response.status)
                 yield convert(kind, value)
+
+
+def _is_text(path: Path) -> bool:
+    """Whether every byte of the path spells a character."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _transfer(model: str, insecure: bool) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Self
 
 import msgspec
 
+from tampu import wire
 from tampu.gguf.reader import read_header
 from tampu.operations.origins import folder_origin
 from tampu.store.faults import store_faults
@@ -53,7 +54,7 @@ class Memory:
         temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(msgspec.json.encode(self._taken))
+            temporary.write_bytes(wire.encode(self._taken))
             temporary.replace(self._file)
         except OSError as error:
             _log.warning("what was imported is not remembered", extra={"error": error.strerror})

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from tampu import wire
 from tampu.descriptions import Origin, OriginKind
 from tampu.names import ModelName
 from tampu.store.layout import Layout
@@ -96,7 +97,7 @@ class Origins:
         temporary = path.with_name(f".{secrets.token_hex(8)}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(msgspec.json.encode(record))
+            temporary.write_bytes(wire.encode(record))
             temporary.replace(path)
         except OSError as error:
             _log.info("the origin of %s is not kept: %s", name.short, error.strerror)

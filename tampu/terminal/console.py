@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Final, TextIO
 
+from tampu.wire import encode
+
 DEFAULT_WIDTH: Final = 80
 DEFAULT_HEIGHT: Final = 24
 GREY: Final = "\x1b[38;5;245m"
@@ -36,6 +38,10 @@ class Console:
         """Put `text` on standard output at once."""
         self.output.write(text)
         self.output.flush()
+
+    def write_json(self, value: object) -> None:
+        """Put `value` on standard output as a line of JSON."""
+        self.show(f"{encode(value).decode()}\n")
 
     def show(self, text: str) -> None:
         """Put what others wrote on standard output: as it is in a pipe, harmless on a terminal."""

@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+import os
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.cli.program import run_program
 from tests.fakes.stub_server import Answer, stub_server
@@ -76,3 +80,17 @@ def test_places_that_will_not_do(tmp_path: Path) -> None:
         assert done.stderr.startswith(b"Error: nowhere is no folder\n")
         done = run_program("import", "empty", home=tmp_path, address=stub.address)
         assert (done.returncode, done.stdout) == (0, b"no GGUF files are there\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+def test_a_name_that_is_no_text_is_told_and_goes_to_no_server(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path)
+    (folder / "old.gguf").unlink()
+    (folder / "new-Q4_0.gguf").rename(folder / os.fsdecode(b"gr\xfcn.gguf"))
+    with stub_server({("GET", "/api/tags"): TAGS, ("POST", BLOB): TAKEN}) as stub:
+        done = run_program("import", "models", "--json", home=tmp_path, address=stub.address)
+        assert stub.bodies(BLOB) == []
+    (told,) = json.loads(done.stdout)
+    assert told["files"] == [f"{folder}/gr\ufffdn.gguf"]
+    assert (told["state"], told["error"]) == ("failed", "the name of gr\ufffdn.gguf is no text; rename it")
+    assert b"internal error" not in done.stderr

@@ -1,6 +1,8 @@
 """Models of the folders in TAMPU_IMPORT: found, kept up to date, told when they are gone, never made twice."""
 
+import os
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -61,6 +63,16 @@ async def test_what_lies_there_is_a_model(services: Services, folder: Path) -> N
     assert await weights(services, "hf.co/some/tiny-gguf:q4_0") == RED.read_bytes()
     blobs = [path for path in services.library.layout.blobs.iterdir() if path.stat().st_size > 1000]
     assert all(path.is_symlink() or path.stat().st_nlink > 1 for path in blobs)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+async def test_a_name_that_is_no_text_is_as_good_as_any(services: Services, folder: Path) -> None:
+    shutil.copy(RED, folder / os.fsdecode(b"red-\xe9.gguf"))
+    shutil.copy(BLUE, folder / "sky.gguf")
+    await Imports(services).look()
+    assert await names(services) == ["red:latest", "sky:latest"]
+    await Imports(services).look()
+    assert await names(services) == ["red:latest", "sky:latest"]
 
 
 async def test_a_removed_model_stays_away_until_its_file_changes(services: Services, folder: Path) -> None:
