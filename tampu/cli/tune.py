@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import msgspec
-
 from tampu.cli.command import command
 from tampu.cli.grammar import exactly, flag
 from tampu.cli.invocation import Invocation
@@ -26,7 +24,7 @@ def command_line(invocation: Invocation, words: tuple[str, ...], dry_run: bool, 
     found = _follow(invocation.console, invocation.client.tune(model, dry_run=dry_run, reset=reset))
     if as_json:
         told = {"tried": found.tried, "values": found.values, "kept": not dry_run}
-        invocation.console.write(msgspec.json.encode(told).decode() + "\n")
+        invocation.console.write_json(told)
     else:
         invocation.console.write(_shown(found, model, is_kept=not dry_run, was_reset=reset))
 
