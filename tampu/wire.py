@@ -1,8 +1,8 @@
 """JSON in and out. The only place where a request is an untyped dict.
 
 Reading follows what clients of Ollama rely on: field names match in any case, unknown fields and nulls are left out
-(nulls of the fields that a struct names in `told_nulls` are told); only the first JSON value of a body counts, bytes
-that are no UTF-8 become U+FFFD; nothing is coerced.
+(nulls of the fields in a struct's `told_nulls` are told); only the first JSON value of a body counts, bytes that are
+no UTF-8 become U+FFFD; nothing is coerced.
 """
 
 import json
