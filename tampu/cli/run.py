@@ -1,6 +1,7 @@
 """`run`: one answer to a prompt, or a session with a model."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from tampu.cli.command import command
 from tampu.cli.grammar import at_least, flag
@@ -22,6 +23,9 @@ from tampu.terminal.console import Console
 from tampu.terminal.interrupts import heard_interrupts
 from tampu.terminal.timings import timing_block
 from tampu.terminal.waiting import progress_asked, waiting
+
+_MOST_PIPED: Final = 64 << 20
+"""Bytes of a prompt from a pipe, which may have no end."""
 
 
 @command("run", takes="MODEL [PROMPT]", words=at_least(1), variables=RUN_VARIABLES, help="Run a model")
@@ -80,7 +84,10 @@ def prompt_pieces(console: Console, words: Sequence[str]) -> tuple[list[str], bo
     """The pieces of the prompt, what is piped in first; and whether a person sits at both ends instead."""
     if console.reads_terminal:
         return list(words), not words and console.writes_terminal
-    piped = console.input.buffer.read().decode("utf-8", "replace")
+    data = console.input.buffer.read(_MOST_PIPED + 1)
+    if len(data) > _MOST_PIPED:
+        raise BadRequest(f"more than {_MOST_PIPED >> 20} MiB are piped in, which no server takes; send less at once")
+    piped = data.decode("utf-8", "replace")
     return ([piped] if piped else []) + list(words), False
 
 

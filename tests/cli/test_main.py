@@ -218,6 +218,20 @@ def test_what_is_piped_in_comes_before_the_words(tmp_path: Path) -> None:
     assert stub.bodies("/api/generate")[0]["prompt"] == "piped \ufffd text\n and this"
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="only there is a file without an end")
+def test_a_pipe_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
+    with stub_server({("POST", "/api/show"): Answer({})}) as stub, Path("/dev/zero").open("rb") as endless:
+        done = subprocess.run(
+            [sys.executable, "-m", "tampu", "run", "m"],
+            env=environment(tmp_path, stub.address),
+            stdin=endless,
+            capture_output=True,
+            timeout=60,
+        )
+    told = b"Error: more than 64 MiB are piped in, which no server takes; send less at once\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
 def test_every_command_loads_and_has_help(tmp_path: Path) -> None:
     program = Program("tampu")
     for entry in COMMANDS.values():
