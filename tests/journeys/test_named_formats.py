@@ -202,3 +202,15 @@ def test_calls_and_formats_are_demanded_of_named_formats(served: Served, parser:
     assert json.loads(told(format=schema)["content"]) == {"n": 7}
     both = told(format=schema, tools=[TOOL])
     assert both.get("tool_calls") or json.loads(both["content"]) == {"n": 7}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_half_a_character_in_a_call_fails_no_request(served: Served, stream: bool) -> None:
+    says = ["<tool_call>", r'{"name": "roll", "arguments": {"n": "a\ud83d"}}', "</tool_call>"]
+    create(served, "half", scripted_model(says), parser="qwen3", template=TALK)
+    row = {"endpoint": "/api/chat", "request": {
+        "messages": [{"role": "user", "content": "n?"}], "tools": [TOOL], "options": {"num_predict": 60},
+    }}  # fmt: skip
+    status, said = answer(served, row, "half", stream=stream)
+    assert status == 200
+    assert [call["function"]["arguments"] for call in said["tool_calls"]] == [{"n": "a\ufffd"}]

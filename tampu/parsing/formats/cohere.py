@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tampu.parsing.brackets import Brackets
+from tampu.parsing.calls import is_depth_bounded
 from tampu.parsing.formats.machine import Exit, FormatParser, MalformedCall, Place, ReadCall, Sink
 from tampu.parsing.formats.qwen3 import members, read_members, read_object
 from tampu.parsing.formats.request import ReplyRequest
@@ -42,6 +43,8 @@ def _read_calls(text: str) -> list[ReadCall]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
+        found = None
+    if not (isinstance(found, list) and is_depth_bounded(found)):
         found = None
     objects = found if isinstance(found, list) else list(_whole_objects(text))
     found_members = (members(item, "tool_name", "parameters") for item in objects if isinstance(item, dict))

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from tampu.parsing.calls import is_depth_bounded
 from tampu.parsing.formats.machine import Exit, FormatParser, Place, ReadCall, Sink
 from tampu.parsing.formats.python_calls import Notation, PythonReader
 from tampu.parsing.formats.qwen3 import THINK, THINK_END
@@ -50,7 +49,7 @@ def _read_container(text: str) -> object:
     """A list or an object in the manner of JSON or of Python; the text itself where it is neither."""
     for candidate in (text, _PYTHON.sub(_as_json, text)):
         value = json_value(candidate)
-        if value is not None and is_depth_bounded(value):
+        if value is not None:
             return value
     return text
 

@@ -25,6 +25,7 @@ from tampu.generation import TextDelta, ThinkingDelta, ToolCallReady
 from tampu.messages import ToolCall, ToolCallFunction
 from tampu.parsing.brackets import Brackets
 from tampu.parsing.formats.tags import BLANKS, Tags
+from tampu.parsing.halves import without_halves
 from tampu.parsing.reply import ReplyEvent
 from tampu.parsing.tool_calls import new_call_id
 
@@ -257,7 +258,8 @@ class FormatParser:
             self._has_warned = True
 
     def _emit(self, call: ReadCall) -> None:
-        function = ToolCallFunction(name=call.name, arguments=call.arguments, index=self._count)
+        name, arguments = without_halves(call.name), without_halves(call.arguments)
+        function = ToolCallFunction(name=name, arguments=arguments, index=self._count)
         self._events.append(ToolCallReady(ToolCall(function=function, id=new_call_id())))
         self._count += 1
 

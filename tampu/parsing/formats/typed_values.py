@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tampu.messages import Tool, ToolProperty
+from tampu.parsing.calls import is_depth_bounded
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,300}")
 _GROUPED = re.compile(r"[+-]?[0-9](?:_?[0-9]){0,300}")
@@ -95,11 +96,12 @@ def number_value(text: str) -> float | None:
 
 
 def json_value(text: str) -> object:
-    """The JSON value that a text is; `None` as well where it is none."""
+    """The JSON value that a text is; `None` as well where it is none, or holds values too deep inside one another."""
     try:
-        return json.loads(text, parse_constant=_refuse, parse_float=lambda number: plain_number(float(number)))
+        found = json.loads(text, parse_constant=_refuse, parse_float=lambda number: plain_number(float(number)))
     except (ValueError, RecursionError):
         return None
+    return found if not isinstance(found, (dict, list)) or is_depth_bounded(found) else None
 
 
 def _refuse(constant: str) -> object:

@@ -208,3 +208,40 @@ def test_hostile_calls_take_linear_time(name, text):
         parser.feed(text[place : place + 4])
     parser.feed("", last=True)
     assert (time.process_time() - start) / (len(text) / 4) < 100e-6
+
+
+HALVES = [
+    ("qwen3", r'<tool_call>{"name": "stop\udc00", "arguments": {"\ud83dk": ["a\ud83d", "\ud83d\ude00"]}}</tool_call>'),
+    (
+        "cohere",
+        r'<|START_ACTION|>[{"tool_name": "stop\udc00", "parameters": {"\ud83dk": ["a\ud83d", "\ud83d\ude00"]}}]',
+    ),
+    ("gemma4", r'<|tool_call>call:stop�{"\ud83dk":["a\ud83d","\ud83d\ude00"]}<tool_call|>'),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), HALVES)
+def test_half_a_character_is_told_as_one_that_nobody_knows(name, text):
+    text = text.replace(r"\ufffd", "\ufffd")
+    assert read(name, text, think=False)[2] == [("stop\ufffd", {"\ufffdk": ["a\ufffd", "\U0001f600"]})]
+
+
+DEEP = "[" * 900 + "]" * 900
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "calls"),
+    [
+        (
+            "qwen3-coder",
+            f"<tool_call><function=book><parameter=seats>{DEEP}</parameter></function></tool_call>",
+            [("book", {"seats": DEEP})],
+        ),
+        ("cohere", f'<|START_ACTION|>[{{"tool_name": "stop", "parameters": {{"a": {DEEP}}}}}]<|END_ACTION|>', []),
+    ],
+)
+def test_values_that_are_too_deep_inside_one_another_stay_text(name, text, calls):
+    tools = [tool("book", seats="array"), tool("stop")]
+    content, _, found = read(name, text, think=False, tools=tools)
+    assert found == calls
+    assert bool(content) != bool(calls)
