@@ -19,6 +19,7 @@ from tampu.generation import (
     ToolChoice,
     ToolUse,
 )
+from tampu.messages import ImageAddress
 from tampu.units import FOREVER_NS, NS_PER_S, KeepAlive
 from tampu.wire import encode
 
@@ -28,6 +29,7 @@ Image = Annotated[str, msgspec.Meta(title="api.ImageData")]
 MAX_TOP_LOGPROBS = 20
 _LONGEST_S = FOREVER_NS // NS_PER_S
 _LONGEST_DURATION = 100
+_LONGEST_ADDRESS = 8192
 _LEVELS = get_args(ThinkLevel)
 _ACCEPTED_THINK = '"high", "medium", "low", "max", true, or false'
 _LINE_BREAKS = re.compile(r"[\r\n]+")
@@ -108,6 +110,13 @@ def read_top_logprobs(value: int) -> int:
     if not 0 <= value <= MAX_TOP_LOGPROBS:
         raise InvalidParameter(f"top_logprobs must be between 0 and {MAX_TOP_LOGPROBS}")
     return value
+
+
+def read_address(url: str, place: str) -> ImageAddress:
+    """The address of a picture, for whoever fetches it; raises BadRequest for one that is too long."""
+    if len(url) > _LONGEST_ADDRESS:
+        raise BadRequest(f"{place} is an address of more than {_LONGEST_ADDRESS} characters")
+    return ImageAddress(url.encode("utf-8", "replace"))
 
 
 def read_base64(text: str, place: str) -> bytes:

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tampu.api.fields import read_base64
+from tampu.api.fields import read_address, read_base64
 from tampu.errors import BadRequest
-from tampu.messages import ImageAddress
 
 Block = Mapping[str, Any]
 
@@ -17,7 +16,6 @@ READABLE = frozenset({"text", "image", "document", "search_result", "compaction"
 """The types of blocks that `Content` takes."""
 UNREADABLE = frozenset({"redacted_thinking", "fallback", "tool_reference"})
 """Blocks that say nothing to any model but the one that wrote them."""
-_LONGEST_ADDRESS = 8192
 
 
 @dataclass(slots=True)
@@ -127,7 +125,7 @@ def _image(block: Block, place: str) -> bytes:
         case {"type": "base64"}:
             raise BadRequest(f"{place}.source.data must be a string")
         case {"type": "url", "url": str(url)} if url.startswith(("http://", "https://")):
-            return _address(url, place)
+            return read_address(url, f"{place}.source.url")
         case {"type": str(kind)}:
             raise BadRequest(f"invalid image source type: {kind[:100]}. Only base64 images are supported.")
         case _:
@@ -136,12 +134,6 @@ def _image(block: Block, place: str) -> bytes:
         return read_base64(data, f"{place}.source.data")
     except BadRequest as error:
         raise BadRequest(f"invalid base64 image data: {error.message}") from None
-
-
-def _address(url: str, place: str) -> ImageAddress:
-    if len(url) > _LONGEST_ADDRESS:
-        raise BadRequest(f"{place}.source.url is longer than {_LONGEST_ADDRESS} characters")
-    return ImageAddress(url.encode("utf-8", "replace"))
 
 
 def _joined(value: Any, place: str) -> str:

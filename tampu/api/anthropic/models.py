@@ -8,10 +8,10 @@ from typing import Any
 from tampu.api.anthropic.errors import MODELS, anthropic_error, new_request_id
 from tampu.api.dialect import JSON, AnswerCodec, Call, Reply
 from tampu.api.query import query_fields, whole_number
+from tampu.api.stored import summary_of
 from tampu.api.words import check_reference
 from tampu.descriptions import ModelSummary
-from tampu.errors import BadRequest, ModelNotFound
-from tampu.names import ModelReference
+from tampu.errors import BadRequest
 from tampu.units import NS_PER_S
 from tampu.wire import encode
 
@@ -76,11 +76,7 @@ def _decode_one(call: Call) -> One:
 
 def _encode_one(asked: One, models: Sequence[ModelSummary]) -> Reply:
     """The model of that name in any letter case, called as it was asked for."""
-    wanted = ModelReference.parse(asked.name).name.short.casefold()
-    model = next((model for model in models if model.name.casefold() == wanted), None)
-    if model is None:
-        raise ModelNotFound(asked.name)
-    return _reply(_described(model, asked.name), asked.request_id)
+    return _reply(_described(summary_of(asked.name, models), asked.name), asked.request_id)
 
 
 def _described(model: ModelSummary, name: str) -> dict[str, Any]:

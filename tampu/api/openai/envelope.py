@@ -9,14 +9,11 @@ import msgspec
 
 from tampu.api.framing import sse
 from tampu.api.openai.asking import Asked
+from tampu.api.openai.usage import told_cached, told_thoughts
 from tampu.generation import Usage
 
 _json = msgspec.json.Encoder().encode
 _FINGERPRINT = "fp_ollama"
-_LEAST_CACHED = 1024
-"""Shorter parts of prompts are not told as cached: OpenAI counts from here on, and programs that save costs do too."""
-_LEAST_THOUGHTS = 64
-"""Fewer tokens of thinking need no count of their own."""
 DONE = sse(b"[DONE]")
 
 
@@ -83,9 +80,9 @@ class Tally:
 
     def _details(self) -> dict[str, Any]:
         """What is behind the counts, where it is worth a word; Ollama, and so its clients, know none of it."""
-        cached = sum(usage.cached_tokens for usage in self._prompts.values())
-        thoughts = self._thinking_tokens
+        cached = told_cached(sum(usage.cached_tokens for usage in self._prompts.values()))
+        thoughts = told_thoughts(self._thinking_tokens)
         return {
-            **({"prompt_tokens_details": {"cached_tokens": cached}} if cached >= _LEAST_CACHED else {}),
-            **({"completion_tokens_details": {"reasoning_tokens": thoughts}} if thoughts >= _LEAST_THOUGHTS else {}),
+            **({"prompt_tokens_details": {"cached_tokens": cached}} if cached else {}),
+            **({"completion_tokens_details": {"reasoning_tokens": thoughts}} if thoughts else {}),
         }

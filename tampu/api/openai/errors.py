@@ -6,7 +6,7 @@ from functools import partial
 from tampu.api.dialect import JSON, JSON_UTF8, Reply
 from tampu.api.framing import sse
 from tampu.api.words import RouteWords, error_status, error_text, hints
-from tampu.errors import AddressedPicture, BadRequest, PromptTooLong, TampuError
+from tampu.errors import AddressedPicture, BadRequest, PreviousResponseNotFound, PromptTooLong, TampuError
 from tampu.wire import encode
 
 CHAT = RouteWords()
@@ -22,6 +22,7 @@ LIST = RouteWords()
 _UNREAD = (AddressedPicture, BadRequest)
 _TYPES = {400: "invalid_request_error", 404: "not_found_error"}
 _OTHER_TYPE = "api_error"
+TOO_LONG = "context_length_exceeded"
 
 
 def openai_error(error: TampuError, words: RouteWords) -> Reply:
@@ -41,11 +42,12 @@ def late_error(error: TampuError, words: RouteWords) -> bytes:
 
 
 def _body(error: TampuError, words: RouteWords) -> bytes:
-    told = {
-        "message": error_text(error, words),
-        "type": _TYPES.get(error_status(error, words), _OTHER_TYPE),
-        "param": None,
-        # Programs shorten the conversation on this code; it is the one that they look for.
-        "code": "context_length_exceeded" if isinstance(error, PromptTooLong) else None,
-    }
-    return encode({"error": told})
+    """The error, with the codes that programs look for: on one they shorten the conversation, on one they resend it."""
+    param = code = None
+    match error:
+        case PromptTooLong():
+            code = TOO_LONG
+        case PreviousResponseNotFound():
+            param, code = "previous_response_id", "previous_response_not_found"
+    kind = _TYPES.get(error_status(error, words), _OTHER_TYPE)
+    return encode({"error": {"message": error_text(error, words), "type": kind, "param": param, "code": code}})

@@ -3,27 +3,21 @@
 import re
 from typing import Any
 
-from tampu.api.fields import read_base64
+from tampu.api.fields import read_address, read_base64
 from tampu.errors import BadRequest
-from tampu.messages import ImageAddress
 
 PICTURE_PLACE = "[img]"
 """Stands where a picture belongs in a text, for whoever makes the prompt; pictures without such a place go in front."""
 _IMAGE_URI = re.compile(r"data:(?:image/(?:jpeg|jpg|png|webp))?;base64,")
-_LONGEST_ADDRESS = 8192
 
 
 def read_image(url: str, place: str) -> bytes:
     """The bytes of a picture in a data URI, or the address of one; raises BadRequest."""
-    if url.startswith(("http://", "https://")):
-        if len(url) > _LONGEST_ADDRESS:
-            raise BadRequest(f"invalid image input: {place} is an address of more than {_LONGEST_ADDRESS} characters")
-        return ImageAddress(url.encode("utf-8", "replace"))
-    head = _IMAGE_URI.match(url)
-    if head is None:
+    head, is_address = _IMAGE_URI.match(url), url.startswith(("http://", "https://"))
+    if head is None and not is_address:
         raise BadRequest(f"invalid image input: {place} is no data URI of a JPEG, PNG or WebP in base64")
     try:
-        return read_base64(url[head.end() :], place)
+        return read_address(url, place) if head is None else read_base64(url[head.end() :], place)
     except BadRequest as error:
         raise BadRequest(f"invalid image input: {error.message}") from None
 

@@ -57,15 +57,21 @@ def read_messages(bodies: Sequence[MessageBody]) -> tuple[Message, ...]:
     return tuple(message for message in read if message is not None)
 
 
+def read_role(told: str) -> str:
+    """A role as templates know it, whatever its letter case."""
+    role = told.lower()
+    return _ROLES.get(role, role)
+
+
 def _message(body: MessageBody, place: str, names: Mapping[str, str]) -> Message | None:
     calls = tuple(_call(call) for call in body.tool_calls or ())
     if body.content == [] and not calls:
         return None
     parts = _parts(body, place)
-    role = body.role.lower()
+    role = read_role(body.role)
     is_result = role == "tool"
     return Message(
-        role=_ROLES.get(role, role),
+        role=role,
         content=_text(parts, role),
         thinking=body.reasoning or body.reasoning_content,
         images=tuple(part for part in parts if isinstance(part, bytes)),

@@ -5,9 +5,10 @@ from typing import Any
 
 from tampu.api.dialect import JSON, AnswerCodec, Call, Reply
 from tampu.api.openai.errors import LIST, MODEL, errors_of
+from tampu.api.stored import summary_of
 from tampu.api.words import check_reference
 from tampu.descriptions import ModelSummary
-from tampu.errors import BadRequest, ModelNotFound
+from tampu.errors import BadRequest
 from tampu.names import DEFAULT_NAMESPACE, ModelReference
 from tampu.units import NS_PER_S
 from tampu.wire import encode
@@ -29,11 +30,7 @@ def _decode_one(call: Call) -> str:
 
 def _encode_one(name: str, models: Sequence[ModelSummary]) -> Reply:
     """The model of that name in any letter case, called as it was asked for."""
-    wanted = ModelReference.parse(name).name.short.casefold()
-    model = next((model for model in models if model.name.casefold() == wanted), None)
-    if model is None:
-        raise ModelNotFound(name)
-    return Reply(200, encode(_described(model, name)), JSON)
+    return Reply(200, encode(_described(summary_of(name, models), name)), JSON)
 
 
 def _described(model: ModelSummary, name: str) -> dict[str, Any]:

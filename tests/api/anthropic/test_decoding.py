@@ -259,7 +259,7 @@ def test_what_cannot_be_honoured_is_named(fields: dict[str, Any], words: str) ->
         ({"type": "image", "source": {"type": "file", "file_id": "f"}}, "invalid image source type: file. Only base64"),
         ({"type": "image", "source": {"type": "base64", "data": 5}}, f"{_BLOCK}.source.data must be a string"),
         ({"type": "image", "source": {"type": "base64", "data": "@@"}}, "invalid base64 image data: illegal base64"),
-        ({"type": "image", "source": {"type": "url", "url": "https://" + "a" * 9000}}, "is longer than"),
+        ({"type": "image", "source": {"type": "url", "url": "https://" + "a" * 9000}}, "more than 8192 characters"),
         ({"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": ""}}, "no text"),
         ({"type": "thinking", "thinking": 5}, f"{_BLOCK}.thinking must be a string"),
         ({"type": "tool_use", "name": "f", "input": {}}, "missing required 'id' field"),

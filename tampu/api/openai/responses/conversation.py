@@ -11,14 +11,13 @@ from typing import Any
 import msgspec
 
 from tampu.api.openai.media import PICTURE_PLACE, read_image, read_sound
+from tampu.api.openai.messages import read_role
 from tampu.api.openai.responses.items import Item
 from tampu.errors import BadRequest, InvalidParameter
 from tampu.json_misfits import unfit
 from tampu.messages import Message, ToolCall, ToolCallFunction
 from tampu.wire import parse
 
-_ROLES = {"developer": "system"}
-"""What templates call a role that they do not know by OpenAI's newer word."""
 _HISTORY_ONLY = frozenset({"web_search_call"})
 _TEXT_KEYS = {"input_text": "text", "output_text": "text", "refusal": "refusal"}
 _ASSISTANT = "assistant"
@@ -95,9 +94,9 @@ class _Reader:
 
 
 def _message(item: Item, place: str) -> Message:
-    role = _text(item, "role", place).lower()
+    role = _text(item, "role", place)
     text, media = _content(item.get("content"), f"{place}: content")
-    return Message(_ROLES.get(role, role), text, images=media)
+    return Message(read_role(role), text, images=media)
 
 
 def _call(item: Item, place: str) -> ToolCall:

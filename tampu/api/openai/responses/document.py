@@ -6,13 +6,10 @@ from typing import Any
 
 import msgspec
 
+from tampu.api.openai.usage import told_cached, told_thoughts
 from tampu.generation import Usage
 
 _json = msgspec.json.Encoder().encode
-_LEAST_CACHED = 1024
-"""Fewer tokens are not told as cached: OpenAI counts from here on."""
-_LEAST_THOUGHTS = 64
-"""Fewer tokens of thinking have no count of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +96,6 @@ def _usage(usage: Usage) -> dict[str, Any]:
         "input_tokens": usage.prompt_tokens,
         "output_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "input_tokens_details": {"cached_tokens": _counted(usage.cached_tokens, least=_LEAST_CACHED)},
-        "output_tokens_details": {"reasoning_tokens": _counted(usage.thinking_tokens, least=_LEAST_THOUGHTS)},
+        "input_tokens_details": {"cached_tokens": told_cached(usage.cached_tokens)},
+        "output_tokens_details": {"reasoning_tokens": told_thoughts(usage.thinking_tokens)},
     }
-
-
-def _counted(tokens: int, *, least: int) -> int:
-    return tokens if tokens >= least else 0

@@ -1,23 +1,13 @@
-"""Errors of Responses: OpenAI's shape, with the code that programs look for where a response is not kept."""
+"""Errors of Responses: in OpenAI's shape as whole answers, in another one where a response has begun and fails."""
 
-from tampu.api.dialect import JSON, Reply
-from tampu.api.openai.errors import CHAT, openai_error
+from typing import Final
+
+from tampu.api.openai.errors import CHAT, TOO_LONG, errors_of
 from tampu.api.words import error_text
-from tampu.errors import BadRequest, Overloaded, PreviousResponseNotFound, PromptTooLong, TampuError
-from tampu.wire import encode
+from tampu.errors import BadRequest, Overloaded, PromptTooLong, TampuError
 
-
-def response_error(error: TampuError) -> Reply:
-    """The error as a whole answer."""
-    if not isinstance(error, PreviousResponseNotFound):
-        return openai_error(error, CHAT)
-    told = {
-        "message": error.message,
-        "type": "invalid_request_error",
-        "param": "previous_response_id",
-        "code": "previous_response_not_found",
-    }
-    return Reply(error.status, encode({"error": told}), JSON)
+response_error: Final = errors_of(CHAT)
+"""The error as a whole answer."""
 
 
 def failure(error: TampuError) -> dict[str, str]:
@@ -28,7 +18,7 @@ def failure(error: TampuError) -> dict[str, str]:
 def _code(error: TampuError) -> str:
     match error:
         case PromptTooLong():
-            return "context_length_exceeded"
+            return TOO_LONG
         case Overloaded():
             return "rate_limit_exceeded"
         case BadRequest():
