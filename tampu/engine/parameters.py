@@ -111,9 +111,7 @@ def engine_parameters(
         "verbosity": verbosity,
         "offline": True,
     }
-    if placement.device_bytes:
-        parameters["devices"] = [name for name, _ in placement.device_bytes]
-    return parameters | _threads(spec, placement) | _optional_parameters(spec) | _draft(spec, placement)
+    return parameters | _threads(spec, placement) | _optional_parameters(spec, placement)
 
 
 def _slots(spec: EngineSpec, placement: Placement, *, is_unified: bool) -> int:
@@ -149,14 +147,19 @@ def device_margins(overhead_bytes: int) -> dict[str, Parameter]:
     return {"fit_params_target": [overhead_bytes] * _MOST_DEVICES}
 
 
-def _optional_parameters(spec: EngineSpec) -> dict[str, Parameter]:
-    parameters: dict[str, Parameter] = {}
+def _devices(spec: EngineSpec, placement: Placement) -> dict[str, Parameter]:
+    """Where it goes. Devices that are named are all that the engine knows, and it counts them anew."""
+    if placement.device_bytes:
+        return {"devices": [name for name, _ in placement.device_bytes]}
+    return {} if spec.main_gpu is None else {"main_gpu": spec.main_gpu}
+
+
+def _optional_parameters(spec: EngineSpec, placement: Placement) -> dict[str, Parameter]:
+    parameters = _devices(spec, placement) | _draft(spec, placement)
     if not spec.uses_own_template:
         parameters["chat_template"] = "chatml"
     if spec.pooling is not None:
         parameters["pooling_type"] = f"LLAMA_POOLING_TYPE_{spec.pooling.upper()}"
-    if spec.main_gpu is not None:
-        parameters["main_gpu"] = spec.main_gpu
     if spec.projector_paths:
         parameters["mmproj.path"] = str(spec.projector_paths[0])
         limits = {"image_min_tokens": spec.least_image_tokens, "image_max_tokens": spec.most_image_tokens}

@@ -9,7 +9,8 @@ The rules:
    A number from the settings is lowered only if it does not fit at all.
 4. A sixteenth of what is then left, at most 1 GiB, may hold prompts that have lost their slot.
 5. What does not fit with one slot does not fit.
-6. What goes to devices (see `spread.py`) need not fit into the memory of the processor.
+6. What goes to devices (see `spread.py`) need not fit into the memory of the processor, also where a request says
+   itself how many layers that are, or which device.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import Final
 
 from tampu.engine.spec import EngineSpec, Placement
 from tampu.gguf.footprint import Footprint
+from tampu.hardware.accelerators import Device
 from tampu.scheduler.records import Limits, LoadRequest
 from tampu.scheduler.spread import Shares, spread
 
@@ -79,11 +81,20 @@ def place(request: LoadRequest, *, free_bytes: int, limits: Limits) -> Placement
 
 
 def _shares(request: LoadRequest, needed_bytes: int, limits: Limits) -> Shares:
-    """What of it goes to devices; nothing is foreseen where the request says itself how much, or to which."""
-    spec = request.spec
-    if not limits.devices or spec.num_gpu >= 0 or spec.main_gpu is not None:
-        return ()
-    return spread(needed_bytes, limits.devices, limits.spreading)
+    """What of it goes to devices: all that has room there, unless the request names one of them, or counts layers."""
+    return spread(_wished_bytes(request, needed_bytes), _wished_devices(request.spec, limits.devices), limits.spreading)
+
+
+def _wished_bytes(request: LoadRequest, needed_bytes: int) -> int:
+    """What of it shall leave the processor; layers take even shares, and what they end in counts as one more."""
+    asked, layers = request.spec.num_gpu, request.footprint.block_count + 1
+    return needed_bytes if asked < 0 else needed_bytes * min(asked, layers) // layers
+
+
+def _wished_devices(spec: EngineSpec, devices: tuple[Device, ...]) -> tuple[Device, ...]:
+    """The one that is named; all where none is, or none has such a number."""
+    named = spec.main_gpu
+    return devices if named is None or not 0 <= named < len(devices) else devices[named : named + 1]
 
 
 def _room(request: LoadRequest, free_bytes: int, limits: Limits) -> int:

@@ -35,6 +35,8 @@ NO_RULES: Final = Rules()
 
 def spread(needed_bytes: int, devices: Sequence[Device], rules: Rules) -> Shares:
     """What of `needed_bytes` goes where, in the order of the devices; nothing where no device has room."""
+    if needed_bytes <= 0:
+        return ()
     margin = max(rules.overhead_bytes, LEAST_MARGIN_BYTES)
     room = {device.name: device.free_bytes - margin for device in devices}
     usable = sorted((name for name in room if room[name] >= _FEWEST_BYTES), key=lambda name: -room[name])

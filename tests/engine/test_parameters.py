@@ -78,6 +78,12 @@ def test_everything_set() -> None:
     assert (made["use_jinja"], made["chat_template"], made["ctx_shift"]) == (False, "chatml", False)
 
 
+def test_devices_that_are_named_are_counted_anew_by_the_engine() -> None:
+    made = bundled(FULL, Placement(num_ctx=100, device_bytes=(("CUDA1", 5),)))
+    assert made["devices"] == ["CUDA1"]
+    assert "main_gpu" not in made
+
+
 def test_an_unknown_cache_type_means_the_default() -> None:
     assert bundled(PLAIN, Placement(num_ctx=4, kv_cache_type="q9"))["cache_type_k"] == "GGML_TYPE_F16"
 

@@ -164,10 +164,37 @@ def test_what_goes_to_a_device_need_not_fit_into_the_memory_of_the_processor():
     assert isinstance(place(larger, free_bytes=GB, limits=Limits(cores=8, devices=(CARD,))), DoesNotFit)
 
 
-@pytest.mark.parametrize("wish", [{"num_gpu": 0}, {"num_gpu": 7}, {"main_gpu": 0}])
-def test_who_says_what_goes_to_devices_is_believed(wish):
-    placement = placed(load("m", **wish), limits=Limits(cores=8, devices=(CARD,)))
-    assert (placement.gpu_bytes, placement.device_bytes) == (0, ())
+SECOND = replace(CARD, name="CUDA1", free_bytes=20 * GB)
+
+
+@pytest.mark.parametrize(
+    ("wish", "names"),
+    [
+        ({}, ["CUDA0"]),
+        ({"num_gpu": 0}, []),
+        ({"num_gpu": 99}, ["CUDA0"]),
+        ({"main_gpu": 0}, ["CUDA0"]),
+        ({"main_gpu": 1}, ["CUDA1"]),
+        ({"main_gpu": 2}, ["CUDA0"]),
+        ({"main_gpu": -1}, ["CUDA0"]),
+        ({"main_gpu": 1, "num_gpu": 0}, []),
+    ],
+)
+def test_who_says_what_goes_to_devices_is_believed(wish, names):
+    placement = placed(load("m", **wish), limits=Limits(cores=8, devices=(CARD, SECOND)))
+    assert [name for name, _ in placement.device_bytes] == names
+    assert placement.gpu_bytes == (placement.memory_bytes if names else 0)
+
+
+def test_layers_that_are_counted_leave_the_rest_to_the_processor():
+    wanted = load("m", trained_ctx=4096, weights_mb=16_000, num_gpu=8)
+    wanted = replace(wanted, footprint=replace(wanted.footprint, block_count=31))
+    limits = Limits(cores=8, devices=(CARD,))
+    placement = placed(wanted, free_bytes=20 * GB, limits=limits)
+    assert placement.gpu_bytes == placement.memory_bytes // 4
+    assert isinstance(place(wanted, free_bytes=8 * GB, limits=limits), DoesNotFit)
+    everything = replace(wanted, spec=replace(wanted.spec, num_gpu=32))
+    assert placed(everything, free_bytes=GB, limits=limits).gpu_bytes > 16 * GB
 
 
 def test_a_device_that_holds_a_model_has_less_room_for_the_next():
