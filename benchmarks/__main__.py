@@ -17,6 +17,7 @@ from benchmarks.format_measures import format_rows
 from benchmarks.measures import Row, cold_rows, idle_rows, warm_rows
 from benchmarks.prompt_measures import prompt_rows
 from benchmarks.pull_measures import pull_rows
+from benchmarks.recorded_measures import recorded_rows
 from benchmarks.reuse_measures import reuse_rows
 from benchmarks.store_measures import store_rows
 from benchmarks.terminal_measures import terminal_rows
@@ -41,6 +42,7 @@ def main() -> int:
         cold_rows,
         reuse_rows,
         engine_rows,
+        recorded_rows,
         endurance_rows,
     )
     logging.disable(logging.WARNING)  # what replies made to take long are told for

@@ -49,6 +49,13 @@ def watched_server(delays: Path, **variables: str) -> Iterator[Running]:
 
 
 @contextmanager
+def noting_server(notes: Path, **variables: str) -> Iterator[Running]:
+    """The same; when it has ended, `notes` has what it asked of its engines."""
+    with _server(["benchmarks.noting_server", str(notes)], variables) as running:
+        yield running
+
+
+@contextmanager
 def _server(module: list[str], variables: Mapping[str, str]) -> Iterator[Running]:
     port = free_port()
     environment = {"OLLAMA_HOST": f"127.0.0.1:{port}", "OLLAMA_MODELS": str(STORE), **variables}

@@ -199,14 +199,14 @@ def play(stage: Stage, folder: Path, known: Sequence[Explanation]) -> list[Resul
 
 def replay(part: str, url: str, golden: Path, known: Sequence[Explanation], terms: Terms) -> Result:
     """Play one recording on the server at `url`."""
-    rules = [rule for explanation in known for rule in explanation.rules if part in rule.files]
+    rules = rules_for(part, known)
     # The tool looks for the files that a recording uploads in the folder beside it first; it remembers their digests.
     vars(_TOOL).update(_beside=str((golden / part).parent / "models"), _digests={})
     result, start = Result(part), time.monotonic()
     for step in recording(f"{part}.json")["steps"]:
         time.sleep(step.get("wait", 0))
-        is_random = any(rule.sampled and rule.is_for(step) for rule in rules)
-        answer = _answer(url, _with_an_end(step) if is_random else step, str(golden / "models"))
+        asked = _with_an_end(step) if is_drawn(step, rules) else step
+        answer = answered(url, asked, str(golden / "models"))
         if told := wrongly_told(step, answer):
             result.undescribed[step["name"]] = told
         got: Mapping[str, Any] = terms.tell(answer)
@@ -226,13 +226,24 @@ def replay(part: str, url: str, golden: Path, known: Sequence[Explanation], term
     return result
 
 
+def rules_for(part: str, known: Iterable[Explanation]) -> list[Rule]:
+    """All rules that are about this recording."""
+    return [rule for explanation in known for rule in explanation.rules if part in rule.files]
+
+
+def is_drawn(step: Mapping[str, Any], rules: Iterable[Rule]) -> bool:
+    """Whether our answer to the step is drawn at random, so that it may have any length."""
+    return any(rule.sampled and rule.is_for(step) for rule in rules)
+
+
 def _with_an_end(step: Mapping[str, Any]) -> Mapping[str, Any]:
     """The step with an answer of a bounded length: one that is drawn at random may go on for half a minute."""
     options = {**step["json"].get("options", {}), "num_predict": _MOST_RANDOM_TOKENS}
     return {**step, "json": {**step["json"], "options": options}}
 
 
-def _answer(url: str, step: Mapping[str, Any], models: str) -> dict[str, Any]:
+def answered(url: str, step: Mapping[str, Any], models: str) -> dict[str, Any]:
+    """What the server at `url` answers to a step; status 0 where nothing comes."""
     try:
         answer: dict[str, Any] = _TOOL.send(url, step, models)
     except (OSError, http.client.HTTPException) as error:

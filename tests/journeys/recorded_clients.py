@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.journeys.agreement import _TOOL, Explanation, Result, Rule
+from tests.journeys.agreement import _TOOL, Explanation, Result, Rule, rules_for
 from tests.journeys.packages import node_folder, python_of
 from tests.recordings import GOLDEN, recording
 
@@ -71,7 +71,7 @@ def play(name: str, url: str, environment: Mapping[str, str], known: Sequence[Ex
     assert printed.strip(), run.stderr[-1500:]
     told, _ = json.JSONDecoder().raw_decode((printed if found else run.stdout).lstrip())
     have = {step["step"]: masked(step["result"]) for step in told}
-    rules = [rule for explanation in known for rule in explanation.rules if result.part in rule.files]
+    rules = rules_for(result.part, known)
     for step in recording(f"clients/{name}.json"):
         result.cases += 1
         _compare(step["step"], step["result"], have.get(step["step"]), rules, result)
