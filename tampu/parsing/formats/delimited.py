@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tampu.parsing.formats.machine import MalformedCall
-from tampu.parsing.formats.scanner import BLANKS, QUOTED, SEPARATORS, Scanner
+from tampu.parsing.formats.scanner import BLANKS, QUOTED, Scanner
 from tampu.parsing.formats.typed_values import json_value, number_value
 
 _MAX_DEPTH: Final = 64
@@ -74,15 +74,7 @@ class Reader:
         return found
 
     def _ends(self, bracket: str) -> bool:
-        self._scanner.skip(SEPARATORS)
-        if self._scanner.peek() == bracket:
-            self._scanner.position += 1
-            return True
-        if self._scanner.peek():
-            return False
-        if not self._notation.may_be_cut:
-            raise MalformedCall("a bracket in it has no end")
-        return True
+        return self._scanner.ends(bracket, may_be_cut=self._notation.may_be_cut)
 
     def _key(self) -> str:
         if self._scanner.peek() in QUOTED:

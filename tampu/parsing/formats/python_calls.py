@@ -52,7 +52,7 @@ class PythonReader:
         """Pairs up to the bracket `end`; keys are quoted or bare."""
         self._scanner.position += 1
         found: list[tuple[str, object]] = []
-        while not self._ends(end):
+        while not self._scanner.ends(end):
             key = self._quoted() if self._scanner.peek() in QUOTED else self._scanner.take(_KEY).strip()
             self._scanner.skip(BLANKS)
             if not key or self._scanner.peek() != between:
@@ -62,15 +62,6 @@ class PythonReader:
             if self._scanner.peek() not in {",", end}:
                 raise MalformedCall("something stands behind one of its values")
         return found
-
-    def _ends(self, bracket: str) -> bool:
-        self._scanner.skip(SEPARATORS)
-        if self._scanner.peek() == bracket:
-            self._scanner.position += 1
-            return True
-        if self._scanner.is_at_end:
-            raise MalformedCall("a bracket in it has no end")
-        return False
 
     def _value(self, depth: int) -> object:
         """The next value; behind it stands what ends it."""
@@ -94,7 +85,7 @@ class PythonReader:
     def _list(self, depth: int) -> list[object]:
         self._scanner.position += 1
         found: list[object] = []
-        while not self._ends("]"):
+        while not self._scanner.ends("]"):
             found.append(self._value(depth + 1))
             if self._scanner.peek() not in {",", "]"}:
                 raise MalformedCall("something stands behind one of its values")

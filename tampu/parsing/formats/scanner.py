@@ -42,6 +42,21 @@ class Scanner:
         """Read and forget what a pattern matches here."""
         self.take(pattern)
 
+    def ends(self, bracket: str, *, may_be_cut: bool = False) -> bool:
+        """Whether a list or an object ends here, behind separators; its closing bracket is read.
+
+        Raises MalformedCall at the end of the text, unless the bracket `may_be_cut`.
+        """
+        self.skip(SEPARATORS)
+        if self.peek() == bracket:
+            self.position += 1
+            return True
+        if not self.is_at_end:
+            return False
+        if not may_be_cut:
+            raise MalformedCall("a bracket in it has no end")
+        return True
+
     def quoted(self) -> str:
         """Read a text between quotation marks, the first of which comes next; escapes stay as they are written.
 
