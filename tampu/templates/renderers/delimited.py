@@ -1,9 +1,10 @@
-"""The notation of the Gemma families for schemas and values: bare sorted keys, texts between marks, no blanks."""
+"""The notation of the Gemma families for tools and values: bare sorted keys, texts between marks, no blanks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tampu.messages import Tool, ToolProperty
 from tampu.templates.go.numbers import format_float
 from tampu.templates.renderers.json_style import as_float
 
@@ -27,6 +28,18 @@ class Delimited:
         return ",".join(
             f"{self.quoted(name) if self.quotes_names else name}:{self.text(values[name])}" for name in sorted(values)
         )
+
+    def described(self, tool: Tool, properties: Callable[[Mapping[str, ToolProperty]], str]) -> str:
+        """What is told of a tool behind its name; `properties` writes those of its arguments."""
+        function, parameters = tool.function, tool.function.parameters
+        shown = [properties(parameters.properties)] if parameters.properties else []
+        if parameters.required:
+            shown.append(f"required:{self.text(list(parameters.required))}")
+        if parameters.type:
+            shown.append(f"type:{self.quoted(parameters.type.upper())}")
+        is_described = parameters.properties is not None or parameters.type
+        members = f",parameters:{{{','.join(shown)}}}" if is_described else ""
+        return f"{{description:{self.quoted(function.description)}{members}}}"
 
     def text(self, value: Any) -> str:
         """A value."""

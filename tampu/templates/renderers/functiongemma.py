@@ -1,5 +1,6 @@
 """FunctionGemma: schemas and calls in a notation of its own; results of tools stand inside the model's turn."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from tampu.messages import Message, Tool, ToolCall, ToolProperty
@@ -67,20 +68,13 @@ def _result(name: str, content: str) -> str:
 
 
 def _declaration(tool: Tool) -> str:
-    function, parameters = tool.function, tool.function.parameters
-    parts: list[str] = []
-    if parameters.properties:
-        properties = parameters.properties
-        shown = ",".join(f"{name}:{_property(properties[name])}" for name in sorted(properties))
-        parts.append(f"properties:{{{shown}}}")
-    if parameters.required:
-        parts.append(f"required:{_NOTATION.text(list(parameters.required))}")
-    if parameters.type:
-        parts.append(f"type:{_NOTATION.quoted(parameters.type.upper())}")
-    is_described = parameters.properties is not None or parameters.type
-    members = f",parameters:{{{','.join(parts)}}}" if is_described else ""
-    described = f"description:{_NOTATION.quoted(function.description)}"
-    return f"<start_function_declaration>declaration:{function.name}{{{described}{members}}}<end_function_declaration>"
+    described = _NOTATION.described(tool, _properties)
+    return f"<start_function_declaration>declaration:{tool.function.name}{described}<end_function_declaration>"
+
+
+def _properties(properties: Mapping[str, ToolProperty]) -> str:
+    shown = ",".join(f"{name}:{_property(properties[name])}" for name in sorted(properties))
+    return f"properties:{{{shown}}}"
 
 
 def _property(schema: ToolProperty) -> str:

@@ -17,18 +17,11 @@ _NO_PROPERTIES: Final = frozenset({"description", "type", "properties", "require
 
 def declaration(tool: Tool) -> str:
     """One tool on offer."""
-    function, parameters = tool.function, tool.function.parameters
-    shown: list[str] = []
-    if parameters.properties:
-        shown.append(_properties({name: _schema_of(schema) for name, schema in parameters.properties.items()}))
-    if parameters.required:
-        shown.append(f"required:{_texts(parameters.required)}")
-    if parameters.type:
-        shown.append(f"type:{NOTATION.quoted(parameters.type.upper())}")
-    is_described = parameters.properties is not None or parameters.type
-    members = f",parameters:{{{','.join(shown)}}}" if is_described else ""
-    description = NOTATION.quoted(function.description)
-    return f"<|tool>declaration:{function.name}{{description:{description}{members}}}<tool|>"
+    return f"<|tool>declaration:{tool.function.name}{NOTATION.described(tool, _declared)}<tool|>"
+
+
+def _declared(properties: Mapping[str, ToolProperty]) -> str:
+    return _properties({name: _schema_of(schema) for name, schema in properties.items()})
 
 
 def _schema_of(schema: ToolProperty) -> dict[str, Any]:
