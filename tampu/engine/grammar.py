@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tampu.engine.schema import COMPACT, guided, problems_of
+from tampu.engine.schema import Manner, guided, problems_of
 from tampu.engine.schema_limits import excesses_of
 from tampu.engine.schema_rules import TERMINALS, NotWritten, any_rules, schema_rules
 from tampu.engine.shape import CallForm, Thoughts
@@ -55,8 +55,8 @@ def grammar_of(
     choices = []
     if calls is not None:
         choices.append("calls")
-        rules += _calls(calls, ids, mark, longest)
-    json = _json_rules(wanted, mark)
+        rules += _calls(calls, ids, Manner(mark=mark, is_compact=True, longest=longest))
+    json = _json_rules(wanted, Manner(mark=mark))
     if json and not (calls and calls.is_required):
         choices.append("json")
         rules += json
@@ -69,12 +69,12 @@ def grammar_of(
     return "\n".join([*rules, ""])
 
 
-def _json_rules(wanted: OutputFormat | None, mark: str) -> Sequence[str]:
+def _json_rules(wanted: OutputFormat | None, manner: Manner) -> Sequence[str]:
     match wanted:
         case AnyJson():
             return any_rules("json")
         case JsonSchema(schema=schema):
-            return _schema_rules(schema, "json", mark)
+            return _schema_rules(schema, "json", manner)
         case None | InvalidFormat():
             return []
 
@@ -96,8 +96,8 @@ def _thoughts(thoughts: Thoughts, ids: TokenIds) -> list[str]:
     return [f"start: {start}", f"opening: {_tag(thoughts.opening, ids)}", "thoughts: " + " | ".join(ends), *closed]
 
 
-def _calls(calls: CallForm, ids: TokenIds, mark: str, longest: int | None) -> list[str]:
-    rules = _schema_rules(_call(calls, mark), "call", mark, layout=COMPACT, longest=longest)
+def _calls(calls: CallForm, ids: TokenIds, manner: Manner) -> list[str]:
+    rules = _schema_rules(_call(calls, manner), "call", manner)
     tag = "" if calls.tag in _BARE else _tag(calls.tag, ids)
     if calls.tag.endswith("["):
         opening = '"["' if calls.tag == "[" else tag
@@ -129,27 +129,20 @@ def _free(calls: CallForm, ids: TokenIds) -> list[str]:
     ]
 
 
-def _schema_rules(
-    schema: Mapping[str, Any],
-    name: str,
-    mark: str,
-    *,
-    layout: Mapping[str, object] | None = None,
-    longest: int | None = None,
-) -> list[str]:
+def _schema_rules(schema: Mapping[str, Any], name: str, manner: Manner) -> list[str]:
     """The rules of a schema, `name` the first of them; in the engine's own way where we cannot write it."""
     try:
-        return schema_rules(schema, name, mark=mark, layout=layout, longest=longest)
+        return schema_rules(schema, name, manner)
     except NotWritten:
-        return [f"{name}: %json {_json(guided(schema, mark, layout=layout))}"]
+        return [f"{name}: %json {_json(guided(schema, manner))}"]
 
 
-def _call(calls: CallForm, mark: str) -> Mapping[str, Any]:
+def _call(calls: CallForm, manner: Manner) -> Mapping[str, Any]:
     """One call of any of the tools. Tools that are too large together keep their names, and lose their arguments."""
     ways: tuple[Callable[[Tool], Mapping[str, Any]], ...] = (partial(_arguments_schema, calls), lambda _: _ANY_OBJECT)
     for parameters_of in ways:
         call = _call_of_any([(tool.function.name, parameters_of(tool)) for tool in calls.tools], calls.key)
-        if len(_json(guided(call, mark, layout=COMPACT))) <= _MOST_SCHEMA:
+        if len(_json(guided(call, manner))) <= _MOST_SCHEMA:
             break
     return call
 

@@ -24,8 +24,20 @@ _GUIDANCE: Final[Mapping[str, object]] = {
     "coerce_one_of": True,
 }
 _IN_OUR_WORDS: Final[Mapping[str, str]] = {"NoExtensionBias": "no answer satisfies the schema"}
-COMPACT: Final[Mapping[str, object]] = {"whitespace_flexible": False}
-"""No blanks, so that a model cannot write them without end; in some vocabularies a demanded one has no token."""
+_NO_BLANKS: Final[Mapping[str, object]] = {"whitespace_flexible": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a schema is written for the bundled engine. `mark` shows up in its log if it cannot compile the schema.
+
+    `is_compact`: no blanks, so that a model cannot write them without end; in some vocabularies a demanded one has no
+    token. `longest`: the most characters of a text of which the schema does not say how long it may be.
+    """
+
+    mark: str
+    is_compact: bool = False
+    longest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +93,11 @@ def misshapen(schema: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def guided(schema: Mapping[str, Any], mark: str, *, layout: Mapping[str, object] | None = None) -> dict[str, Any]:
-    """`schema` with the bundled engine's directions; `mark` shows up in its log if it cannot compile the schema."""
+def guided(schema: Mapping[str, Any], manner: Manner) -> dict[str, Any]:
+    """`schema` with the bundled engine's directions; of texts the engine knows no other bounds than the schema's."""
     bare = {key: value for key, value in schema.items() if key not in {"$comment", "x-guidance"}}
-    return {"$comment": mark, **bare, "x-guidance": {**_GUIDANCE, **(layout or {})}}
+    layout = _NO_BLANKS if manner.is_compact else {}
+    return {"$comment": manner.mark, **bare, "x-guidance": {**_GUIDANCE, **layout}}
 
 
 def placed(problem: str, schema: Mapping[str, Any] | None) -> str:

@@ -8,11 +8,10 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, Final
 
 from tampu.engine.number_ranges import DECIMAL, INTEGER, NUMBER, at_least, at_most
-from tampu.engine.schema import COMPACT, guided, misshapen, resolved
+from tampu.engine.schema import Manner, guided, misshapen, resolved
 
 _SIGN: Final = (
     r'([^"\\\x00-\x1F\x7F]|\\(["\\\/bfnrt]|u([0-9a-ce-fA-CE-F][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2}'
@@ -58,23 +57,14 @@ class NotWritten(Exception):
     """A schema is not to be written in rules."""
 
 
-def schema_rules(
-    schema: Mapping[str, Any],
-    name: str,
-    *,
-    mark: str,
-    layout: Mapping[str, object] | None = None,
-    longest: int | None = None,
-) -> list[str]:
+def schema_rules(schema: Mapping[str, Any], name: str, manner: Manner) -> list[str]:
     """The rules of which `name` is the first, all others begin with it; without `TERMINALS`. Raises NotWritten.
 
-    `schema` has no problems. `mark` and `layout`: see `guided`. `longest`: the most characters of a text of which the
-    schema does not say how long it may be.
+    `schema` has no problems.
     """
     if misshapen(schema):
         raise NotWritten
-    guide = partial(guided, mark=mark, layout=layout)
-    return _Writer(schema, name, guide, is_compact=layout is COMPACT, longest=longest).rules()
+    return _Writer(schema, name, manner).rules()
 
 
 def any_rules(name: str) -> list[str]:
@@ -96,17 +86,9 @@ def _any_rules(name: str, layout: str, text: str) -> list[str]:
 class _Writer:
     """Writes the parts of one schema."""
 
-    def __init__(
-        self,
-        schema: Mapping[str, Any],
-        name: str,
-        guide: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-        *,
-        is_compact: bool,
-        longest: int | None,
-    ) -> None:
-        self._schema, self._name, self._guide, self._longest = schema, name, guide, longest
-        self._layout = "" if is_compact else f"{name}_layout"
+    def __init__(self, schema: Mapping[str, Any], name: str, manner: Manner) -> None:
+        self._schema, self._name, self._manner = schema, name, manner
+        self._layout = "" if manner.is_compact else f"{name}_layout"
         self._rules: list[str] = []
         self._references: dict[str, str] = {}
         self._terminals: dict[str, str] = {}
@@ -232,7 +214,7 @@ class _Writer:
         return f'"[" {self._layout} {inside if least else f"({inside})?"} "]"'
 
     def _string(self, part: Mapping[str, Any]) -> str:
-        least, most = part.get("minLength", 0), part.get("maxLength", self._longest)
+        least, most = part.get("minLength", 0), part.get("maxLength", self._manner.longest)
         if not least and most is None:
             return "STRING"
         if most is not None and most < least:
@@ -250,7 +232,7 @@ class _Writer:
         self._left += 1
         if self._left > _MOST_LEFT or '"$ref"' in _json(part):
             raise NotWritten
-        return self._rule(f"%json {_json(self._guide(part))}")
+        return self._rule(f"%json {_json(guided(part, self._manner))}")
 
     def _rule(self, body: str) -> str:
         """The name of a rule of its own."""

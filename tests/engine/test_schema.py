@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tampu.engine.schema import guided, placed, problems_of
+from tampu.engine.schema import Manner, guided, placed, problems_of
 
 NONE: list[str] = []
 
@@ -105,7 +105,7 @@ def test_what_cannot_be_placed_stays_as_it_is() -> None:
 
 
 def test_directions_replace_those_of_a_client() -> None:
-    made = guided({"type": "object", "$comment": "mine", "x-guidance": {"lenient": False}}, "constraint-1")
+    made = guided({"type": "object", "$comment": "mine", "x-guidance": {"lenient": False}}, Manner(mark="constraint-1"))
     assert next(iter(made)) == "$comment"
     assert made["$comment"] == "constraint-1"
     assert made["x-guidance"]["lenient"] is True

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from tampu.engine.process import ChildEngine
+from tampu.engine.schema import Manner
 from tampu.engine.schema_rules import NotWritten, schema_rules
 from tampu.generation import JsonSchema
 from tests.engine.running import answer, running
@@ -107,8 +108,8 @@ async def test_whatever_a_model_would_say_is_held_to_the_schema(child: ChildEngi
 
 def test_an_object_has_no_properties_but_those_it_lists() -> None:
     told = {"type": "object", "properties": {"a": {}}}
-    assert "STRING &" not in "".join(schema_rules(told, "json", mark="m"))
-    assert "STRING &" in "".join(schema_rules({**told, "additionalProperties": True}, "json", mark="m"))
+    assert "STRING &" not in "".join(schema_rules(told, "json", Manner(mark="m")))
+    assert "STRING &" in "".join(schema_rules({**told, "additionalProperties": True}, "json", Manner(mark="m")))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_an_object_has_no_properties_but_those_it_lists() -> None:
 )
 def test_what_has_no_answer_or_is_too_much_is_left_to_the_engine(schema: dict[str, Any]) -> None:
     with pytest.raises(NotWritten):
-        schema_rules(schema, "json", mark="m")
+        schema_rules(schema, "json", Manner(mark="m"))
 
 
 def test_texts_whose_length_the_schema_leaves_open_end_where_they_are_told_to() -> None:
@@ -137,8 +138,8 @@ def test_texts_whose_length_the_schema_leaves_open_end_where_they_are_told_to() 
         "type": "object",
         "properties": {"a": {"type": "string"}, "b": {}, "c": {"type": "string", "maxLength": 3}},
     }
-    rules = "\n".join(schema_rules(schema, "call", mark="m", longest=9))
+    rules = "\n".join(schema_rules(schema, "call", Manner(mark="m", longest=9)))
     assert rules.count("{0,9}") == 1
     assert rules.count("{0,3}") == 1
     assert "STRING" not in rules.replace("CALL_STRING", "")
-    assert "{0,9}" not in "\n".join(schema_rules(schema, "call", mark="m"))
+    assert "{0,9}" not in "\n".join(schema_rules(schema, "call", Manner(mark="m")))
