@@ -20,8 +20,8 @@ class AnswerPrinter:
     def __init__(self, console: Console, *, wrap: bool, show_thinking: bool, greyed: bool) -> None:
         self._console = console
         self._show_thinking, self._greyed = show_thinking, greyed
-        width = console.width if wrap else 0
-        self._thinking_wrap, self._text_wrap = WordWrap(width), WordWrap(width)
+        self._wraps = wrap
+        self._thinking_wrap, self._text_wrap = WordWrap(0), WordWrap(0)
         self._is_thinking = False
         self._ends_in_newline = False
         self.has_written = False
@@ -50,7 +50,8 @@ class AnswerPrinter:
         return shows_thinking or bool(piece.response or message.content or piece.tool_calls or message.tool_calls)
 
     def show(self, piece: Piece) -> None:
-        """Print what `piece` adds, in one write."""
+        """Print what `piece` adds, in one write, on a screen that may have another size than before."""
+        self._thinking_wrap.width = self._text_wrap.width = self._console.width if self._wraps else 0
         message = piece.message
         thought = piece.thinking or message.thinking
         out = self._thinking(thought)

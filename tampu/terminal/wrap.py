@@ -17,31 +17,34 @@ EMOJI_STYLE: Final = "\ufe0f"
 
 
 class WordWrap:
-    """Invariant: `column` is where the cursor stands, `word` what stands before it since the last blank."""
+    """Invariant: `column` is where the cursor stands, `word` what stands before it since the last blank.
+
+    `width` may follow that of the screen between two pieces.
+    """
 
     def __init__(self, width: int) -> None:
-        self._width = width
+        self.width = width
         self._column = 0
         self._word = ""
         self._word_cells = 0
 
     def feed(self, text: str) -> str:
         """`text` with the codes that keep its words whole."""
-        if self._width < MIN_WIDTH:
+        if self.width < MIN_WIDTH:
             return text
         return "".join(map(self._put, text))
 
     def _put(self, character: str) -> str:
         cells = _cells(character)
         written = character
-        if self._column + 1 > self._width - MARGIN and self._word_cells <= self._width - 2 * MARGIN:
+        if self._column + 1 > self.width - MARGIN and self._word_cells <= self.width - 2 * MARGIN:
             back = f"\x1b[{self._word_cells}D" if self._word_cells else ""
             written = f"{back}\x1b[K\n{self._word}{character}"
             self._column = self._word_cells
         self._column += cells
-        if self._column > self._width:
+        if self._column > self.width:
             # Only a word longer than the line gets here; the terminal has moved it on.
-            self._column -= self._width
+            self._column -= self.width
         self._keep(character, cells)
         return written
 

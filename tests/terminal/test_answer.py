@@ -1,6 +1,10 @@
 """How an answer is printed: thinking, text, calls."""
 
+import fcntl
 import io
+import os
+import struct
+import termios
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +56,22 @@ def test_a_model_does_not_steer_the_terminal() -> None:
     assert "a]52;c;ZXZpbA==2Jb" in shown
     assert printer.text == "x\x1b[2Jy", "the conversation keeps what was said"
     assert evil in printed(pieces), "a pipe gets what was said"
+
+
+def test_a_screen_that_becomes_narrow_in_mid_answer() -> None:
+    ours, its = os.openpty()
+    with os.fdopen(its, "w") as output, os.fdopen(ours, "rb", buffering=0) as screen:
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        printer = AnswerPrinter(
+            Console(io.StringIO(), output, io.StringIO()), wrap=True, show_thinking=True, greyed=False
+        )
+        printer.show(Piece(response="on a wide screen all this is one line, "))
+        assert b"\n" not in screen.read(4096)
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 24, 0, 0))
+        printer.show(Piece(response="and on a narrow one the rest are three or so"))
+        lines = screen.read(4096).replace(b"\x1b[?25l", b"").replace(b"\x1b[?25h", b"").split(b"\r\n")
+        assert len(lines) > 2
+        assert all(len(line.partition(b"\x1b")[0]) <= 24 for line in lines)
 
 
 def test_calls_that_nobody_asked_for() -> None:
