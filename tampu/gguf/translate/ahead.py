@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from tampu.gguf.translate.facts import u32
+from tampu.gguf.translate.lengths import RECURRENT
 from tampu.gguf.translate.numbers import shifted
 from tampu.gguf.translate.translation import Translation
 
@@ -30,7 +31,7 @@ _SHARED: Final = (
 """What belongs to no layer of its own; of two with one new name, the first that there is."""
 _NEEDED: Final = frozenset({"eh_proj.weight", "enorm.weight", "hnorm.weight"})
 _NEXT: Final = "nextn."
-_PER_BLOCK: Final = ("attention.head_count", "attention.head_count_kv", "feed_forward_length")
+_PER_BLOCK: Final = ("attention.head_count", "attention.head_count_kv", "feed_forward_length", RECURRENT)
 _ATTENDING: Final = "attn_q_norm.weight"
 """What marks those of the model's blocks that look like one that looks ahead."""
 _SHIFTED: Final = ("_norm.weight", ".nextn.enorm.weight", ".nextn.hnorm.weight")

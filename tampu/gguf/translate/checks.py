@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Final
 
 from tampu.errors import InvalidModelFile
-from tampu.gguf.translate.facts import F32, I32, TEXT, U32, Items, items_of, kind_of, number_of
+from tampu.gguf.translate.facts import BOOL, F32, I32, TEXT, U32, Items, items_of, kind_of, number_of
 from tampu.gguf.translate.key_types import settle_projector_keys, settle_text_keys
+from tampu.gguf.translate.lengths import MIXED, RECURRENT
 from tampu.gguf.translate.needed_keys import check_keys, check_projector_keys
 from tampu.gguf.translate.needs import (
     ASKING_BIASES,
@@ -60,6 +61,8 @@ def check_text(made: Translation) -> None:
         _check_count(made, f"{own}.{name}")
     for name in _PER_BLOCK:
         _check_per_block(made, f"{own}.{name}", made.require_number(f"{own}.block_count"))
+    if own in MIXED:
+        _check_per_block(made, f"{own}.{RECURRENT}", made.require_number(f"{own}.block_count"))
     if not any(f"{own}.{name}" in made.facts for name in _EPSILONS):
         raise _missing(made, f"{own}.{_EPSILON if own in _WITHOUT_ROOT_NORMS else _EPSILONS[0]}")
     _check_vocabulary(made)
@@ -99,7 +102,8 @@ def _check_per_block(made: Translation, key: str, blocks: int) -> None:
     if key not in made.facts or kind_of(made.facts[key]) == U32:
         return
     items = items_of(made.facts[key])
-    if items is None or items.kind not in {U32, I32} or items.count != blocks:
+    kinds = {U32, I32, BOOL} if key.endswith(RECURRENT) else {U32, I32}
+    if items is None or items.kind not in kinds or items.count != blocks:
         text = f"must be a whole number of 32 bits, or one for each of {blocks} blocks"
         raise InvalidModelFile(f'the key "{made.stored_key(key)}" {text}')
 
@@ -168,7 +172,7 @@ def _check_tensors(made: Translation, needs: Needs) -> None:
     if blocks and max(blocks) >= every:
         key = made.stored_key(f"{own}.block_count")
         raise InvalidModelFile(f'the key "{key}" is {every}, but there are tensors of block {max(blocks)}')
-    count = every - max(0, made.number(f"{own}.nextn_predict_layers") or 0)
+    count = every - _ahead(made, every, blocks)
     usual = {name for shapes in blocks.values() for name in shapes}
     # The first block that is not there ends this, however many the file says there are.
     for block in range(count):
@@ -180,6 +184,17 @@ def _check_tensors(made: Translation, needs: Needs) -> None:
     check_kinds(made, blocks)
     check_shapes(made, blocks)
     check_relations(made, blocks)
+
+
+def _ahead(made: Translation, every: int, blocks: Shapes) -> int:
+    """How many of the last blocks look ahead; those that are there have what tells them from others."""
+    key = f"{made.architecture}.nextn_predict_layers"
+    ahead = max(0, made.number(key) or 0)
+    for block in range(max(0, every - ahead), every):
+        if ahead >= every or (block in blocks and not any(name.startswith("nextn.") for name in blocks[block])):
+            text = f"says that the last {ahead} of {every} blocks look ahead, which block {block} does not"
+            raise InvalidModelFile(f'the key "{made.stored_key(key)}" {text}')
+    return ahead
 
 
 def _absent(shapes: Container[str], needs: Needs, usual: Container[str]) -> Iterator[str]:

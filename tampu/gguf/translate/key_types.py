@@ -6,6 +6,7 @@ from typing import Final
 
 from tampu.errors import InvalidModelFile
 from tampu.gguf.translate.facts import BOOL, TEXT, U32, as_f32, as_u32, items_of, kind_of, number_of
+from tampu.gguf.translate.lengths import RECURRENT
 from tampu.gguf.translate.translation import Conversion, Translation
 
 _COUNTS: Final = (
@@ -17,10 +18,10 @@ _COUNTS: Final = (
     *("ssm.conv_kernel", "ssm.inner_size", "ssm.state_size", "ssm.time_step_rank", "ssm.group_count"),
     *("attention.key_length", "attention.value_length", "attention.key_length_swa", "attention.value_length_swa"),
     *("attention.key_length_mla", "attention.value_length_mla", "attention.q_lora_rank", "attention.kv_lora_rank"),
-    *("attention.sliding_window", "attention.shared_kv_layers"),
+    *("attention.sliding_window", "attention.shared_kv_layers", "attention.temperature_length"),
     *("rope.dimension_count", "rope.dimension_count_swa", "rope.scaling.original_context_length"),
 )
-_COUNTS_OF_BLOCKS: Final = ("expert_used_count", "expert_feed_forward_length")
+_COUNTS_OF_BLOCKS: Final = ("expert_used_count", "expert_feed_forward_length", RECURRENT)
 """One for all blocks, or one for each."""
 _NUMBERS: Final = (
     *("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon", "attention.temperature_scale"),

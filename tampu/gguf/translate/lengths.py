@@ -13,8 +13,11 @@ from tampu.gguf.translate.translation import Translation
 Keys = tuple[str, ...]
 _PER_BLOCK: Final = frozenset({"gemma4", "laguna", "lfm2", "nemotron_h", "nemotron_h_moe"})
 """Whose blocks may have heads and widths of their own; the others take those of the first for all."""
+OWN_EXPERTS: Final = frozenset({"nemotron_h", "nemotron_h_moe"})
+"""Whose blocks each ask as many experts, of such a width, as is said of them; others die where one asks more."""
 MIXED: Final = frozenset({"qwen35", "qwen35moe", "qwen3next"})
 """Who have blocks with a state, and full attention in an interval."""
+RECURRENT: Final = "attention.recurrent_layers"
 _USUAL_INTERVAL: Final = 4
 
 
@@ -23,6 +26,7 @@ class Lengths:
 
     def __init__(self, made: Translation, block: int) -> None:
         self._made, self.block = made, block
+        self.architecture = made.architecture
         self.is_own = made.architecture in _PER_BLOCK
 
     def number(self, name: str, usual: int = 0) -> int:
@@ -61,7 +65,12 @@ class Lengths:
     @property
     def first_heads(self) -> int:
         """Heads that ask in the first block."""
-        return Lengths(self._made, 0).number("attention.head_count")
+        return self.of_first.number("attention.head_count")
+
+    @property
+    def of_first(self) -> "Lengths":
+        """Of the first block."""
+        return Lengths(self._made, 0)
 
     @property
     def head(self) -> int:
@@ -77,9 +86,12 @@ class Lengths:
     @property
     def is_recurrent(self) -> bool:
         """Whether this block is no attention, for those who list these, or have one that is in an interval."""
-        said = self._made.numbers(f"{self._made.architecture}.attention.recurrent_layers")
+        key = f"{self._made.architecture}.{RECURRENT}"
+        said = self._made.numbers(key)
         if said:
             return self.block < len(said) and bool(said[self.block])
+        if key in self._made.facts:
+            return bool(self._made.number(key))
         interval = self.number("full_attention_interval", _USUAL_INTERVAL)
         return interval > 0 and (self.block + 1) % interval != 0
 
@@ -107,7 +119,8 @@ def _kept_heads(of: Lengths) -> int:
 
 
 def _narrow(of: Lengths) -> int:
-    """Of experts."""
+    """Of experts; those of the first block tell it for all, unless each block has its own."""
+    of = of if of.architecture in OWN_EXPERTS else of.of_first
     used = of.number("expert_used_count")
     usual = of.number("feed_forward_length") // used if used > 0 else 0
     return of.number("expert_feed_forward_length") or usual

@@ -7,6 +7,7 @@ left out of these lists the engine tells itself, once it has been started.
 from typing import Final
 
 from tampu.errors import InvalidModelFile
+from tampu.gguf.translate.lengths import OWN_EXPERTS
 from tampu.gguf.translate.shapes import Shapes
 from tampu.gguf.translate.translation import Translation
 
@@ -44,8 +45,6 @@ _WITH_TENSOR: Final = (("ffn_down.weight", _WIDTH), ("attn_q_a.weight", "attenti
 """A tensor of a block, and the key that is needed where any block has it."""
 _WITH_DENSE_START: Final = frozenset({"deepseek2", "deepseek2-ocr"})
 """Whose first blocks may be without experts, and which say in a key how many."""
-_OWN_EXPERTS: Final = frozenset({"nemotron_h", "nemotron_h_moe"})
-"""Whose blocks each ask as many experts as is said of them; others die where one asks more than the first."""
 _OF_PROJECTORS: Final[dict[str, Keys]] = {
     "deepseekocr": ("sam.block_count", "sam.embedding_length", "sam.head_count"),
     "pixtral": ("spatial_merge_size",),
@@ -87,7 +86,10 @@ def _check_experts(made: Translation, blocks: Shapes) -> None:
         _require(made, f"{own}.", ("expert_used_count",))
         raise InvalidModelFile(f'the key "{made.stored_key(key)}" must be from 1 to {count}, not {used}')
     listed = made.whole_numbers(key)
-    if own not in _OWN_EXPERTS and used > next(iter(listed), used):
+    for block in (block for block, shapes in blocks.items() if "ffn_gate_inp.weight" in shapes):
+        if block < len(listed) and listed[block] < 1:
+            raise InvalidModelFile(f'the key "{made.stored_key(key)}" must not be {listed[block]} for block {block}')
+    if own not in OWN_EXPERTS and used > next(iter(listed), used):
         text = f"must not be above {listed[0]}, that of the first block, but is {used}"
         raise InvalidModelFile(f'the key "{made.stored_key(key)}" {text}')
     if own in _WITH_DENSE_START and count and "ffn_gate_inp.weight" not in blocks.get(0, {}):

@@ -9,7 +9,7 @@ from typing import Final
 
 from tampu.errors import InvalidModelFile
 from tampu.gguf.translate.facts import BOOL, I32, U32, items_of, kind_of, number_of, text_of
-from tampu.gguf.translate.lengths import MIXED, Keys, Lengths
+from tampu.gguf.translate.lengths import MIXED, RECURRENT, Keys, Lengths
 from tampu.gguf.translate.shapes import Shapes
 from tampu.gguf.translate.translation import Translation
 
@@ -39,16 +39,22 @@ _WINDOWED: Final = frozenset({*_PATTERNED, "lfm2"})
 _WITHOUT: Final[dict[str, tuple[int | None, ...]]] = {"gemma3": (None, 0), "llama4": (0,), "olmo2": (None, 0)}
 """Lengths of a window with which there is none; others always have one."""
 _STRETCHES: Final = frozenset({"none", "linear", "yarn", "longrope"})
+_COOLED: Final = frozenset({"deepseek2", "deepseek2-ocr"})
+"""Who have no usual length at which attention cools."""
 _SHARING: Final = frozenset({"gemma4"})
 """Whose last blocks may share what those before them remember."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """`of`: tensors of which a block has one at least, by what is said of it; `keys`: by which that is said."""
+    """`of`: tensors of which a block has one at least, by what is said of it; `keys`: by which that is said.
+
+    `instead`: a key that is read in the place of these, where it is there.
+    """
 
     of: Callable[[Lengths], Keys]
     keys: Keys
+    instead: str = ""
 
 
 _EXPERTS: Final = ("ffn_gate_inp.weight",)
@@ -85,7 +91,7 @@ _KINDS: Final[dict[str, Kinds]] = {
     "lfm2": Kinds(_by_kept_heads, ("attention.head_count_kv",)),
     "llama4": Kinds(_in_turn, ("interleave_moe_layer_step",)),
     **dict.fromkeys(("nemotron_h", "nemotron_h_moe"), _WIDTHS),
-    **dict.fromkeys(MIXED, Kinds(_by_interval, (_INTERVAL,))),
+    **dict.fromkeys(MIXED, Kinds(_by_interval, (_INTERVAL,), RECURRENT)),
 }
 
 
@@ -102,6 +108,7 @@ def check_relations(made: Translation, blocks: Shapes) -> None:
     _check_stretching(made)
     _check_sections(made)
     _check_experts(made)
+    _check_temperature(made)
     _check_pooling(made)
     if own not in _UNTURNED:
         _check_turning(made, blocks)
@@ -196,6 +203,14 @@ def _check_experts(made: Translation) -> None:
         raise _wrong(made, f"{own}expert_group_used_count", f"must be from 1 to {groups - 1}")
 
 
+def _check_temperature(made: Translation) -> None:
+    """Attention that cools with the length of a text begins to at some length."""
+    scale = made.facts.get(f"{made.architecture}.attention.temperature_scale")
+    key = f"{made.architecture}.attention.temperature_length"
+    if made.architecture in _COOLED and scale is not None and number_of(scale) and not made.number(key):
+        raise _wrong(made, key, "must be above 0, as there is a temperature_scale")
+
+
 def _check_pooling(made: Translation) -> None:
     key = f"{made.architecture}.pooling_type"
     if _MOST_POOLING < (made.number(key) or 0) != _ANY_POOLING:
@@ -210,8 +225,9 @@ def check_kinds(made: Translation, blocks: Shapes) -> None:
     for block, shapes in sorted(blocks.items()):
         wanted = rule.of(Lengths(made, block))
         if not any(name in shapes for name in wanted):
-            absent = (key for key in rule.keys if f"{made.architecture}.{key}" not in made.facts)
-            key = f"{made.architecture}.{next(absent, rule.keys[0])}"
+            keys = (rule.instead,) if f"{made.architecture}.{rule.instead}" in made.facts else rule.keys
+            absent = (key for key in keys if f"{made.architecture}.{key}" not in made.facts)
+            key = f"{made.architecture}.{next(absent, keys[0])}"
             raise _wrong(made, key, f"does not go with the tensors of block {block}")
 
 

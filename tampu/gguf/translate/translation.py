@@ -110,9 +110,11 @@ class Translation:
         return self.text("general.architecture") or ""
 
     def number(self, key: str) -> int | None:
-        """The whole number at a key; None without one."""
+        """The whole number at a key, however it is written; None without one."""
         fact = self.facts.get(key)
         value = None if fact is None else number_of(fact)
+        if isinstance(value, float):
+            return int(value) if value.is_integer() else None
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     def numbers(self, key: str) -> list[Number]:

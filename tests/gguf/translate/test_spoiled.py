@@ -319,6 +319,13 @@ ADDED: list[tuple[str, str, bytes, str]] = [
     ("olmo3", "olmo3.rope.dimension_count", struct.pack("<II", 4, 2), "even number from 16 to 16"),
     ("lfm2", "lfm2.attention.head_count", struct.pack("<IIQ4I", 9, 4, 4, 0, 4, 4, 4), "64 x 64, not 64 x 0"),
     ("glm4moelite", "glm4moelite.attention.key_length", struct.pack("<Ii", 5, -7), "glm4moelite.attention.key_length"),
+    ("lfm2", "lfm2.nextn_predict_layers", struct.pack("<II", 4, 1), "lfm2.nextn_predict_layers"),
+    ("lfm2", "lfm2.nextn_predict_layers", struct.pack("<II", 4, 7), "lfm2.nextn_predict_layers"),
+    ("qwen3next", "qwen3next.attention.recurrent_layers", struct.pack("<II", 4, 1), "recurrent_layers"),
+    ("qwen3next", "qwen3next.attention.recurrent_layers", struct.pack("<IIQ3I", 9, 4, 3, 1, 1, 1), "each of 4 blocks"),
+    ("glm4moelite", "glm4moelite.attention.temperature_scale", struct.pack("<If", 6, 1), "temperature_length"),
+    ("gptoss", "gptoss.expert_used_count", struct.pack("<IIQ4I", 9, 4, 4, 2, 2, 2, 0), "not be 0 for block 3"),
+    ("laguna", "laguna.expert_feed_forward_length", struct.pack("<IIQ4I", 9, 4, 4, 0, 32, 32, 32), "64 x 32 x 4, not"),
     ("olmo3", "olmo3.classifier.output_labels", struct.pack("<IIQI", 9, 4, 1, 1), "list of texts"),
 ]
 
@@ -330,6 +337,18 @@ def test_what_does_not_go_with_a_key_is_named(name: str, key: str, fact: bytes, 
     made = planned(spoiled.write(tmp_path / "spoiled.gguf"))
     assert isinstance(made, str)
     assert words in made
+
+
+def test_a_length_may_be_written_with_a_point(tmp_path: Path) -> None:
+    spoiled, key = Spoiled("glm4moelite"), b"glm4moelite.attention.kv_lora_rank"
+    sound = planned(spoiled.write(tmp_path / "sound.gguf"))
+    (rank,) = struct.unpack_from("<I", dict(spoiled.facts)[key], 4)
+    spoiled.facts = [(each, struct.pack("<If", 6, rank) if each == key else value) for each, value in spoiled.facts]
+    made = planned(spoiled.write(tmp_path / "spoiled.gguf"))
+    assert isinstance(made, list)
+    assert isinstance(sound, list)
+    heads = [read_header(written(views[0], tmp_path / "view.gguf")) for views in (sound, made)]
+    assert heads[0].metadata == heads[1].metadata
 
 
 def test_a_whole_number_of_another_width_is_the_same_number(tmp_path: Path) -> None:
