@@ -201,3 +201,20 @@ def test_an_encoder_in_front_of_the_other_has_all_of_its_blocks(tmp_path: Path) 
     path = spoiled.write(tmp_path / "fewer.gguf")
     with pytest.raises(InvalidModelFile, match=f"{key.decode()}.* is 2, but there are tensors of block 11"):
         projector_view(path, read_header(path))
+
+
+UNHEARD = [
+    ("embedding_length", 64, "attn_q"),
+    ("attention.head_count", 3, "heads of 16"),
+    ("attention.head_count", 2**31 - 1, ""),
+]
+
+
+@pytest.mark.parametrize(("key", "number", "words"), UNHEARD)
+def test_heads_that_hear_make_up_their_width(key: str, number: int, words: str, tmp_path: Path) -> None:
+    made = VARIANTS["gemma4-sound"]()
+    made.say(**{f"audio.{key}": number})
+    path = made.write(tmp_path / "sound.gguf")
+    with pytest.raises(InvalidModelFile, match=f"gemma4.audio.{key}") as refused:
+        projector_view(path, read_header(path))
+    assert words in refused.value.message
