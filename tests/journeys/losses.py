@@ -1,6 +1,7 @@
 """What a client would miss of Ollama's answer, told from the lines that the replay tool prints.
 
-A difference loses something where a field or an item is gone, a text is not whole in ours, or an answer is refused.
+A difference loses something where a field or an item is gone, a text is not whole in ours, a value is of another kind
+(null too), or an answer is refused.
 Numbers may change, and an answer where Ollama has an error loses nothing. Such a difference is explained only by a rule
 that says why it is no loss, and whose pattern does not match as well what is worse: nothing at all in that place.
 """
@@ -14,6 +15,8 @@ _MISSING: Final = re.compile(r"(?P<path>\S+): missing \(want (?P<want>.*)\)", re
 _FEWER: Final = re.compile(r"\S*: (?P<want>\d+) items wanted, got (?P<got>\d+)")
 _CHANGED: Final = re.compile(r"(?P<path>\S*): want (?P<want>.*?), got (?P<got>.*)", re.DOTALL)
 _ABOUT_THE_ANSWER: Final = ("header ", "kind: ")
+_STATUS: Final = re.compile(r"status: want \d")
+"""The answer's own; a `status` of its body has words."""
 _NOTHING: Final = ("null", '""', "[]", "{}")
 _FIRST_ERROR: Final = 400
 
@@ -21,7 +24,7 @@ _FIRST_ERROR: Final = 400
 def is_loss(difference: str, *, wanted_status: int, got_status: int) -> bool:
     """Whether the line tells of something that our answer lacks."""
     is_refused = wanted_status < _FIRST_ERROR <= got_status
-    if difference.startswith("status: "):
+    if _STATUS.match(difference):
         return is_refused
     if is_refused or got_status < _FIRST_ERROR <= wanted_status or difference.startswith(_ABOUT_THE_ANSWER):
         return False  # all of it follows from the status
@@ -47,12 +50,16 @@ def worse(difference: str) -> Iterator[str]:
 
 
 def _is_lost(want: Any, got: str) -> bool:
-    if isinstance(want, bool | int | float):
-        return not isinstance(_value(got), bool | int | float)
-    if isinstance(want, str):
-        said = _value(got)
-        return bool(want) and want not in (said if isinstance(said, str) else json.dumps(said, ensure_ascii=False))
-    return bool(want)
+    said = _value(got)
+    match want:
+        case None:
+            return False
+        case bool() | int() | float():
+            return not isinstance(said, bool | int | float)
+        case str() if said is not None:
+            return want not in (said if isinstance(said, str) else json.dumps(said, ensure_ascii=False))
+        case _:
+            return True
 
 
 def _value(text: str) -> Any:

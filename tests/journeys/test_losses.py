@@ -19,6 +19,9 @@ from tests.journeys.losses import is_loss, worse
         ('message.content: want "Hello there", got null', True),
         ('message.content: want "there", got "Hello there, friend"', False),
         ('message.content: want "", got "Hello"', False),
+        ('details.parent_model: want "", got null', True),
+        ("details.families: want [], got null", True),
+        ("data: want null, got []", False),
         ('error: want "no model", got {"message": "no model"}', False),
         ("logprobs: 6 items wanted, got 3", True),
         ("logprobs: 3 items wanted, got 6", False),
@@ -29,6 +32,8 @@ from tests.journeys.losses import is_loss, worse
         ('shapes.delta: want "a b", got "a b c"', False),
         ('shapes.delta: want "a b", got "a c"', True),
         ("status: want 500, got 400 {}", False),
+        ('status: missing (want "completed")', True),
+        ('status: want "completed", got "failed"', True),
         ('signature: not in Ollama\'s answer (got "unsigned")', False),
     ],
 )
