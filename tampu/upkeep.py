@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,10 @@ class Damage:
     digest: str
     problem: str
     models: tuple[str, ...]
+
+
+MOVE_IT_AWAY: Final = "move it away: while it lies there nothing counts as unused, and 'purge' removes nothing"
+"""What to do about a damage that is no blob and no model: a file that has no business among the manifests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from tampu.errors import StoreError
 from tampu.terminal.console import printable
 from tampu.terminal.progress import Bar, Progress
 from tampu.units import format_bytes
+from tampu.upkeep import MOVE_IT_AWAY
 
 
 @command("verify", takes="[MODEL...]", words=Words(), help="Look for damage in stored models")
@@ -48,8 +49,10 @@ def _follow(progress: Progress, reports: Iterator[Verified]) -> Verified:
 
 def _paragraph(damage: Damage) -> str:
     what = f"{damage.digest}: {damage.problem}" if damage.digest else damage.problem
-    users = ", ".join(damage.models) if damage.models else "no model"
-    return printable(f"{what}\n  used by {users}\n")
+    told = f"used by {', '.join(damage.models) or 'no model'}"
+    if not damage.digest and not damage.models:
+        told = MOVE_IT_AWAY
+    return printable(f"{what}\n  {told}\n")
 
 
 def _counted(count: int, noun: str) -> str:

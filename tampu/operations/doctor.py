@@ -35,7 +35,7 @@ from tampu.operations.services import Services
 from tampu.operations.unfinished import list_unfinished
 from tampu.store.verification import plan_verification
 from tampu.units import format_bytes
-from tampu.upkeep import Damage, Finding, Verdict
+from tampu.upkeep import MOVE_IT_AWAY, Damage, Finding, Verdict
 
 _ROOT: Final = Path("/")
 _NAME_ANOTHER: Final = "set TAMPU_LLAMA_SERVER to a binary that runs here, or take it away to use the bundled engine"
@@ -165,7 +165,7 @@ async def _models(services: Services) -> Sequence[Finding]:
     names = await to_thread.run_sync(services.library.names)
     unfinished = [each for each in await list_unfinished(services) if not each.is_running]
     findings = [Finding("models", f"{_counted(len(names), 'model')}, {format_bytes(plan.bytes)} in blobs")]
-    findings += map(_damaged, plan.damages)
+    findings += map(damaged, plan.damages)
     if unfinished:
         done = format_bytes(sum(each.completed for each in unfinished))
         text = f"{_counted(len(unfinished), 'download')} not finished, {done} so far"
@@ -182,10 +182,17 @@ def _translations(folder: Path) -> Iterator[Finding]:
         yield Finding("models", f"{_counted(len(kept), 'translation')} kept for the next load, {taken}")
 
 
-def _damaged(damage: Damage) -> Finding:
+def damaged(damage: Damage) -> Finding:
+    """What is wrong in the models folder, and what to do about this kind of damage."""
     what = f"{damage.digest}: {damage.problem}" if damage.digest else damage.problem
     users = f"; used by {', '.join(damage.models)}" if damage.models else ""
-    return Finding("models", what + users, Verdict.PROBLEM, "remove the models that it hurts, then pull them again")
+    if damage.models:
+        advice = "remove the models that it hurts, then pull them again"
+    elif damage.digest:
+        advice = "no model uses it: delete it from the folder blobs"
+    else:
+        advice = MOVE_IT_AWAY
+    return Finding("models", what + users, Verdict.PROBLEM, advice)
 
 
 def network(settings: Settings) -> Iterator[Finding]:

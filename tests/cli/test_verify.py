@@ -41,6 +41,15 @@ def test_damage_is_named_with_whom_it_hurts(tmp_path: Path) -> None:
     assert "Error: the models folder is damaged in 3 places: remove the models" in done.stderr.decode()
 
 
+def test_a_file_that_is_no_models_is_to_be_moved_and_not_pulled_again(tmp_path: Path) -> None:
+    stray = {"digest": "", "problem": "manifests/a/b is no name of a model", "models": []}
+    with stub_server({("POST", "/api/verify"): answer(stray)}) as stub:
+        done = run_program("verify", home=tmp_path, address=stub.address)
+    first, second = done.stdout.decode().splitlines()
+    assert first == "manifests/a/b is no name of a model"
+    assert second.startswith("  move it away: ")
+
+
 def test_as_json(tmp_path: Path) -> None:
     with stub_server({("POST", "/api/verify"): answer(*DAMAGES)}) as stub:
         done = run_program("verify", "--json", home=tmp_path, address=stub.address)

@@ -8,8 +8,8 @@ from tampu.config import Address, Settings
 from tampu.engine.trial import Trial
 from tampu.hardware.memory import Memory
 from tampu.operations.current import CurrentSettings
-from tampu.operations.doctor import changes_of, engine, memory, network, processor, warnings_of
-from tampu.upkeep import Finding, Verdict
+from tampu.operations.doctor import changes_of, damaged, engine, memory, network, processor, warnings_of
+from tampu.upkeep import Damage, Finding, Verdict
 
 GIB = 1 << 30
 
@@ -63,6 +63,26 @@ def test_a_quota_is_told(tmp_path: Path) -> None:
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text("0::/\n")
     assert verdicts(processor(tmp_path)) == [Verdict.FINE, Verdict.NOTE]
+
+
+@pytest.mark.parametrize(
+    ("damage", "text", "advice"),
+    [
+        (
+            Damage("sha256:ab", "is missing", ("m:latest",)),
+            "sha256:ab: is missing; used by m:latest",
+            "pull them again",
+        ),
+        (Damage("", "the manifest of m is damaged", ("m:latest",)), "the manifest of m is dam", "pull them again"),
+        (Damage("sha256:ab", "is no file", ()), "sha256:ab: is no file", "delete it"),
+        (Damage("", "manifests/a/b is no name of a model", ()), "manifests/a/b is no name", "move it away"),
+    ],
+)
+def test_each_kind_of_damage_has_advice_that_mends_it(damage: Damage, text: str, advice: str) -> None:
+    finding = damaged(damage)
+    assert finding.verdict is Verdict.PROBLEM
+    assert finding.text.startswith(text)
+    assert advice in finding.advice
 
 
 def test_an_open_address_and_values_that_mean_nothing_are_told() -> None:
