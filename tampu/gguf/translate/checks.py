@@ -23,7 +23,7 @@ from tampu.gguf.translate.needs import (
 )
 from tampu.gguf.translate.number_types import check_number_types
 from tampu.gguf.translate.relations import check_kinds, check_pattern, check_relations
-from tampu.gguf.translate.seen_shapes import check_seen_shapes
+from tampu.gguf.translate.seen_shapes import check_heard_shapes, check_seen_shapes
 from tampu.gguf.translate.shapes import Shapes, check_shapes
 from tampu.gguf.translate.translation import MOST_LENGTH, Translation, shape_text
 from tampu.gguf.vocabulary import (
@@ -190,8 +190,10 @@ def _ahead(made: Translation, every: int, blocks: Shapes) -> int:
     """How many of the last blocks look ahead; those that are there have what tells them from others."""
     key = f"{made.architecture}.nextn_predict_layers"
     ahead = max(0, made.number(key) or 0)
-    for block in range(max(0, every - ahead), every):
-        if ahead >= every or (block in blocks and not any(name.startswith("nextn.") for name in blocks[block])):
+    if ahead >= every:
+        raise InvalidModelFile(f'the key "{made.stored_key(key)}" must be below {every}, the number of blocks')
+    for block in (block for block in sorted(blocks) if block >= every - ahead):
+        if not any(name.startswith("nextn.") for name in blocks[block]):
             text = f"says that the last {ahead} of {every} blocks look ahead, which block {block} does not"
             raise InvalidModelFile(f'the key "{made.stored_key(key)}" {text}')
     return ahead
@@ -252,6 +254,8 @@ def _check_kind(made: Translation, keys: Names) -> None:
     check_projector_keys(made, kind)
     if "clip.projector_type" in keys:
         check_seen_shapes(made, kind)
+    else:
+        check_heard_shapes(made, kind)
 
 
 def _is_biased(made: Translation) -> bool:

@@ -1,9 +1,8 @@
 """Gemma 4: its tokenizer under an old name, the scales of its experts, pictures and sound."""
 
-from tampu.errors import InvalidModelFile
 from tampu.gguf.translate import vision
 from tampu.gguf.translate.facts import as_f32, as_u32, flag, u32, words
-from tampu.gguf.translate.translation import Translation, shape_text
+from tampu.gguf.translate.translation import Translation
 
 _MEDIA = ("a.", "v.", "mm.", "model.vision_tower.")
 _TOKENIZER = "tokenizer.ggml.model"
@@ -85,16 +84,3 @@ def _translate_audio(made: Translation) -> None:
             ("linear_pos", "attn_k_rel"),
         ):
             made.rename(f"a.blk.{block}.{old}.weight", f"a.blk.{block}.{new}.weight")
-        _check_hearing_heads(made, block)
-
-
-def _check_hearing_heads(made: Translation, block: int) -> None:
-    """The engine looks at none of these: it dies of the silence that it hears first."""
-    width, heads = (made.number(f"clip.audio.{key}") for key in ("embedding_length", "attention.head_count"))
-    asking, scale = (made.stored.get(f"a.blk.{block}.{name}.weight") for name in ("attn_q", "per_dim_scale"))
-    if asking is not None and width is not None and asking.shape != (width, width):
-        text = f"has the shape {shape_text(asking.shape)}, not {width} x {width}"
-        raise InvalidModelFile(f'the tensor "{asking.name}" {text}, as the key "gemma4.audio.embedding_length" says')
-    if scale is not None and width is not None and heads is not None and heads * scale.element_count != width:
-        text = f"is {heads}, but heads of {scale.element_count} do not make up a width of {width}"
-        raise InvalidModelFile(f'the key "gemma4.audio.attention.head_count" {text}')

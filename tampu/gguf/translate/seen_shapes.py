@@ -1,6 +1,6 @@
-"""Which shapes the tensors of a projector of pictures have to have. Pure.
+"""Which shapes the tensors of a projector of pictures or sound have to have. Pure.
 
-The engine looks at none of them: it dies of the first picture that meets one that does not fit.
+The engine looks at none of them: it dies of the first picture, or sound, that meets one that does not fit.
 """
 
 import math
@@ -15,6 +15,7 @@ from tampu.gguf.translate.translation import Translation, shape_text
 _Table = Mapping[str, str]
 """By name, a word for each dimension. A word that no key tells is as long wherever it stands; any length is `*`."""
 _EACH_BLOCK: Final = re.compile(r"(?P<part>v\.(?:sam\.)?blk\.|v\.deepstack\.)[0-9]{1,5}\.(?P<name>.+)", re.ASCII)
+_EACH_HEARING: Final = re.compile(r"a\.blk\.[0-9]{1,5}\.(?P<name>.+)", re.ASCII)
 _NONE: Final[_Table] = MappingProxyType({})
 _FALLBACK_MERGE: Final = 2
 _FIRST_PATCH: Final = 16
@@ -139,6 +140,33 @@ _OF_KINDS: Final[dict[str, _Table]] = {
 """By kind of projector: what it has outside its blocks."""
 
 
+_HEARING_WIDE: Final = (
+    *("attn_pre_norm", "attn_post_norm", "ln2", "conv_norm", "norm_conv"),
+    *("ffn_norm", "ffn_post_norm", "ffn_norm_1", "ffn_post_norm_1"),
+)
+_HEARING_SQUARE: Final = ("attn_q", "attn_k", "attn_v", "attn_out", "attn_k_rel", "conv_pw2")
+_HEARING_BLOCK: Final[_Table] = {
+    **{f"{name}.weight": "width" for name in _HEARING_WIDE},
+    **{f"{name}.weight": "width width" for name in _HEARING_SQUARE},
+    **{f"{name}.weight": "width inner" for name in ("ffn_up", "ffn_up_1")},
+    **{f"{name}.weight": "inner width" for name in ("ffn_down", "ffn_down_1")},
+    "conv_pw1.weight": "width width_twice",
+    "conv_dw.weight": "kernel width",
+    "per_dim_scale.weight": "head",
+}
+_HEARING: Final[dict[str, _Table]] = {
+    "gemma4a": {
+        "a.conv1d.0.weight": "three three one halved",
+        "a.conv1d.0.norm.weight": "halved",
+        "a.conv1d.1.weight": "three three halved quartered",
+        "a.conv1d.1.norm.weight": "quartered",
+        "a.input_projection.weight": "flat_tones width",
+        **_pair("a.pre_encode.out", "width heard", "heard"),
+        "mm.a.input_projection.weight": "heard text",
+    }
+}
+"""By kind of projector: what one of sound has outside its blocks."""
+
 _TOLD_BY: Final[_Table] = {
     "colours": "num_channels",
     "flat_patch": "patch_size",
@@ -179,6 +207,27 @@ def _check_places(made: Translation) -> None:
         wanted = shape_text((shape[0], least, *shape[2:]))
         text = f"has the shape {shape_text(shape)}, but pictures take {wanted} at least"
         raise InvalidModelFile(f'the tensor "{made.stored_name(name)}" {text}')
+
+
+def check_heard_shapes(made: Translation, kind: str) -> None:
+    """The same for a projector of sound."""
+    if kind not in _HEARING:
+        return
+    width, heads, tones, text = (
+        made.number(f"clip.audio.{key}") or 0
+        for key in ("embedding_length", "attention.head_count", "num_mel_bins", "projection_dim")
+    )
+    if not heads or width % heads:
+        key = made.stored_key("clip.audio.attention.head_count")
+        raise InvalidModelFile(f'the key "{key}" must divide {width}, but is {heads}')
+    *_, quartered = (0, *made.tensors["a.conv1d.1.weight"].shape)
+    known = {"one": 1, "three": 3, "width": width, "width_twice": 2 * width, "head": width // heads, "text": text}
+    known["flat_tones"] = tones // 4 * quartered
+    for name in made.tensors:
+        match = _EACH_HEARING.fullmatch(name)
+        words = _HEARING_BLOCK.get(match["name"]) if match else _HEARING[kind].get(name)
+        if words is not None:
+            _check(made, name, words.split(), known)
 
 
 def _lengths(made: Translation) -> dict[str, int]:
