@@ -14,6 +14,8 @@ from tampu.generation import Dropped, Embeddings
 
 JSON_UTF8 = "application/json; charset=utf-8"
 JSON = "application/json"
+_MANY_VECTORS = 16
+"""So many take about as long to write down as another thread takes to begin."""
 _MOST_PLACES = 500
 """Of cut inputs in a header, whose length clients bound."""
 
@@ -135,6 +137,11 @@ def dropped_headers(dropped: Dropped) -> tuple[tuple[str, str], ...]:
         ("x-tampu-dropped-messages", str(dropped.messages)),
         ("x-tampu-dropped-tokens", str(dropped.tokens)),
     )
+
+
+def has_many_vectors(answer: Embeddings) -> bool:
+    """Whether writing the vectors down takes so long that others should not wait."""
+    return len(answer.vectors) > _MANY_VECTORS
 
 
 def cut_headers(answer: Embeddings) -> tuple[tuple[str, str], ...]:

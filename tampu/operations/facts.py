@@ -70,7 +70,7 @@ class ModelFacts:
 
 
 class FactsCache:
-    """The facts of models, by the digest of their manifest."""
+    """The facts of the models that were asked for last, by the digest of their manifest."""
 
     def __init__(self, library: Library, settings: Settings) -> None:
         self._library, self._settings = library, settings
@@ -84,10 +84,13 @@ class FactsCache:
         known = self._known.get(model.digest)
         if known is None:
             known = await to_thread.run_sync(self._derive, model)
-            if known.has_weights or not model.weights:  # weights that are missing may come back
-                self._known[model.digest] = known
+            if not known.has_weights and model.weights:
+                return known  # weights that are missing may come back
+            self._known[model.digest] = known
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(model.digest)
         return known
 
     def _derive(self, model: Model) -> ModelFacts:

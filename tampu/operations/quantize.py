@@ -1,12 +1,14 @@
 """Makes the weights of a model smaller while it is created. The numbers are packed in a process of their own."""
 
 import errno
+import os
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import anyio
 import anyio.abc
@@ -36,6 +38,7 @@ _REPORT_BYTES: Final = 16 << 20
 """Reports of a small model would only be noise."""
 _NO_DIGEST: Final = "0" * 19
 """What clients see in the place of a digest while there is none."""
+_LONGEST_FAULT: Final = 4096
 _DROPPED: Final = ("general.file_type", "general.quantization_version")
 
 
@@ -128,18 +131,19 @@ def _packing(change: Change, path: Path, header: Header) -> PackedTensor:
 async def _run(work: Work) -> AsyncGenerator[int]:
     """Bytes of tensors read so far, until the work is done; raises StoreError."""
     command = [sys.executable, "-P", "-E", str(Path(quantizing.__file__))]
-    async with await anyio.open_process(command, env=engine_environment()) as process:
-        try:
-            async with aclosing(_talk(process, msgspec.json.encode(work))) as lines:
-                async for line in lines:
-                    yield int(line)
-            fault = (await _rest(process.stderr)).strip().rpartition("\n")[2]
-            if code := await process.wait():
-                raise _failure(code, fault)
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
+    # A pipe that nobody reads meanwhile would be full some day, and hold the work up for ever.
+    with tempfile.TemporaryFile() as complaints:
+        async with await anyio.open_process(command, env=engine_environment(), stderr=complaints) as process:
+            try:
+                async with aclosing(_talk(process, msgspec.json.encode(work))) as lines:
+                    async for line in lines:
+                        yield int(line)
+                if code := await process.wait():
+                    raise _failure(code, _last_line(complaints))
+            finally:
+                if process.returncode is None:
+                    with suppress(ProcessLookupError):
+                        process.kill()
 
 
 def _failure(code: int, fault: str) -> StoreError:
@@ -162,8 +166,9 @@ async def _talk(process: anyio.abc.Process, work: bytes) -> AsyncGenerator[str]:
             yield line
 
 
-async def _rest(stream: anyio.abc.ByteReceiveStream | None) -> str:
-    return "".join([text async for text in TextReceiveStream(stream)]) if stream is not None else ""
+def _last_line(file: IO[bytes]) -> str:
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST_FAULT))
+    return file.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
 
 
 async def _stored(made: TemporaryFile, draft: Draft, kind: str) -> tuple[Layer, bool]:

@@ -135,6 +135,10 @@ async def test_rows_that_nothing_holds_leave_nothing_behind(services: Any, tmp_p
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "llama-quantize failed: it was killed"),
         ("import errno, sys; sys.exit(errno.ENOSPC)", "quantizing: no space left on the device"),
         ("import sys; sys.exit('it cannot')", "llama-quantize failed: it cannot"),
+        (
+            "import sys; sys.stderr.buffer.write(b'\\xff so it goes\\n' * 50_000); sys.exit('it cannot')",
+            "llama-quantize failed: it cannot",
+        ),
     ],
 )
 async def test_a_packer_that_fails_is_an_error(

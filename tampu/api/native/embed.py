@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply, cut_headers
+from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply, cut_headers, has_many_vectors
 from tampu.api.loading import LoadingBody, request_of
 from tampu.api.native.errors import EMBED, EMBEDDINGS, native_error
 from tampu.api.native.members import given
@@ -14,9 +14,6 @@ from tampu.generation import EmbeddingRequest, Embeddings
 from tampu.wire import Int64
 from tampu.wire import decode as decode_json
 from tampu.wire import encode as encode_json
-
-_MANY_VECTORS = 16
-"""So many take about as long to write down as another thread takes to begin."""
 
 
 class _Body(LoadingBody):
@@ -86,7 +83,7 @@ EMBED_CODEC: AnswerCodec[EmbeddingRequest, Embeddings] = AnswerCodec(
     decode=_decode,
     encode=_encode,
     encode_error=lambda error: native_error(error, EMBED),
-    is_long=lambda answer: len(answer.vectors) > _MANY_VECTORS,
+    is_long=has_many_vectors,
 )
 LEGACY_CODEC: AnswerCodec[EmbeddingRequest, Embeddings] = AnswerCodec(
     decode=_decode_legacy, encode=_encode_legacy, encode_error=lambda error: native_error(error, EMBEDDINGS)

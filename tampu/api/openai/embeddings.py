@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from tampu.api.dialect import JSON, AnswerCodec, Call, Reply, cut_headers
+from tampu.api.dialect import JSON, AnswerCodec, Call, Reply, cut_headers, has_many_vectors
 from tampu.api.loading import LoadingBody, request_of
 from tampu.api.openai.errors import EMBEDDINGS, errors_of
 from tampu.api.openai.kinds import are_tokens
@@ -20,8 +20,6 @@ from tampu.wire import Int64
 from tampu.wire import decode as decode_json
 from tampu.wire import encode as encode_json
 
-_MANY_VECTORS = 16
-"""So many take about as long to write down as another thread takes to begin."""
 _FORMATS = ("float", "base64")
 
 
@@ -102,5 +100,5 @@ CODEC: AnswerCodec[EmbeddingCall, Embeddings] = AnswerCodec(
     decode=_decode,
     encode=_encode,
     encode_error=errors_of(EMBEDDINGS),
-    is_long=lambda answer: len(answer.vectors) > _MANY_VECTORS,
+    is_long=has_many_vectors,
 )
