@@ -41,6 +41,7 @@ _ROOT: Final = Path("/")
 _NAME_ANOTHER: Final = "set TAMPU_LLAMA_SERVER to a binary that runs here, or take it away to use the bundled engine"
 _LITTLE_MEMORY: Final = 1 << 30
 _LITTLE_ROOM: Final = 2 * 10**9
+_LITTLE_HOME: Final = 10**8
 
 
 async def examine(services: Services) -> Sequence[Finding]:
@@ -53,6 +54,7 @@ async def examine(services: Services) -> Sequence[Finding]:
         ("models", partial(_in_thread, partial(_room, services.settings.models_folder))),
         ("models", partial(_models, services)),
         ("models", partial(_in_thread, partial(_translations, services.library.layout.views))),
+        ("home", partial(_in_thread, partial(home, services.settings.home))),
         ("network", partial(_in_thread, partial(network, services.settings))),
         ("settings", partial(_in_thread, partial(warnings_of, services.settings))),
         ("settings", partial(_in_thread, partial(changes_of, services.current))),
@@ -193,6 +195,17 @@ def damaged(damage: Damage) -> Finding:
     else:
         advice = MOVE_IT_AWAY
     return Finding("models", what + users, Verdict.PROBLEM, advice)
+
+
+def home(folder: Path) -> Iterator[Finding]:
+    """Whether the server can keep what it remembers: settings, prompts, logs, engines that were built."""
+    existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        text = f"{existing} cannot be written to: no prompts, logs or choices are kept"
+        yield Finding("home", text, Verdict.PROBLEM, "give the user that the server runs as the right to write there")
+    elif (free := shutil.disk_usage(existing).free) < _LITTLE_HOME:
+        text = f"{folder} has {format_bytes(free)} free, for prompts, logs and what else is kept"
+        yield Finding("home", text, Verdict.PROBLEM, "remove other files from that disk, or what is kept with 'purge'")
 
 
 def network(settings: Settings) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from tampu.config import Address, Settings
 from tampu.engine.trial import Trial
 from tampu.hardware.memory import Memory
 from tampu.operations.current import CurrentSettings
-from tampu.operations.doctor import changes_of, damaged, engine, memory, network, processor, warnings_of
+from tampu.operations.doctor import changes_of, damaged, engine, home, memory, network, processor, warnings_of
 from tampu.upkeep import Damage, Finding, Verdict
 
 GIB = 1 << 30
@@ -83,6 +83,16 @@ def test_each_kind_of_damage_has_advice_that_mends_it(damage: Damage, text: str,
     assert finding.verdict is Verdict.PROBLEM
     assert finding.text.startswith(text)
     assert advice in finding.advice
+
+
+def test_a_home_that_cannot_be_written_or_is_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(home(tmp_path)) == list(home(tmp_path / "not" / "there yet")) == []
+    (file := tmp_path / "file").touch()
+    assert verdicts(home(file / "x")) == [Verdict.PROBLEM]
+    monkeypatch.setattr("tampu.operations.doctor._LITTLE_HOME", 1 << 62)
+    (full,) = home(tmp_path)
+    assert full.verdict is Verdict.PROBLEM
+    assert "purge" in full.advice
 
 
 def test_an_open_address_and_values_that_mean_nothing_are_told() -> None:
