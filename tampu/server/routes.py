@@ -7,7 +7,7 @@ from tampu.api.anthropic import count as anthropic_count
 from tampu.api.anthropic import messages as anthropic_messages
 from tampu.api.anthropic import models as anthropic_models
 from tampu.api.anthropic.asking import Asked as AskedMessage
-from tampu.api.dialect import AnswerCodec, Reply
+from tampu.api.dialect import AnswerCodec
 from tampu.api.native import (
     about,
     blobs,
@@ -27,7 +27,7 @@ from tampu.api.native import (
     upkeep,
 )
 from tampu.api.native import tune as tuning
-from tampu.api.native.errors import PLAIN, native_error
+from tampu.api.native.errors import PLAIN, errors_of
 from tampu.api.openai import chat as openai_chat
 from tampu.api.openai import completions as openai_completions
 from tampu.api.openai import embeddings as openai_embeddings
@@ -42,7 +42,7 @@ from tampu.api.openai.responses import stored as openai_stored
 from tampu.api.openai.responses.asked import Asked as AskedResponse
 from tampu.deferred import Deferred
 from tampu.descriptions import LoadedModel, ModelDescription, ModelSummary, Offers, QueuedRequest
-from tampu.errors import Forbidden, TampuError
+from tampu.errors import Forbidden
 from tampu.generation import (
     ChoicesEvent,
     DetokenizeRequest,
@@ -267,8 +267,7 @@ async def _status(exchange: Exchange) -> None:
     await exchange.reply(about.STATUS[exchange.behind.settings.cloud_switch])
 
 
-def _plain_error(error: TampuError) -> Reply:
-    return native_error(error, PLAIN)
+_plain_error: Final = errors_of(PLAIN)
 
 
 def _by_client(

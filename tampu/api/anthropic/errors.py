@@ -1,6 +1,8 @@
 """Errors in Anthropic's shape: `{"type": "error", "error": {"type", "message"}, "request_id"}`."""
 
 import secrets
+from collections.abc import Callable
+from functools import partial
 
 from tampu.api.dialect import JSON, JSON_UTF8, Reply
 from tampu.api.framing import sse
@@ -35,6 +37,11 @@ def anthropic_error(error: TampuError, words: RouteWords, request_id: str = "") 
     kind = JSON_UTF8 if type(error) in _UNREAD else JSON
     headers = (*hints(error), ("request-id", request_id))
     return Reply(error_status(error, words), _body(error, words, request_id), kind, headers)
+
+
+def errors_of(words: RouteWords) -> Callable[[TampuError], Reply]:
+    """How a route with these words answers requests that do not decode."""
+    return partial(anthropic_error, words=words)
 
 
 def error_event(error: TampuError, words: RouteWords, request_id: str) -> bytes:

@@ -1,7 +1,7 @@
 """`POST /v1/messages`: a conversation in, its next message out."""
 
 from tampu.api.anthropic.asking import Asked, MessageRequestBody, read_message_request
-from tampu.api.anthropic.errors import MESSAGES, anthropic_error, new_request_id
+from tampu.api.anthropic.errors import MESSAGES, errors_of, new_request_id
 from tampu.api.anthropic.writer import MessageWriter
 from tampu.api.dialect import Call, StreamCodec
 from tampu.generation import GenerationEvent
@@ -14,5 +14,5 @@ def _decode(call: Call) -> Asked:
 
 
 CODEC: StreamCodec[Asked, GenerationEvent] = StreamCodec(
-    decode=_decode, writer=MessageWriter, encode_error=lambda error: anthropic_error(error, MESSAGES)
+    decode=_decode, writer=MessageWriter, encode_error=errors_of(MESSAGES)
 )

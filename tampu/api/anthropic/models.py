@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tampu.api.anthropic.errors import MODELS, anthropic_error, new_request_id
+from tampu.api.anthropic.errors import MODELS, errors_of, new_request_id
 from tampu.api.dialect import JSON, AnswerCodec, Call, Reply
 from tampu.api.query import query_fields, whole_number
 from tampu.api.stored import summary_of
@@ -96,8 +96,8 @@ def _reply(told: object, request_id: str) -> Reply:
 
 
 LIST_CODEC: AnswerCodec[Page, Sequence[ModelSummary]] = AnswerCodec(
-    decode=_decode_list, encode=_encode_list, encode_error=lambda error: anthropic_error(error, MODELS)
+    decode=_decode_list, encode=_encode_list, encode_error=errors_of(MODELS)
 )
 MODEL_CODEC: AnswerCodec[One, Sequence[ModelSummary]] = AnswerCodec(
-    decode=_decode_one, encode=_encode_one, encode_error=lambda error: anthropic_error(error, MODELS)
+    decode=_decode_one, encode=_encode_one, encode_error=errors_of(MODELS)
 )

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from tampu.api.dialect import EMPTY_OK, AnswerCodec, Call, Reply, StreamCodec
-from tampu.api.native.errors import PLAIN, native_error
+from tampu.api.native.errors import PLAIN, errors_of
 from tampu.api.native.progress import progress_writer
 from tampu.errors import BadRequest, BlobNotFound
 from tampu.management import AdoptRequest
@@ -44,13 +44,13 @@ def _encode_receipt(_: str, created: bool) -> Reply:
 
 
 HAS_BLOB_CODEC: AnswerCodec[str, bool] = AnswerCodec(
-    decode=_decode, encode=_encode_presence, encode_error=lambda error: native_error(error, PLAIN)
+    decode=_decode, encode=_encode_presence, encode_error=errors_of(PLAIN)
 )
 RECEIVE_BLOB_CODEC: AnswerCodec[str, bool] = AnswerCodec(
-    decode=_decode, encode=_encode_receipt, encode_error=lambda error: native_error(error, PLAIN)
+    decode=_decode, encode=_encode_receipt, encode_error=errors_of(PLAIN)
 )
 ADOPT_BLOB_CODEC: StreamCodec[AdoptRequest, Progress] = StreamCodec(
     decode=_decode_adoption,
     writer=lambda _: progress_writer(PLAIN, streams=True),
-    encode_error=lambda error: native_error(error, PLAIN),
+    encode_error=errors_of(PLAIN),
 )

@@ -7,7 +7,7 @@ import msgspec
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.fields import Image, read_images, read_tool_choice
 from tampu.api.native.asking import AskingBody, read_asking
-from tampu.api.native.errors import CHAT, native_error
+from tampu.api.native.errors import CHAT, errors_of
 from tampu.api.native.generation import GenerationWriter, Layout, Piece, written_call
 from tampu.api.native.members import given
 from tampu.generation import ChatInput, GenerationEvent, GenerationRequest
@@ -92,5 +92,5 @@ _LAYOUT = Layout(
 CODEC: StreamCodec[GenerationRequest, GenerationEvent] = StreamCodec(
     decode=_decode,
     writer=lambda request: GenerationWriter(request, _LAYOUT),
-    encode_error=lambda error: native_error(error, CHAT),
+    encode_error=errors_of(CHAT),
 )

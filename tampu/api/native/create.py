@@ -7,7 +7,7 @@ import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.native.chat import MessageBody
-from tampu.api.native.errors import CREATE, native_error
+from tampu.api.native.errors import CREATE, errors_of
 from tampu.api.native.progress import progress_writer
 from tampu.api.words import check_name
 from tampu.errors import BadRequest
@@ -105,5 +105,5 @@ def _licenses(value: Any) -> tuple[tuple[str, ...], str]:
 CREATE_CODEC: StreamCodec[CreateRequest, Progress] = StreamCodec(
     decode=_decode,
     writer=lambda request: progress_writer(CREATE, streams=request.stream),
-    encode_error=lambda error: native_error(error, CREATE),
+    encode_error=errors_of(CREATE),
 )

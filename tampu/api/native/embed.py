@@ -7,7 +7,7 @@ import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply, cut_headers, has_many_vectors
 from tampu.api.loading import LoadingBody, request_of
-from tampu.api.native.errors import EMBED, EMBEDDINGS, native_error
+from tampu.api.native.errors import EMBED, EMBEDDINGS, errors_of
 from tampu.api.native.members import given
 from tampu.errors import BadRequest
 from tampu.generation import EmbeddingRequest, Embeddings
@@ -82,9 +82,9 @@ def _encode_legacy(_: EmbeddingRequest, answer: Embeddings) -> Reply:
 EMBED_CODEC: AnswerCodec[EmbeddingRequest, Embeddings] = AnswerCodec(
     decode=_decode,
     encode=_encode,
-    encode_error=lambda error: native_error(error, EMBED),
+    encode_error=errors_of(EMBED),
     is_long=has_many_vectors,
 )
 LEGACY_CODEC: AnswerCodec[EmbeddingRequest, Embeddings] = AnswerCodec(
-    decode=_decode_legacy, encode=_encode_legacy, encode_error=lambda error: native_error(error, EMBEDDINGS)
+    decode=_decode_legacy, encode=_encode_legacy, encode_error=errors_of(EMBEDDINGS)
 )

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply, StreamCodec
-from tampu.api.native.errors import UPKEEP, native_error
+from tampu.api.native.errors import UPKEEP, errors_of
 from tampu.api.native.progress import progress_writer
 from tampu.errors import BadRequest
 from tampu.progress import Progress
@@ -49,15 +49,15 @@ def _engine(engine: FoundEngine) -> dict[str, Any]:
 
 
 LIST_CODEC: AnswerCodec[None, Sequence[FoundEngine]] = AnswerCodec(
-    decode=lambda _: None, encode=_encode_engines, encode_error=lambda error: native_error(error, UPKEEP)
+    decode=lambda _: None, encode=_encode_engines, encode_error=errors_of(UPKEEP)
 )
 USE_CODEC: AnswerCodec[str, None] = AnswerCodec(
     decode=_decode_use,
     encode=lambda _, __: Reply(200, b"{}", JSON_UTF8),
-    encode_error=lambda error: native_error(error, UPKEEP),
+    encode_error=errors_of(UPKEEP),
 )
 BUILD_CODEC: StreamCodec[BuildEngineRequest, Progress] = StreamCodec(
     decode=_decode_build,
     writer=lambda request: progress_writer(UPKEEP, streams=request.stream),
-    encode_error=lambda error: native_error(error, UPKEEP),
+    encode_error=errors_of(UPKEEP),
 )

@@ -1,5 +1,8 @@
 """Errors as Ollama words them: `{"error": text}`, with the texts and statuses of each route as data."""
 
+from collections.abc import Callable
+from functools import partial
+
 from tampu.api.dialect import JSON_UTF8, Reply
 from tampu.api.words import RouteWords, error_status, error_text, hints
 from tampu.errors import NotFound, RegistryError, TampuError
@@ -35,6 +38,11 @@ PLAIN = RouteWords()
 def native_error(error: TampuError, route: RouteWords, *, content_type: str = JSON_UTF8) -> Reply:
     """The error as a whole answer."""
     return Reply(error_status(error, route), error_body(error, route), content_type, hints(error))
+
+
+def errors_of(route: RouteWords) -> Callable[[TampuError], Reply]:
+    """How a route with these words answers requests that do not decode."""
+    return partial(native_error, route=route)
 
 
 def error_body(error: TampuError, route: RouteWords) -> bytes:

@@ -7,7 +7,7 @@ import msgspec
 from tampu.api.dialect import Call, StreamCodec
 from tampu.api.fields import Image, read_images
 from tampu.api.native.asking import AskingBody, read_asking
-from tampu.api.native.errors import GENERATE, native_error
+from tampu.api.native.errors import GENERATE, errors_of
 from tampu.api.native.generation import GenerationWriter, Layout, Piece, written_call
 from tampu.api.native.members import given
 from tampu.generation import CompletionInput, GenerationEvent, GenerationRequest
@@ -62,5 +62,5 @@ _LAYOUT = Layout(
 CODEC: StreamCodec[GenerationRequest, GenerationEvent] = StreamCodec(
     decode=_decode,
     writer=lambda request: GenerationWriter(request, _LAYOUT),
-    encode_error=lambda error: native_error(error, GENERATE),
+    encode_error=errors_of(GENERATE),
 )

@@ -1,7 +1,7 @@
 """A route of ours: `GET /api/logs?model=&lines=&follow=`, a line of JSON for each line of the log."""
 
 from tampu.api.dialect import Call, StreamCodec
-from tampu.api.native.errors import UPKEEP, native_error
+from tampu.api.native.errors import UPKEEP, errors_of
 from tampu.api.native.progress import ReportWriter
 from tampu.api.query import query_fields, whole_number
 from tampu.api.words import check_reference
@@ -35,5 +35,5 @@ def _flag(text: str) -> bool:
 CODEC: StreamCodec[LogRequest, str] = StreamCodec(
     decode=_decode,
     writer=lambda _: ReportWriter(UPKEEP, lambda line: {"line": line}, streams=True),
-    encode_error=lambda error: native_error(error, UPKEEP),
+    encode_error=errors_of(UPKEEP),
 )

@@ -5,7 +5,7 @@ from typing import ClassVar
 import msgspec
 
 from tampu.api.dialect import EMPTY_OK, AnswerCodec, Call, Reply
-from tampu.api.native.errors import COPY_DESTINATION, COPY_SOURCE, DELETE, native_error
+from tampu.api.native.errors import COPY_DESTINATION, COPY_SOURCE, DELETE, errors_of
 from tampu.api.words import check_name, check_reference
 from tampu.management import CopyRequest, DeleteRequest
 from tampu.wire import decode as decode_json
@@ -45,8 +45,8 @@ def _nothing(_: object, __: None) -> Reply:
 
 
 COPY_CODEC: AnswerCodec[CopyRequest, None] = AnswerCodec(
-    decode=_decode_copy, encode=_nothing, encode_error=lambda error: native_error(error, COPY_SOURCE)
+    decode=_decode_copy, encode=_nothing, encode_error=errors_of(COPY_SOURCE)
 )
 DELETE_CODEC: AnswerCodec[DeleteRequest, None] = AnswerCodec(
-    decode=_decode_delete, encode=_nothing, encode_error=lambda error: native_error(error, DELETE)
+    decode=_decode_delete, encode=_nothing, encode_error=errors_of(DELETE)
 )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
-from tampu.api.native.errors import PLAIN, SHOW, native_error
+from tampu.api.native.errors import PLAIN, SHOW, errors_of
 from tampu.api.native.members import given
 from tampu.api.words import check_reference
 from tampu.descriptions import LoadedModel, ModelDescription, ModelDetails, ModelSummary, Origin
@@ -138,11 +138,11 @@ def _message(message: Message) -> dict[str, str]:
 
 
 TAGS_CODEC: AnswerCodec[None, Sequence[ModelSummary]] = AnswerCodec(
-    decode=_no_request, encode=_encode_tags, encode_error=lambda error: native_error(error, PLAIN)
+    decode=_no_request, encode=_encode_tags, encode_error=errors_of(PLAIN)
 )
 PS_CODEC: AnswerCodec[None, Sequence[LoadedModel]] = AnswerCodec(
-    decode=_no_request, encode=_encode_ps, encode_error=lambda error: native_error(error, PLAIN)
+    decode=_no_request, encode=_encode_ps, encode_error=errors_of(PLAIN)
 )
 SHOW_CODEC: AnswerCodec[ShowCall, ModelDescription] = AnswerCodec(
-    decode=_decode_show, encode=_encode_show, encode_error=lambda error: native_error(error, SHOW)
+    decode=_decode_show, encode=_encode_show, encode_error=errors_of(SHOW)
 )

@@ -1,7 +1,7 @@
 """`GET /api/catalog`: what can be got by a short name, and the memory that it has to fit into. A route of ours."""
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Reply
-from tampu.api.native.errors import PLAIN, native_error
+from tampu.api.native.errors import PLAIN, errors_of
 from tampu.descriptions import Offers, Room
 from tampu.wire import encode as encode_json
 
@@ -20,5 +20,5 @@ def _room(room: Room) -> dict[str, int]:
 
 
 OFFERS_CODEC: AnswerCodec[None, Offers] = AnswerCodec(
-    decode=lambda _: None, encode=_encode, encode_error=lambda error: native_error(error, PLAIN)
+    decode=lambda _: None, encode=_encode, encode_error=errors_of(PLAIN)
 )

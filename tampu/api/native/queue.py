@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tampu.api.dialect import EMPTY_OK, JSON_UTF8, AnswerCodec, Reply
-from tampu.api.native.errors import PLAIN, native_error
+from tampu.api.native.errors import PLAIN, errors_of
 from tampu.api.native.members import given
 from tampu.descriptions import QueuedRequest
 from tampu.units import format_timestamp
@@ -28,10 +28,10 @@ def _members(request: QueuedRequest) -> dict[str, Any]:
 
 
 QUEUE_CODEC: AnswerCodec[None, Sequence[QueuedRequest]] = AnswerCodec(
-    decode=lambda _: None, encode=_encode, encode_error=lambda error: native_error(error, PLAIN)
+    decode=lambda _: None, encode=_encode, encode_error=errors_of(PLAIN)
 )
 CANCEL_CODEC: AnswerCodec[str, None] = AnswerCodec(
     decode=lambda call: call.parameters["id"],
     encode=lambda *_: EMPTY_OK,
-    encode_error=lambda error: native_error(error, PLAIN),
+    encode_error=errors_of(PLAIN),
 )

@@ -4,7 +4,7 @@ import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
 from tampu.api.loading import RerankBody, read_rerank
-from tampu.api.native.errors import VOCABULARY, native_error
+from tampu.api.native.errors import VOCABULARY, errors_of
 from tampu.api.native.members import given, timed
 from tampu.generation import Ranking, RerankRequest
 from tampu.wire import decode as decode_json
@@ -27,5 +27,5 @@ def _encode(request: RerankRequest, answer: Ranking) -> Reply:
 
 
 RERANK_CODEC: AnswerCodec[RerankRequest, Ranking] = AnswerCodec(
-    decode=_decode, encode=_encode, encode_error=lambda error: native_error(error, VOCABULARY)
+    decode=_decode, encode=_encode, encode_error=errors_of(VOCABULARY)
 )

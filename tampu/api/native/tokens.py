@@ -5,7 +5,7 @@ from typing import Any
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply
 from tampu.api.loading import LoadingBody, decode_detokenize, request_of
-from tampu.api.native.errors import VOCABULARY, native_error
+from tampu.api.native.errors import VOCABULARY, errors_of
 from tampu.api.native.members import given, timed
 from tampu.generation import DetokenizeRequest, JoinedText, TokenizeRequest, Tokens
 from tampu.wire import decode as decode_json
@@ -35,10 +35,10 @@ def _reply(members: dict[str, Any]) -> Reply:
 
 
 TOKENIZE_CODEC: AnswerCodec[TokenizeRequest, Tokens] = AnswerCodec(
-    decode=_decode_tokenize, encode=_encode_tokens, encode_error=lambda error: native_error(error, VOCABULARY)
+    decode=_decode_tokenize, encode=_encode_tokens, encode_error=errors_of(VOCABULARY)
 )
 DETOKENIZE_CODEC: AnswerCodec[DetokenizeRequest, JoinedText] = AnswerCodec(
     decode=partial(decode_detokenize, words=VOCABULARY),
     encode=_encode_text,
-    encode_error=lambda error: native_error(error, VOCABULARY),
+    encode_error=errors_of(VOCABULARY),
 )

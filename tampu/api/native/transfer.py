@@ -5,7 +5,7 @@ from typing import ClassVar
 import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
-from tampu.api.native.errors import PULL, PUSH, native_error
+from tampu.api.native.errors import PULL, PUSH, errors_of
 from tampu.api.native.progress import progress_writer
 from tampu.api.words import check_reference
 from tampu.errors import BadRequest
@@ -44,7 +44,7 @@ def _decode(call: Call) -> TransferRequest:
 PULL_CODEC: StreamCodec[TransferRequest, Progress] = StreamCodec(
     decode=_decode,
     writer=lambda request: progress_writer(PULL, streams=request.stream),
-    encode_error=lambda error: native_error(error, PULL),
+    encode_error=errors_of(PULL),
 )
 
 
@@ -60,5 +60,5 @@ def _decode_push(call: Call) -> TransferRequest:
 PUSH_CODEC: StreamCodec[TransferRequest, Progress] = StreamCodec(
     decode=_decode_push,
     writer=lambda request: progress_writer(PUSH, streams=request.stream),
-    encode_error=lambda error: native_error(error, PUSH),
+    encode_error=errors_of(PUSH),
 )

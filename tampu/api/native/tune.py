@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from tampu.api.dialect import Call, StreamCodec
-from tampu.api.native.errors import UPKEEP, native_error
+from tampu.api.native.errors import UPKEEP, errors_of
 from tampu.api.native.progress import ReportWriter, report_members
 from tampu.api.words import check_reference
 from tampu.errors import BadRequest
@@ -43,5 +43,5 @@ def _members(event: Progress | Tuned) -> dict[str, Any]:
 CODEC: StreamCodec[TuneRequest, Progress | Tuned] = StreamCodec(
     decode=_decode,
     writer=lambda request: ReportWriter(UPKEEP, _members, streams=request.stream),
-    encode_error=lambda error: native_error(error, UPKEEP),
+    encode_error=errors_of(UPKEEP),
 )

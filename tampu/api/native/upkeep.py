@@ -6,7 +6,7 @@ from typing import Any, assert_never
 import msgspec
 
 from tampu.api.dialect import JSON_UTF8, AnswerCodec, Call, Reply, StreamCodec
-from tampu.api.native.errors import UPKEEP, native_error
+from tampu.api.native.errors import UPKEEP, errors_of
 from tampu.api.native.progress import ReportWriter, report_members
 from tampu.api.words import check_reference
 from tampu.management import PurgeRequest, VerifyRequest
@@ -81,18 +81,18 @@ def _advice(finding: Finding) -> dict[str, str]:
 
 
 DOCTOR_CODEC: AnswerCodec[None, Sequence[Finding]] = AnswerCodec(
-    decode=lambda _: None, encode=_encode_findings, encode_error=lambda error: native_error(error, UPKEEP)
+    decode=lambda _: None, encode=_encode_findings, encode_error=errors_of(UPKEEP)
 )
 PARTIALS_CODEC: AnswerCodec[None, Sequence[Unfinished]] = AnswerCodec(
-    decode=lambda _: None, encode=_encode_partials, encode_error=lambda error: native_error(error, UPKEEP)
+    decode=lambda _: None, encode=_encode_partials, encode_error=errors_of(UPKEEP)
 )
 VERIFY_CODEC: StreamCodec[VerifyRequest, Progress | Verified] = StreamCodec(
     decode=_decode_verify,
     writer=lambda request: ReportWriter(UPKEEP, _members, streams=request.stream),
-    encode_error=lambda error: native_error(error, UPKEEP),
+    encode_error=errors_of(UPKEEP),
 )
 PURGE_CODEC: StreamCodec[PurgeRequest, Progress | Purged] = StreamCodec(
     decode=_decode_purge,
     writer=lambda request: ReportWriter(UPKEEP, _members, streams=request.stream),
-    encode_error=lambda error: native_error(error, UPKEEP),
+    encode_error=errors_of(UPKEEP),
 )
