@@ -11,7 +11,7 @@ from typing import Final
 
 from tampu.errors import InvalidModelFile
 
-LONGEST_HEADER: Final = 256 << 20
+LONGEST_HEADER: Final = 64 << 20
 """Bytes of a header that are read at once; the largest vocabularies take 20 MB."""
 _STRING, _ARRAY = 8, 9
 _NUMBER_BYTES: Final = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}

@@ -12,7 +12,7 @@ TOKENS: Final = "tokenizer.ggml.tokens"
 KINDS: Final = "tokenizer.ggml.token_type"
 SCORES: Final = "tokenizer.ggml.scores"
 TOKENIZER: Final = "tokenizer.ggml.model"
-MOST_TOKENS: Final = 2 << 20
+MOST_TOKENS: Final = 1 << 20
 """No vocabulary is as long; of longer ones the engine says what it wants to say."""
 _MOST_BYTES: Final = 64 << 20
 _BYTE_KIND: Final = 6
