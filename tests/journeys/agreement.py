@@ -25,7 +25,7 @@ from typing import Any
 from tests.described import wrongly_told
 from tests.differences import kind
 from tests.journeys.conftest import serving
-from tests.journeys.losses import is_loss, worse
+from tests.journeys.losses import is_loss, is_status, worse
 from tests.journeys.rewritten import Terms
 from tests.recordings import GOLDEN, recording, unpack
 
@@ -215,15 +215,25 @@ def replay(part: str, url: str, golden: Path, known: Sequence[Explanation], term
         for rule in reducing:
             got = rule.seen(step, got)
         found = _TOOL.compare(_of_any_version(step), got)
-        covering = {line: next((rule for rule in rules if rule.covers(step, got, line)), None) for line in found}
-        taken = reducing | {rule for rule in covering.values() if rule is not None}
-        result.used |= taken
-        if unexplained := [line for line, rule in covering.items() if rule is None]:
+        covering = {line: [rule for rule in rules if rule.covers(step, got, line)] for line in found}
+        result.used |= reducing.union(*(candidates[:1] for candidates in covering.values()))
+        if unexplained := [line for line, candidates in covering.items() if not candidates]:
             result.differing[step["name"]] = unexplained
         elif found or reducing:
-            result.explained[step["name"]] = {rule.explanation for rule in taken}
+            result.explained[step["name"]] = {rule.explanation for rule in reducing} | taken(covering)
     result.seconds = time.monotonic() - start
     return result
+
+
+def taken(covering: Mapping[str, Sequence[Rule]]) -> set[str]:
+    """The explanations that a case needs, of those that cover each difference; another status decides alone."""
+    deciding = [rules for line, rules in covering.items() if is_status(line)] or covering.values()
+    names = sorted(({rule.explanation: None for rule in rules} for rules in deciding), key=len)
+    needed: set[str] = set()
+    for candidates in names:
+        if needed.isdisjoint(candidates):
+            needed.add(next(iter(candidates)))
+    return needed
 
 
 def rules_for(part: str, known: Iterable[Explanation]) -> list[Rule]:

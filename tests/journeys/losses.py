@@ -24,7 +24,7 @@ _FIRST_ERROR: Final = 400
 def is_loss(difference: str, *, wanted_status: int, got_status: int) -> bool:
     """Whether the line tells of something that our answer lacks."""
     is_refused = wanted_status < _FIRST_ERROR <= got_status
-    if _STATUS.match(difference):
+    if is_status(difference):
         return is_refused
     if is_refused or got_status < _FIRST_ERROR <= wanted_status or difference.startswith(_ABOUT_THE_ANSWER):
         return False  # all of it follows from the status
@@ -36,6 +36,11 @@ def is_loss(difference: str, *, wanted_status: int, got_status: int) -> bool:
     if found and found["path"].startswith("shapes."):
         return not set(found["want"].strip('"').split()) <= set(found["got"].strip('"').split())
     return found is not None and _is_lost(_value(found["want"]), found["got"])
+
+
+def is_status(difference: str) -> bool:
+    """Whether the line tells of another status of the whole answer."""
+    return _STATUS.match(difference) is not None
 
 
 def worse(difference: str) -> Iterator[str]:

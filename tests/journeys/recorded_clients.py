@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.journeys.agreement import _TOOL, Explanation, Result, Rule, rules_for
+from tests.journeys.agreement import _TOOL, Explanation, Result, Rule, rules_for, taken
 from tests.journeys.packages import node_folder, python_of
 from tests.recordings import GOLDEN, recording
 
@@ -83,12 +83,12 @@ def _compare(name: str, want: Any, got: Any, rules: Sequence[Rule], result: Resu
     step, answer = {"name": name, "response": {"status": _status(want)}}, {"status": _status(got)}
     lines: list[str] = []
     _TOOL.differ({"result": want}, {"result": got}, "", step, lines)
-    covering = {line: next((rule for rule in rules if rule.covers(step, answer, line)), None) for line in lines}
-    result.used |= {rule for rule in covering.values() if rule is not None}
-    if unexplained := [line for line, rule in covering.items() if rule is None]:
+    covering = {line: [rule for rule in rules if rule.covers(step, answer, line)] for line in lines}
+    result.used |= set().union(*(candidates[:1] for candidates in covering.values()))
+    if unexplained := [line for line, candidates in covering.items() if not candidates]:
         result.differing[name] = unexplained
     elif lines:
-        result.explained[name] = {rule.explanation for rule in covering.values() if rule is not None}
+        result.explained[name] = taken(covering)
 
 
 def _status(told: Any) -> int:
