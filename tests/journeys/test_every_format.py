@@ -13,7 +13,8 @@ import pytest
 from tampu.generation import Capability
 from tampu.gguf.reader import read_header
 from tampu.gguf.rewrite import read_facts
-from tampu.gguf.translate.facts import I32, array, items_of, numbers_of, texts_of
+from tampu.gguf.translate.facts import I32, array, items_of, numbers_of
+from tampu.gguf.vocabulary import texts_in
 from tampu.parsing.formats.registry import PARSERS
 from tampu.store.capabilities import PARSER_CAPABILITIES
 from tampu.templates.renderers.registry import RENDERERS
@@ -212,7 +213,10 @@ def keeping_tags(weights: Path) -> Path:
     user_defined = 4
     new = array(
         I32,
-        [user_defined if "｜".encode() in text else kind for text, kind in zip(texts_of(tokens), kinds, strict=True)],
+        [
+            user_defined if "｜".encode() in text else kind
+            for text, kind in zip(texts_in(tokens.body, tokens.count), kinds, strict=True)
+        ],
     )
     assert len(new) == len(old)
     at = bytes(content).index(b"tokenizer.ggml.token_type" + old) + len(b"tokenizer.ggml.token_type")
