@@ -75,7 +75,7 @@ def prompt_size(body: Body) -> int:
 
 def conversation_fields(messages: Sequence[Message], tools: Sequence[Tool], think: Think | None) -> Body:
     """What a chat template is rendered from."""
-    body: Body = {"messages": [_message(message) for message in messages]}
+    body: Body = {"messages": [_message(message) for message in _continuable(messages)]}
     if tools:
         body["tools"] = [_tool(tool) for tool in tools]
     if think is not None:
@@ -84,6 +84,17 @@ def conversation_fields(messages: Sequence[Message], tools: Sequence[Tool], thin
             kwargs["reasoning_effort"] = think
         body["chat_template_kwargs"] = kwargs
     return body
+
+
+def _continuable(messages: Sequence[Message]) -> Sequence[Message]:
+    """The messages, the last one without its calls if it is the assistant's: engines continue no message that has any.
+
+    Where there is no text of it to continue, it is left out, and the answer begins anew.
+    """
+    *before, last = messages or [Message("")]
+    if last.role != "assistant" or not last.tool_calls:
+        return messages
+    return [*before, msgspec.structs.replace(last, tool_calls=())] if last.content or not before else before
 
 
 def schema_of(wanted: OutputFormat | None) -> Mapping[str, Any] | None:

@@ -58,8 +58,18 @@ def test_sampling_that_no_engine_can_follow_is_refused_by_the_name_of_the_option
 
 def test_arguments_keep_their_order_and_what_lies_in_them_is_sorted() -> None:
     function = ToolCallFunction("f", {"z": {"y": [{"b": 1, "a": 2}], "x": {}}, "a": []})
-    sent = conversation_fields([Message("assistant", tool_calls=(ToolCall(function),))], (), None)["messages"][0]
+    asked = [Message("assistant", tool_calls=(ToolCall(function),)), Message("tool", "done")]
+    sent = conversation_fields(asked, (), None)["messages"][0]
     assert sent["tool_calls"][0]["function"]["arguments"] == '{"z":{"x":{},"y":[{"a":2,"b":1}]},"a":[]}'
+
+
+def test_a_message_that_is_continued_has_no_calls() -> None:
+    said = Message("assistant", "well", tool_calls=(ToolCall(ToolCallFunction("f")),))
+    assert conversation_fields([said], (), None)["messages"] == [{"role": "assistant", "content": "well"}]
+    silent = Message("assistant", tool_calls=(ToolCall(ToolCallFunction("f")),))
+    assert conversation_fields([Message("user", "hi"), silent], (), None)["messages"] == [
+        {"role": "user", "content": "hi"}
+    ]
 
 
 def test_a_schema_is_sent_in_the_order_in_which_it_is_printed_elsewhere() -> None:
