@@ -45,7 +45,14 @@ def encode(value: object) -> bytes:
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
-        return _encoder.encode(_without_surrogates(msgspec.to_builtins(value)))
+        return _encoder.encode(_without_surrogates(msgspec.to_builtins(value, enc_hook=_read_raw)))
+
+
+def _read_raw(value: object) -> object:
+    """What a piece of written JSON says."""
+    if not isinstance(value, msgspec.Raw):
+        raise NotImplementedError
+    return _any_decoder.decode(value)
 
 
 def decode(kind: type[T], raw: bytes, passed_over: Callable[[Sequence[str]], None] | None = None) -> T:

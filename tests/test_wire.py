@@ -161,7 +161,15 @@ def test_a_member_as_it_was_written(raw: bytes, text: str | None) -> None:
 
 
 def test_bytes_of_a_command_line_that_are_no_text_are_written_as_such() -> None:
-    value = {"prompt": "a\udcffb", "inner": Inner("\udc80"), "many": [1, (None, "\udcff")]}
+    value = {
+        "format": msgspec.Raw(b'{"a":1}'),
+        "prompt": "a\udcffb",
+        "inner": Inner("\udc80"),
+        "many": [1, (None, "\udcff")],
+    }
     assert json.loads(encode(value)) == {
-        "prompt": "a\ufffdb", "inner": {"text": "\ufffd", "count": 0}, "many": [1, [None, "\ufffd"]],
-    }  # fmt: skip
+        "format": {"a": 1},
+        "prompt": "a\ufffdb",
+        "inner": {"text": "\ufffd", "count": 0},
+        "many": [1, [None, "\ufffd"]],
+    }
