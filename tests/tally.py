@@ -129,8 +129,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _is_whole(config: pytest.Config) -> bool:
+    is_part = hasattr(config, "workerinput")  # of a run that several processes share
     is_narrowed = config.option.keyword or config.args_source is pytest.Config.ArgsSource.ARGS
-    return bool(config.getoption("--agreement")) and not is_narrowed
+    return bool(config.getoption("--agreement")) and not is_part and not is_narrowed
 
 
 def table(parts: Mapping[str, Counts]) -> Iterator[str]:
