@@ -34,6 +34,8 @@ _PATTERNED: Final = frozenset(
 """Who read of each block whether its window slides, or in which interval one does not."""
 _LISTED: Final = frozenset({"gemma4"})
 """Who read it of each block only."""
+_WITH_OTHER_HEADS: Final = frozenset({"gemma4", "laguna"})
+"""Whose heads may have another length where the window slides."""
 _WINDOWED: Final = frozenset({*_PATTERNED, "lfm2"})
 """Who read how long a window is."""
 _WITHOUT: Final[dict[str, tuple[int | None, ...]]] = {"gemma3": (None, 0), "llama4": (0,), "olmo2": (None, 0)}
@@ -105,6 +107,7 @@ def check_relations(made: Translation, blocks: Shapes) -> None:
         raise InvalidModelFile('the key "tokenizer.ggml.merges" is missing')
     _check_heads(made, blocks)
     _check_window(made)
+    _check_sliding_heads(made)
     _check_stretching(made)
     _check_sections(made)
     _check_experts(made)
@@ -136,6 +139,15 @@ def _check_window(made: Translation) -> None:
     key = f"{made.architecture}.{_WINDOW}"
     if made.architecture in _WINDOWED and (made.number(key) or 0) >= _MOST_WINDOW:
         raise _wrong(made, key, f"must be below {_MOST_WINDOW}")
+
+
+def _check_sliding_heads(made: Translation) -> None:
+    """Heads of blocks whose window slides are as long as others, in most architectures."""
+    own, first = made.architecture, Lengths(made, 0)
+    for name in ("attention.key_length", "attention.value_length"):
+        length, key = first.number(name, first.share), f"{own}.{name}_swa"
+        if own in _PATTERNED - _WITH_OTHER_HEADS and key in made.facts and made.number(key) != length:
+            raise _wrong(made, key, f"must be {length}, as long as other heads are")
 
 
 def check_pattern(made: Translation, count: int) -> None:

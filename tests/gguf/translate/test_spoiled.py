@@ -325,6 +325,7 @@ ADDED: list[tuple[str, str, bytes, str]] = [
     ("qwen3next", "qwen3next.attention.recurrent_layers", struct.pack("<IIQ3I", 9, 4, 3, 1, 1, 1), "each of 4 blocks"),
     ("glm4moelite", "glm4moelite.attention.temperature_scale", struct.pack("<If", 6, 1), "temperature_length"),
     ("gptoss", "gptoss.expert_used_count", struct.pack("<IIQ4I", 9, 4, 4, 2, 2, 2, 0), "not be 0 for block 3"),
+    ("gptoss", "gptoss.attention.key_length_swa", struct.pack("<II", 4, 7), "gptoss.attention.key_length_swa"),
     ("laguna", "laguna.expert_feed_forward_length", struct.pack("<IIQ4I", 9, 4, 4, 0, 32, 32, 32), "64 x 32 x 4, not"),
     ("olmo3", "olmo3.classifier.output_labels", struct.pack("<IIQI", 9, 4, 1, 1), "list of texts"),
 ]
