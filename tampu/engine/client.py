@@ -111,7 +111,7 @@ class EngineClient:
         self._is_closed = False
         self._answers: set[Answer] = set()
         self._left_for = 0
-        """For how many looks with news it still counts that an answer was left."""
+        """For how many looks with news it still counts that an answer was left before it began."""
         self._fate = CRASHED
         self._exit_code, self._constraints = exit_code, constraints
         self._numbers = itertools.count(1)
@@ -252,6 +252,7 @@ class EngineClient:
                     tell(event)
             return reader.end is not None
 
+        answer: Answer | None = None
         try:
             async with self._open("POST", path, body) as answer:
                 take_whole = take_text_alone(events, tell) if reader.is_plain else None
@@ -260,12 +261,13 @@ class EngineClient:
                     raise self._crashed()
         finally:
             if reader.end is None:
-                self._note_left(body)
+                self._note_left(body, is_in_prompt=answer is None or not answer.has_begun)
         self._learn(reader.end, recalled)
 
-    def _note_left(self, body: Body) -> None:
-        """An answer was left before its end."""
-        self._left_for = _LEFT_FOR
+    def _note_left(self, body: Body, *, is_in_prompt: bool) -> None:
+        """An answer was left before its end, or even before its first word."""
+        if is_in_prompt:
+            self._left_for = _LEFT_FOR
         if self.prompts is not None:
             self.prompts.note_left(prompt_size(body))
 

@@ -47,7 +47,7 @@ class Vitals:
 class Work:
     """What an engine's client knows: answers that are open, those that have begun, and whether anything new came.
 
-    `has_left`: an answer was left before its end, so that its prompt may still be read.
+    `has_left`: an answer was left before it began, so that its prompt may still be read.
     """
 
     open: int = 0
