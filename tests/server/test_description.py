@@ -82,7 +82,7 @@ PARAMETERS: Mapping[tuple[str, str], ModuleType] = {
     ("GET", "/v2/{name}/blobs/{reference}"): content,
 }
 """Who reads what stands behind the question mark, or in headers."""
-_READ = re.compile(r'(?:\bquery|\btold|\bgiven|\bfields|parse_qs\(call\.query\)|call\.headers)\.get\("([\w-]+)"')
+_READ = re.compile(r'(?:\bquery|\btold|\bgiven|\bfields|query_fields\(call\.query\)|call\.headers)\.get\("([\w-]+)"')
 _KINDS = {
     str: "string",
     int: "integer",
