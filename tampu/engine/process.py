@@ -44,8 +44,8 @@ OnProgress = Callable[[LoadProgress], None]
 class ChildEngine:
     """A running engine: implements `EngineProcess`."""
 
-    def __init__(self, keeper: Keeper, client: EngineClient, launch: Launch) -> None:
-        self._keeper, self._client = keeper, client
+    def __init__(self, keeper: Keeper, client: EngineClient, launch: Launch, *, guesses: bool) -> None:
+        self._keeper, self._client, self._guesses = keeper, client, guesses
         self._folder, self._is_bundled = launch.folder, launch.is_bundled
         self._is_stuck = False
 
@@ -89,7 +89,8 @@ class ChildEngine:
             work, now = self._client.work(), anyio.current_time()
             if self.is_alive and not pulse.is_fine(work, now):
                 vitals = await anyio.to_thread.run_sync(vitals_of, self._keeper, self._is_bundled)
-                turns = not work.is_between_tokens or await self._client.turns(LOOK_S)
+                # A step that checks guesses is one of many tokens, and may take as long as reading a prompt.
+                turns = self._guesses or not work.is_between_tokens or await self._client.turns(LOOK_S)
                 if pulse.is_stuck(work, vitals, now, turns=turns):
                     self._client.give_up(STUCK)
                     self._is_stuck = True
@@ -137,7 +138,8 @@ async def start_engine(
     keeper = Keeper(
         launch.command, environment=launch.environment, first_line=launch.first_line, mark=launch.ready_mark
     )
-    child = ChildEngine(keeper, _client(launch, keeper, reuse), launch)
+    guesses = reuse.guesses or spec.draft_num_predict > 0
+    child = ChildEngine(keeper, _client(launch, keeper, reuse), launch, guesses=guesses)
     try:
         await _load(child, keeper, launch, on_progress, settings.load_timeout_s)
     except BaseException:

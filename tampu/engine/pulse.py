@@ -82,7 +82,7 @@ class Pulse:
     def is_stuck(self, work: Work, vitals: Vitals, now: float, *, turns: bool = True) -> bool:
         """Whether an engine that says nothing hangs, as its process looks `now`; `turns`: it came to the end of a step.
 
-        Where that cannot be told it counts as told.
+        Where that cannot be told, or says nothing, it counts as told.
         """
         if turns or not work.is_between_tokens or vitals.shows_more_since(self._vitals or vitals):
             self._turned_at = now

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +21,12 @@ _log = logging.getLogger(__name__)
 class Reuse:
     """How one engine is started in this regard. `shares`: whether requests may use what is left of others' prompts.
 
-    `fingerprint`: what the state of a prompt must have in common with the engine; meaningful with a shelf only.
+    `guesses`: whether it guesses from what it has read and written. `fingerprint`: what the state of a prompt must have
+    in common with the engine; meaningful with a shelf only.
     """
 
     shares: bool = True
+    guesses: bool = False
     payoff: Payoff | None = None
     shelf: Shelf | None = None
     fingerprint: str = ""
@@ -45,16 +47,15 @@ def reuse_of(spec: EngineSpec, placement: Placement, settings: Settings, payoffs
         return Reuse(shares=False, parameters={"cache_ram_mib": 0})
     payoff = payoffs.of(spec.model_path)
     wanted = settings.speculation if spec.speculation is None else spec.speculation
-    guesses = wanted and program.guesses and payoff.pays
-    parameters = guessing_parameters(spec, placement) if guesses else {}
+    parameters = guessing_parameters(spec, placement) if wanted and program.guesses and payoff.pays else {}
+    plain = Reuse(guesses=bool(parameters), payoff=payoff, parameters=parameters)
     if not settings.prompt_cache_mib or spec.embedding or spec.projector_paths or spec.draft_num_predict:
-        return Reuse(payoff=payoff, parameters=parameters)
+        return plain
     shelf = shelf_in(settings)
     if not (program.keeps_slots and _is_ready(shelf)):
-        return Reuse(payoff=payoff, parameters=parameters)
+        return plain
     parameters |= {"slot_save_path": f"{shelf.folder}/"}
-    fingerprint = _fingerprint(spec, placement, program)
-    return Reuse(payoff=payoff, shelf=shelf, fingerprint=fingerprint, parameters=parameters)
+    return replace(plain, shelf=shelf, fingerprint=_fingerprint(spec, placement, program), parameters=parameters)
 
 
 def _is_ready(shelf: Shelf) -> bool:

@@ -93,6 +93,12 @@ def test_a_model_on_which_it_does_not_pay_is_loaded_without() -> None:
     )
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_whoever_watches_an_engine_is_told_whether_it_guesses(asked: bool) -> None:
+    settings = Settings(speculation=asked, prompt_cache_mib=0)
+    assert reuse_of(SPEC, PLACE, settings, Payoffs(), BUNDLED).guesses is asked
+
+
 @pytest.mark.anyio
 async def test_guesses_are_made_and_change_no_text_also_where_the_context_is_shifted() -> None:
     async with running(recorded_model("scripted")) as child:
