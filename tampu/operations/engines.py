@@ -4,7 +4,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -141,7 +141,7 @@ async def build_engine(services: Services, request: BuildEngineRequest) -> Async
             raise EngineBuildFailed(f"the engine that was built does not run here: {trial.problem}")
         told = request.source or f"{SOURCE.package} {SOURCE.version}"
         await to_thread.run_sync(_install, binary, source, told, folder / name)
-    await to_thread.run_sync(_remove, work)
+        await to_thread.run_sync(_remove, work)
     yield SUCCESS
 
 
@@ -180,12 +180,13 @@ async def _source(request: BuildEngineRequest, work: Path) -> AsyncGenerator[Pro
 @contextmanager
 def _alone(work: Path) -> Iterator[None]:
     """Nobody else builds in this folder, this server or another; where systems cannot tell, it is hoped."""
-    with (work / "lock").open("w") as lock:
-        if fcntl is not None:
-            try:
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context((work / "lock").open("w"))
+            if fcntl is not None:
                 fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise BadRequest("this engine is being built already; wait until it is there") from None
+        except OSError:  # somebody builds, or has just removed what they built in
+            raise BadRequest("this engine is being built already; wait until it is there") from None
         yield
 
 
