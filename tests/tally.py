@@ -93,9 +93,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.user_properties += [(_MARKED, *mark.args) for mark in item.iter_markers(_MARKED)]
     if not config.getoption("--agreement"):
         return
-    plays = [item for item in items if item.user_properties or "tally" in getattr(item, "fixturenames", ())]
+    plays = [item for item in items if _plays(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in plays])
     items[:] = plays
+
+
+def _plays(item: pytest.Item) -> bool:
+    """Whether it counts recordings, or plays them in another way."""
+    counts = item.user_properties or "tally" in getattr(item, "fixturenames", ())
+    return bool(counts or item.get_closest_marker("golden"))
 
 
 class _Collector:
