@@ -35,8 +35,7 @@ async def receive_blob(services: Services, digest: str, chunks: AsyncIterator[by
 
     Bytes that have another digest are kept under that one, and BadRequest names both.
     """
-    if await has_blob(services, digest):
-        _hold(services, digest)
+    if await _has_and_holds(services, digest):
         return False
     async with services.library.blobs.writer() as writer:
         async for chunk in chunks:
@@ -53,8 +52,7 @@ async def adopt_blob(services: Services, request: AdoptRequest) -> AsyncIterator
 
     Raises BadRequest, nothing stored, for anything else than a readable file of this very digest.
     """
-    if await has_blob(services, request.digest):
-        _hold(services, request.digest)
+    if await _has_and_holds(services, request.digest):
         _note_folder(services, request)
         yield SUCCESS
         return
@@ -94,5 +92,10 @@ def _usual(digest: str) -> str:
     return digest.replace("sha256-", "sha256:", 1)
 
 
-def _hold(services: Services, digest: str) -> None:
-    services.library.holds.add(_usual(digest), services.library.blobs.path(digest))
+async def _has_and_holds(services: Services, digest: str) -> bool:
+    """Whether a blob is stored and held; one that is deleted between the two must be sent again."""
+    return await has_blob(services, digest) and _hold(services, digest)
+
+
+def _hold(services: Services, digest: str) -> bool:
+    return services.library.holds.add(_usual(digest), services.library.blobs.path(digest))

@@ -31,14 +31,16 @@ class Holds:
         self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()
 
-    def add(self, digest: str, path: Path) -> None:
-        """Hold a blob from now on; the oldest one is let go where too many are held."""
+    def add(self, digest: str, path: Path) -> bool:
+        """Hold a blob from now on; False if it is gone. The oldest one is let go where too many are held."""
         pins = Pins()
-        pins.add(path)
+        if not pins.add(path):
+            return False
         with self._lock:
             self._let_go([digest])
             self._held[digest] = _Held(pins, self._clock() + _HOLD_S)
             self._let_go(list(self._held)[:-_MOST_HELD])
+        return True
 
     def release(self, digests: Iterable[str]) -> None:
         """Let go of these (a manifest names them now), and of what was held long enough."""

@@ -148,6 +148,7 @@ def test_a_server_that_hangs_up_was_reached() -> None:
 
         def hang_up() -> None:
             connection, _ = listener.accept()
+            connection.recv(1)  # before that the client may be about to connect
             # Closing with a limit of no time resets the connection.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()

@@ -50,6 +50,17 @@ async def test_a_stored_blob_is_not_read_again(services: StoreServices) -> None:
     assert not await receive_blob(services, digest, never())
 
 
+async def test_a_blob_that_is_deleted_while_it_is_looked_for_is_taken(
+    services: StoreServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs, digest = services.library.blobs, f"sha256:{hashlib.sha256(b'x').hexdigest()}"
+    await receive_blob(services, digest, pieces(b"x"))
+    services.library.holds.release([digest])
+    monkeypatch.setattr(type(blobs), "touch", lambda blobs, digest: blobs.path(digest).unlink(missing_ok=True))
+    assert await receive_blob(services, digest, pieces(b"x"))
+    assert blobs.path(digest).read_bytes() == b"x"
+
+
 async def test_a_lost_client_leaves_nothing(services: StoreServices) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"x" * 2_000_000

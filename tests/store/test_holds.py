@@ -22,6 +22,12 @@ def test_a_held_blob_is_pinned_until_it_is_released(tmp_path: Path) -> None:
     assert remove_unpinned(path)
 
 
+def test_what_is_gone_cannot_be_held(tmp_path: Path) -> None:
+    holds = Holds(Clock())
+    assert not holds.add("a", tmp_path / "a")
+    assert "a" not in holds
+
+
 def test_what_was_held_long_enough_is_let_go(tmp_path: Path) -> None:
     clock = Clock()
     holds, path = Holds(clock), blob(tmp_path, "a")
