@@ -18,6 +18,8 @@ _MOST_BYTES: Final = 64 << 20
 _BYTE_KIND: Final = 6
 _BYTE_PREFIX: Final = len("<0x")
 _WITHOUT_BYTES: Final = "bert"
+_WITHOUT_WORDS: Final = frozenset({"none", "no_vocab"})
+"""Of these the engine reads no tokens."""
 _SHOWN_BYTES: Final = 60
 
 
@@ -44,16 +46,16 @@ def check_vocabulary(tokenizer: str, texts: Sequence[bytes], bytes_at: Iterator[
 
     `bytes_at`: which of the tokens stand for single bytes.
     """
+    if tokenizer in _WITHOUT_WORDS:
+        return
+    if b"" in texts:  # the engine gives each of these a name of its own
+        texts = [text or b"[EMPTY_%d]" % at for at, text in enumerate(texts)]
     for at in bytes_at:
         if at < len(texts) and (tokenizer == _WITHOUT_BYTES or len(texts[at]) < _BYTE_PREFIX):
             why = "has none" if tokenizer == _WITHOUT_BYTES else "writes these like <0x0A>"
             text = f"{_shown(texts[at])} at {at} for a byte, but a tokenizer of the kind {tokenizer} {why}"
             raise InvalidModelFile(f'the key "{TOKENS}" has {text}')
-    distinct = set(texts)
-    if b"" in distinct:  # the engine gives each of these a name of its own
-        texts = [text or b"[EMPTY_%d]" % at for at, text in enumerate(texts)]
-        distinct = set(texts)
-    if len(distinct) != len(texts):
+    if len(set(texts)) != len(texts):
         first, second = _repeated(texts)
         shown = _shown(texts[second])
         raise InvalidModelFile(f'the key "{TOKENS}" has {shown} twice, at {first} and {second}; each must be another')
@@ -97,4 +99,7 @@ def _shown(text: bytes) -> str:
 def _read(path: Path, place: range) -> bytes:
     with path.open("rb") as file:
         file.seek(place.start)
-        return file.read(len(place))
+        content = file.read(len(place))
+    if len(content) != len(place):
+        raise InvalidModelFile("the file changed while it was read")
+    return content

@@ -88,3 +88,12 @@ def test_what_is_no_list_of_texts_is_left_to_the_engine(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(write_head({TOKENS.encode(): struct.pack("<IIQ3I", 9, 4, 3, 1, 1, 1)}, [], 32))
     check_stored_vocabulary(path, read_header(path))
+
+
+def test_tokens_without_a_text_have_a_name_before_they_are_judged():
+    check_vocabulary("gpt2", [b"", b"a", b""], iter((0,)))
+
+
+@pytest.mark.parametrize("tokenizer", ["none", "no_vocab"])
+def test_tokens_that_no_engine_reads_may_be_anything(tokenizer):
+    check_vocabulary(tokenizer, [b"a", b"a"], iter(()))
